@@ -1,0 +1,65 @@
+#pragma once
+// One node: the only pure file that sees all rooms, and exactly what the simulator runs.
+//
+// It believes or refuses heartbeats, hands their entries to the groups, gathers what the groups
+// want to say into datagrams, and beats once an interval even if nobody has anything to say. It
+// decides nothing itself. `handle` never fails and never blocks; effects are to be carried out in
+// order.
+
+#include "tasuki/agent/group.hpp"
+#include "tasuki/agent/happening.hpp"
+#include "tasuki/agent/settings.hpp"
+#include "tasuki/election/voter.hpp"
+#include "tasuki/heartbeat/peers.hpp"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <vector>
+
+namespace tasuki::agent {
+
+/// What only this life of the agent knows: drawn at random or read back from disk.
+struct node_start {
+    incarnation life;
+    heartbeat::session_nonce session;
+    std::uint64_t seed = 1;
+    std::map<group_id, election::voter_start> voters;
+};
+
+class node {
+  public:
+    node(node_settings, node_start const&, moment);
+    node(node const&) = delete;
+    node& operator=(node const&) = delete;
+
+    [[nodiscard]] std::vector<effect> handle(happening const&, moment);
+
+    [[nodiscard]] node_settings const& settings() const { return settings_; }
+    [[nodiscard]] heartbeat::peers const& peers() const { return peers_; }
+    [[nodiscard]] std::map<group_id, std::unique_ptr<group>> const& groups() const {
+        return groups_;
+    }
+    /// For views: the group's questions about who is alive need the same eyes.
+    [[nodiscard]] work look(moment, std::vector<effect>&,
+                            std::map<node_id, std::vector<election::entry>>&) const;
+    [[nodiscard]] bool alive(node_id, instant now) const;
+
+  private:
+    using letters = std::map<node_id, std::vector<election::entry>>;
+
+    void on_heard(work&, heard const&);
+    void dispatch(work&, happening const&);
+    void on_wish(work&, operator_asked const&);
+    void post(work&, letters&);
+    void post_to(work&, node_id, std::vector<election::entry> const&);
+    void beat(work&, node_id, byte_view payload);
+    [[nodiscard]] group* find(group_id);
+
+    node_settings settings_;
+    heartbeat::peers peers_;
+    std::map<group_id, std::unique_ptr<group>> groups_;
+    std::map<node_id, instant> beat_at_;
+};
+
+} // namespace tasuki::agent

@@ -1,0 +1,55 @@
+#pragma once
+// What a node has to know of the configuration, as its pure core wants it: ids instead of names,
+// lists in the order that matters, nothing that only the edge needs (paths, passwords, sockets).
+
+#include "tasuki/core/ids.hpp"
+#include "tasuki/core/time.hpp"
+#include "tasuki/election/lease.hpp"
+#include "tasuki/heartbeat/peers.hpp"
+#include "tasuki/mysql/standing.hpp"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace tasuki::agent {
+
+struct mysql_settings {
+    std::vector<mysql::member> members; ///< in order of preference
+    bool degrade_without_acker = true;  ///< on_no_acker = "degrade"
+    bool promote_degraded = false;      ///< when_degraded = "promote"
+};
+
+struct group_settings {
+    group_id id;
+    std::string name;
+    std::vector<node_id> members;       ///< in order of preference
+    std::vector<std::string> addresses; ///< the virtual ones, for status
+    std::optional<mysql_settings> mysql;
+};
+
+struct node_settings {
+    node_id self;
+    std::string cluster;
+    std::string safety; ///< safe, unsafe
+    std::map<node_id, std::string> names;
+    std::map<node_id, std::vector<std::string>> paths; ///< addresses by path
+    std::vector<node_id> voters;
+    std::vector<node_id> witnesses;
+    std::vector<heartbeat::seat> peers; ///< every other node
+    election::lease_terms terms;
+    duration interval = milliseconds{200};
+    std::uint64_t digest = 0;
+    std::vector<group_settings> groups;
+
+    /// A peer that has not been heard for this long is called silent.
+    [[nodiscard]] duration silent_after() const { return 3 * interval; }
+    [[nodiscard]] std::string name_of(node_id node) const {
+        auto const known = names.find(node);
+        return known == names.end() ? std::string{} : known->second;
+    }
+};
+
+} // namespace tasuki::agent

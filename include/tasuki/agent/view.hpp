@@ -1,0 +1,29 @@
+#pragma once
+// A node's state as the documents of the HTTP API: names instead of ids, ages instead of instants.
+//
+// Pure translation, room by room; it decides nothing. `conditions` holds what only the edge knows.
+
+#include "tasuki/agent/node.hpp"
+#include "tasuki/http/operations.hpp"
+#include "tasuki/http/views.hpp"
+
+#include <map>
+#include <optional>
+#include <string>
+
+namespace tasuki::agent {
+
+/// What the edge knows and the pure core does not.
+struct conditions {
+    std::string version;
+    std::string enforcement;
+    std::vector<std::string> warnings; ///< of configuration and start
+    std::uint64_t sent = 0;
+    std::uint64_t received = 0;
+    milliseconds longest_stall{};
+};
+
+[[nodiscard]] http::cluster_view view_of(node const&, conditions const&, moment);
+[[nodiscard]] std::optional<http::why_view> why_of(node const&, group_id, moment);
+
+} // namespace tasuki::agent

@@ -1,0 +1,88 @@
+#pragma once
+// Big-endian reading and writing of bounded byte ranges, for every codec of the project.
+//
+// A reader never reads past its range: the first overrun makes it `failed()`, and every later read
+// yields zero. A codec therefore reads all its fields and checks once. A writer appends.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <vector>
+
+namespace tasuki {
+
+using byte_view = std::span<std::byte const>;
+using byte_string = std::vector<std::byte>;
+
+class byte_reader {
+  public:
+    explicit byte_reader(byte_view bytes)
+        : rest_(bytes) {}
+
+    [[nodiscard]] std::uint8_t u8() { return static_cast<std::uint8_t>(integer(1)); }
+    [[nodiscard]] std::uint16_t u16() { return static_cast<std::uint16_t>(integer(2)); }
+    [[nodiscard]] std::uint32_t u32() { return static_cast<std::uint32_t>(integer(4)); }
+    [[nodiscard]] std::uint64_t u64() { return integer(8); }
+
+    /// The next `count` bytes, or an empty view if fewer are left.
+    [[nodiscard]] byte_view take(std::size_t count) {
+        if (count > rest_.size()) {
+            failed_ = true;
+            rest_ = {};
+            return {};
+        }
+        auto const head = rest_.first(count);
+        rest_ = rest_.subspan(count);
+        return head;
+    }
+
+    template<std::size_t Size>
+    [[nodiscard]] std::array<std::byte, Size> array() {
+        std::array<std::byte, Size> out{};
+        auto const bytes = take(Size);
+        if (bytes.size() == Size)
+            std::memcpy(out.data(), bytes.data(), Size);
+        return out;
+    }
+
+    [[nodiscard]] bool failed() const { return failed_; }
+    [[nodiscard]] std::size_t left() const { return rest_.size(); }
+    /// True if all was read, and nothing beyond.
+    [[nodiscard]] bool complete() const { return !failed_ && rest_.empty(); }
+
+  private:
+    std::uint64_t integer(std::size_t width) {
+        std::uint64_t value = 0;
+        for (std::byte const octet : take(width))
+            value = value << 8U | std::to_integer<std::uint64_t>(octet);
+        return value;
+    }
+
+    byte_view rest_;
+    bool failed_ = false;
+};
+
+class byte_writer {
+  public:
+    void u8(std::uint8_t value) { integer(value, 1); }
+    void u16(std::uint16_t value) { integer(value, 2); }
+    void u32(std::uint32_t value) { integer(value, 4); }
+    void u64(std::uint64_t value) { integer(value, 8); }
+    void append(byte_view bytes) { bytes_.insert(bytes_.end(), bytes.begin(), bytes.end()); }
+
+    [[nodiscard]] std::size_t size() const { return bytes_.size(); }
+    [[nodiscard]] byte_view view() const { return bytes_; }
+    [[nodiscard]] byte_string take() && { return std::move(bytes_); }
+
+  private:
+    void integer(std::uint64_t value, std::size_t width) {
+        for (std::size_t shift = width; shift-- > 0;)
+            bytes_.push_back(static_cast<std::byte>(value >> (shift * 8U) & 0xffU));
+    }
+
+    byte_string bytes_;
+};
+
+} // namespace tasuki

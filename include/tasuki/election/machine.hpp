@@ -1,0 +1,101 @@
+#pragma once
+// The whole decision about one group on one node: step(state, event, now, policy) -> outcome.
+//
+// Pure: the same inputs give the same outcome, so a simulator's seed reproduces a run. What holds
+// at every instant: `may_serve` is true on at most one node; epochs only grow; the node itself
+// promises through its own voter. Nothing here pre-empts a living holder.
+
+#include "tasuki/election/voter.hpp"
+
+#include <array>
+
+namespace tasuki::election {
+
+struct policy {
+    electorate cluster;
+    std::vector<node_id> others; ///< every other node of the cluster, voter or not
+    lease_terms terms;
+    duration interval = milliseconds{200};
+};
+
+/// A try to become active, from PreVote to the committed record.
+struct attempt {
+    epoch under;
+    instant deadline = long_ago;
+    instant resend_at = long_ago;
+    std::vector<node_id> yes;
+    std::vector<duration> refusals; ///< one per refusing voter: how long it still refuses
+    std::vector<node_id> no;
+    record newest;
+};
+
+struct acknowledged {
+    node_id node;
+    instant sent = long_ago;
+};
+
+/// A record on its way to a majority.
+struct write_in_flight {
+    bool under_way = false;
+    record content;
+    std::vector<node_id> written_by;
+    instant resend_at = long_ago;
+};
+
+struct holder_seen {
+    node_id node;
+    epoch under;
+    instant expires = long_ago;
+};
+
+inline constexpr std::size_t renewals_remembered = 64;
+
+struct state {
+    role now_role = role::standby;
+    voter vote;
+    std::uint64_t random = 1;
+
+    // As a candidate.
+    suitability fit;
+    instant stand_from = long_ago; ///< hold-down; the suitability's delay comes on top
+    bool named = false;            ///< a release named us: stand at once
+    epoch highest_seen;
+    unsigned failures = 0; ///< attempts without success since a holder was heard
+    holder_seen holder;
+    attempt claim;
+
+    // As the holder.
+    epoch under;
+    deadlines until;
+    std::uint64_t sequence = 0;
+    instant renew_at = long_ago;
+    std::array<instant, renewals_remembered> sent{};
+    std::vector<acknowledged> grants;
+    write_in_flight writing;
+    record latest; ///< committed under our epoch
+    node_id successor;
+    reason leaving = reason::none;
+    int releases_left = 0; ///< how often the release is still repeated
+    instant release_at = long_ago;
+};
+
+struct outcome {
+    state next;
+    std::vector<command> commands;
+    reason why = reason::none;
+};
+
+[[nodiscard]] state start(policy const&, voter_start const&, std::uint64_t seed, instant now);
+[[nodiscard]] outcome step(state const&, event const&, instant now, policy const&);
+
+/// The promise of the product, in one line: only while this is true may the node answer.
+[[nodiscard]] inline bool may_serve(state const& it, instant now) {
+    return it.now_role == role::active && now < it.until.hard;
+}
+
+/// What this node knows of the record: its own committed one, or what its voter has stored.
+[[nodiscard]] inline record const& known_record(state const& it) {
+    return it.latest.order() > it.vote.memory.known.order() ? it.latest : it.vote.memory.known;
+}
+
+} // namespace tasuki::election

@@ -1,0 +1,70 @@
+#pragma once
+// The voter of one group on one node: what it has promised, granted and stored.
+//
+// It never takes a side: it grants the lease of the epoch it promised, refuses every other while a
+// grant is live, and answers a promise or a record write only after both are on disk. A voter that
+// restarted without knowing its grants is silent for the longest lease; one without any state first
+// asks the others what it may have forgotten. The holder's own vote passes through here as well.
+
+#include "tasuki/election/role.hpp"
+
+#include <optional>
+
+namespace tasuki::election {
+
+struct delayed_reply {
+    std::uint64_t ticket = 0;
+    node_id to;
+    message what;
+};
+
+struct memory_of_other {
+    node_id node;
+    recalled what;
+};
+
+struct voter {
+    bool votes = false;    ///< this node is in the voter set
+    bool blank = true;     ///< nothing on disk: must not vote
+    bool poisoned = false; ///< an fsync failed: never votes again in this life
+    durable_state memory;
+    live_grant granted;
+    epoch released; ///< renewals of this epoch or older are refused
+    instant silent_until = long_ago;
+    std::uint64_t last_ticket = 0;
+    std::uint64_t stored_ticket = 0;
+    std::uint64_t failed_ticket = 0;
+    std::vector<delayed_reply> delayed;
+    std::vector<memory_of_other> recollections;
+    instant recall_at = long_ago;
+
+    [[nodiscard]] bool may_vote(instant now) const {
+        return votes && !blank && !poisoned && now >= silent_until;
+    }
+};
+
+/// What a voter needs to know about the cluster.
+struct electorate {
+    node_id self;
+    incarnation life;
+    std::vector<node_id> voters;
+    [[nodiscard]] std::size_t majority() const { return majority_of(voters.size()); }
+};
+
+/// A voter at the start of an agent. `remembered` is the state from disk, `stamped` a grant from
+/// tmpfs that is known to be the last one of this boot.
+struct voter_start {
+    std::optional<durable_state> remembered;
+    std::optional<live_grant> stamped;
+};
+[[nodiscard]] voter start_voter(electorate const&, voter_start const&, instant now);
+
+/// Handles the messages that a voter answers; true if `what` was one of them.
+[[nodiscard]] bool answer(voter&, electorate const&, received const&, instant now,
+                          std::vector<command>&);
+void on_stored(voter&, stored const&, std::vector<command>&);
+/// Asks the others while blank; returns when to come again.
+[[nodiscard]] instant remind(voter&, electorate const&, duration interval, instant now,
+                             std::vector<command>&);
+
+} // namespace tasuki::election

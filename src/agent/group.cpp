@@ -1,0 +1,265 @@
+#include "tasuki/agent/group.hpp"
+
+#include "tasuki/core/overloaded.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace tasuki::agent {
+
+namespace {
+
+constexpr duration address_retry = milliseconds{500};
+
+} // namespace
+
+bool work::alive(node_id node) const {
+    auto const* peer = peers.find(node);
+    if (peer == nullptr)
+        return true; // ourselves
+    auto const last = peer->heard.heard_at();
+    return last && at.now - *last <= silent_after;
+}
+
+group::group(node_settings const& node, group_settings const& settings, election::policy rules,
+             election::state begin)
+    : node_(node)
+    , settings_(settings)
+    , rules_(std::move(rules))
+    , elect_(std::move(begin)) {
+    if (settings.mysql)
+        data_.emplace(*settings.mysql, node.self);
+}
+
+void group::receive(work& job, node_id from, election::message const& what) {
+    step(job, election::received{from, what});
+}
+
+void group::stored(work& job, election::stored const& what) {
+    step(job, what);
+}
+
+void group::woke(work& job) {
+    if (job.at.now >= presence_at_) {
+        presence_at_ = job.at.now + node_.interval;
+        update_presence(job);
+        update_fitness(job);
+    }
+    if (data_)
+        data_->woke(job.at.now);
+    grant_wishes(job);
+    if (job.at.now >= address_retry_at_) {
+        address_retry_at_ = never;
+        if (closing_)
+            job.effects.emplace_back(close_address{settings_.id, elect_.under});
+        else
+            want_address(job);
+    }
+    if (job.at.now >= wake_election_)
+        step(job, election::tick{});
+}
+
+instant group::next_wake() const {
+    instant when = std::min({wake_election_, presence_at_, address_retry_at_});
+    if (data_)
+        when = std::min(when, data_->next_wake());
+    return when;
+}
+
+void group::step(work& job, election::event happened) {
+    // Carrying out a command may cause the next event: it waits until the first is finished, so
+    // that commands keep their order.
+    inbox_.push_back(std::move(happened));
+    if (stepping_)
+        return;
+    stepping_ = true;
+    while (!inbox_.empty()) {
+        auto const event = std::move(inbox_.front());
+        inbox_.pop_front();
+        auto const before = elect_.now_role;
+        auto outcome = election::step(elect_, event, job.at.now, rules_);
+        elect_ = std::move(outcome.next);
+        if (elect_.now_role != before)
+            note_role(job, before, outcome.why);
+        carry_out(job, outcome.commands);
+    }
+    stepping_ = false;
+}
+
+void group::carry_out(work& job, std::vector<election::command>& commands) {
+    for (auto& command : commands)
+        std::visit(
+            overloaded{
+                [&](election::send& it) {
+                    job.letters[it.to].push_back({settings_.id, std::move(it.what)});
+                },
+                [&](election::store& it) {
+                    job.effects.emplace_back(store_state{settings_.id, std::move(it)});
+                },
+                [&](election::stamp& it) {
+                    job.effects.emplace_back(stamp_grant{settings_.id, it.content});
+                },
+                [&](election::start_serving& it) { start_serving(job, it); },
+                [&](election::extend& it) {
+                    if (address_wanted_)
+                        job.effects.emplace_back(extend_address{settings_.id, it.under, it.until});
+                },
+                [&](election::stop_serving& it) { stop_serving(job, it); },
+                [&](election::committed& it) { committed(job, it.content); },
+                [&](election::wake_at& it) { wake_election_ = it.when; },
+            },
+            command);
+}
+
+void group::note_role(work& job, election::role before, election::reason why) {
+    auto const now = elect_.now_role;
+    if (now == election::role::canvassing || now == election::role::claiming)
+        job.effects.emplace_back(probe_address{settings_.id});
+    std::string const turn = std::string{to_string(before)} + " -> " + std::string{to_string(now)};
+    epoch const under = now == election::role::canvassing || now == election::role::claiming
+                            ? elect_.claim.under
+                            : elect_.under;
+    job.effects.emplace_back(
+        transition{settings_.id, turn, std::string{to_string(why)}, under, {}});
+}
+
+void group::start_serving(work& job, election::start_serving const&) {
+    active_since_ms_ = job.at.wall_ms;
+    refusal_.clear();
+    if (data_)
+        open_database(job);
+    else {
+        auto const& known = record();
+        bool const planned = known.kind == election::operation_kind::switchover;
+        begin_operation(job, {planned && known.operation.is_set() ? known.operation
+                                                                  : operation_id{job.at.wall_ms},
+                              planned ? "switchover" : "failover",
+                              known.master,
+                              node_.self,
+                              planned ? "" : "the last holder's lease has run out",
+                              !planned,
+                              true,
+                              {},
+                              {},
+                              job.at.wall_ms});
+        note(job, "lease", "active under epoch " + std::to_string(elect_.under.value()));
+        queue_change(job, {[self = node_.self](election::record& it) {
+                               it.master = self;
+                               it.kind = election::operation_kind::none;
+                               it.operation = {};
+                           },
+                           false,
+                           {}});
+    }
+    want_address(job);
+}
+
+void group::stop_serving(work& job, election::stop_serving const& order) {
+    drop_changes(job);
+    if (data_) {
+        bool const lost = order.why == election::reason::lease_lost;
+        if (lost && data_->state() == service::open)
+            fence_own_server(job);
+        data_->close();
+    }
+    if (operation_.running && order.why == election::reason::lease_lost)
+        end_operation(job, "failed", "the lease was lost");
+    address_wanted_ = false;
+    closing_ = true;
+    job.effects.emplace_back(close_address{settings_.id, order.under});
+}
+
+void group::address(work& job, address_changed const& what) {
+    address_here_ = what.here;
+    address_trouble_ = what.trouble ? what.trouble->text : std::string{};
+    if (what.trouble)
+        address_retry_at_ = job.at.now + address_retry;
+    if (what.here && address_wanted_ && operation_.running) {
+        note(job, "address", "the virtual IP is on " + node_.name_of(node_.self));
+        end_operation(job, "done", {});
+    }
+    if (!what.here && closing_ && !what.trouble) {
+        closing_ = false;
+        address_retry_at_ = never;
+        step(job, election::closed{what.under});
+    }
+}
+
+void group::want_address(work& job) {
+    bool const serving =
+        elect_.now_role == election::role::active && job.at.now < elect_.until.soft;
+    bool const wanted = serving && (!data_ || data_->state() == service::open ||
+                                    (data_->state() == service::switching && address_here_));
+    if (!wanted && address_wanted_ && serving)
+        job.effects.emplace_back(close_address{settings_.id, elect_.under});
+    address_wanted_ = wanted;
+    if (wanted && !address_here_)
+        job.effects.emplace_back(open_address{settings_.id, elect_.under, elect_.until});
+}
+
+void group::link(work& job, bool up) {
+    link_up_ = up;
+    if (!up && elect_.now_role == election::role::active)
+        step(job, election::hand_over{});
+    update_fitness(job);
+}
+
+node_id group::holder(instant now) const {
+    if (may_serve(elect_, now))
+        return node_.self;
+    return now < elect_.holder.expires ? elect_.holder.node : node_id{};
+}
+
+void group::queue_change(work& job, change wanted) {
+    changes_.push_back(std::move(wanted));
+    send_next_change(job);
+}
+
+void group::send_next_change(work& job) {
+    if (changes_.empty() || change_sent_ || elect_.now_role != election::role::active)
+        return;
+    change_sent_ = true;
+    election::record content = elect_.latest;
+    changes_.front().apply(content);
+    if (auto const fits = check_bounds(content); !fits) {
+        change_sent_ = false;
+        auto const failed = std::move(changes_.front());
+        changes_.pop_front();
+        if (failed.for_database && data_)
+            data_->journalled(false, job.at.now);
+        if (failed.asked)
+            answer(job, *failed.asked, {.code = "too_large", .text = fits.error().text});
+        return send_next_change(job);
+    }
+    step(job, election::write_record{std::move(content)});
+}
+
+void group::committed(work& job, election::record const&) {
+    if (!change_sent_ || elect_.now_role != election::role::active)
+        return; // the write-back of a new holder
+    change_sent_ = false;
+    auto const done = std::move(changes_.front());
+    changes_.pop_front();
+    if (done.for_database && data_)
+        data_->journalled(true, job.at.now);
+    if (done.asked)
+        answer(job, *done.asked, {.accepted = true, .text = "recorded by a majority"});
+    if (successor_after_change_.is_set())
+        return step(job, election::hand_over{std::exchange(successor_after_change_, node_id{})});
+    send_next_change(job);
+    grant_wishes(job);
+    update_fitness(job);
+}
+
+void group::drop_changes(work& job) {
+    for (auto const& each : std::exchange(changes_, {}))
+        if (each.asked)
+            answer(job, *each.asked,
+                   {.code = "lease_lost",
+                    .text = "the lease was lost before a majority had recorded it",
+                    .next_command = "tasuki status"});
+    change_sent_ = false;
+    successor_after_change_ = {};
+}
+
+} // namespace tasuki::agent

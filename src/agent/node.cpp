@@ -1,0 +1,168 @@
+#include "tasuki/agent/node.hpp"
+
+#include "tasuki/core/overloaded.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace tasuki::agent {
+
+namespace {
+
+election::policy policy_of(node_settings const& settings, incarnation life) {
+    election::policy rules;
+    rules.cluster = {settings.self, life, settings.voters};
+    for (auto const& peer : settings.peers)
+        rules.others.push_back(peer.id);
+    rules.terms = settings.terms;
+    rules.interval = settings.interval;
+    return rules;
+}
+
+} // namespace
+
+node::node(node_settings settings, node_start const& start, moment at)
+    : settings_(std::move(settings))
+    , peers_({settings_.self, start.session, settings_.digest, at.now}, settings_.peers) {
+    auto const rules = policy_of(settings_, start.life);
+    std::uint64_t seed = start.seed;
+    for (auto const& each : settings_.groups) {
+        auto const known = start.voters.find(each.id);
+        auto const begin = known == start.voters.end() ? election::voter_start{} : known->second;
+        groups_.emplace(each.id,
+                        std::make_unique<group>(settings_, each, rules,
+                                                election::start(rules, begin, ++seed, at.now)));
+    }
+    for (auto const& peer : settings_.peers)
+        beat_at_[peer.id] = at.now;
+}
+
+std::vector<effect> node::handle(happening const& what, moment at) {
+    std::vector<effect> effects;
+    letters outbox;
+    work job{at, effects, outbox, peers_, settings_.silent_after()};
+    dispatch(job, what);
+    instant when = never;
+    for (auto& [id, each] : groups_) {
+        if (std::holds_alternative<woke>(what) || at.now >= each->next_wake())
+            each->woke(job);
+        when = std::min(when, each->next_wake());
+    }
+    post(job, outbox);
+    for (auto const& [peer, due] : beat_at_)
+        when = std::min(when, due);
+    effects.emplace_back(wake{when});
+    return effects;
+}
+
+void node::dispatch(work& job, happening const& what) {
+    auto const in_group = [&](group_id id, auto&& act) {
+        if (auto* const found = find(id))
+            act(*found);
+    };
+    std::visit(overloaded{
+                   [&](heard const& it) { on_heard(job, it); },
+                   [&](refused_datagram const& it) { peers_.count(it.why); },
+                   [](woke const&) {},
+                   [&](state_stored const& it) {
+                       in_group(it.group, [&](group& to) { to.stored(job, it.what); });
+                   },
+                   [&](address_changed const& it) {
+                       in_group(it.group, [&](group& to) { to.address(job, it); });
+                   },
+                   [&](address_conflict const& it) {
+                       in_group(it.group, [&](group& to) { to.conflict(it.text); });
+                   },
+                   [&](link_changed const& it) {
+                       in_group(it.group, [&](group& to) { to.link(job, it.up); });
+                   },
+                   [&](server_facts_read const& it) {
+                       in_group(it.group, [&](group& to) { to.facts(job, it.node, it.facts); });
+                   },
+                   [&](server_gone const& it) {
+                       in_group(it.group, [&](group& to) { to.gone(job, it.life); });
+                   },
+                   [&](order_answered const& it) {
+                       in_group(it.group, [&](group& to) { to.answered(job, it.what); });
+                   },
+                   [&](operator_asked const& it) { on_wish(job, it); },
+               },
+               what);
+}
+
+void node::on_wish(work& job, operator_asked const& it) {
+    auto const id = std::visit([](auto const& wish) { return wish.group; }, it.wish);
+    if (auto* const found = find(id))
+        found->wish(job, it);
+}
+
+void node::on_heard(work& job, heard const& it) {
+    auto reception = peers_.accept(it.what, it.path, job.at.now);
+    if (reception.reply) {
+        auto const& reply = *reception.reply;
+        job.effects.emplace_back(transmit{reply, {}, reply.path});
+    }
+    if (reception.refused || it.what.payload.empty())
+        return;
+    auto const entries = election::decode_entries(it.what.payload);
+    if (!entries) {
+        peers_.count(heartbeat::reject::bad_body);
+        return;
+    }
+    for (auto const& entry : *entries)
+        if (auto* const found = find(entry.group))
+            found->receive(job, it.what.from, entry.what);
+}
+
+void node::post(work& job, letters& outbox) {
+    for (auto const& [to, entries] : outbox)
+        if (beat_at_.contains(to))
+            post_to(job, to, entries);
+    for (auto& [peer, due] : beat_at_)
+        if (job.at.now >= due)
+            beat(job, peer, {});
+}
+
+void node::post_to(work& job, node_id to, std::vector<election::entry> const& entries) {
+    byte_writer payload;
+    for (auto const& entry : entries) {
+        byte_writer one;
+        encode(entry, one);
+        if (payload.size() + one.size() > heartbeat::payload_bytes_max) {
+            beat(job, to, payload.view());
+            payload = {};
+        }
+        payload.append(one.view());
+    }
+    beat(job, to, payload.view());
+}
+
+void node::beat(work& job, node_id to, byte_view payload) {
+    beat_at_[to] = job.at.now + settings_.interval;
+    auto const* peer = peers_.find(to);
+    for (std::uint8_t path = 0; path < peer->place.paths; ++path) {
+        auto header = peers_.compose(to, path, job.at.now, payload);
+        bool const carries = !header.payload.empty();
+        header.payload = {};
+        job.effects.emplace_back(transmit{
+            header, carries ? byte_string{payload.begin(), payload.end()} : byte_string{}, path});
+    }
+}
+
+group* node::find(group_id id) {
+    auto const found = groups_.find(id);
+    return found == groups_.end() ? nullptr : found->second.get();
+}
+
+bool node::alive(node_id id, instant now) const {
+    std::vector<effect> effects;
+    std::map<node_id, std::vector<election::entry>> none;
+    return work{{now, 0}, effects, none, peers_, settings_.silent_after()}.alive(id);
+}
+
+work node::look(moment at, std::vector<effect>& effects,
+                std::map<node_id, std::vector<election::entry>>& none) const {
+    return work{at, effects, none, peers_, settings_.silent_after()};
+}
+
+} // namespace tasuki::agent

@@ -1,0 +1,301 @@
+#include "tasuki/agent/peer_message.hpp"
+
+#include "tasuki/core/overloaded.hpp"
+#include "tasuki/mysql/wire.hpp"
+
+#include <boost/json.hpp>
+
+#include <algorithm>
+
+namespace tasuki::agent {
+
+namespace {
+
+namespace json = boost::json;
+
+constexpr int peer_version = 1;
+constexpr std::size_t note_bytes_max = 4096;
+constexpr std::size_t text_bytes_max = 128 * 1024; // of one member; the channel bounds the whole
+
+byte_string bytes_of(std::string const& text) {
+    auto const bytes = std::as_bytes(std::span{text});
+    return {bytes.begin(), bytes.end()};
+}
+
+std::string text_of(byte_view bytes) {
+    std::string text(bytes.size(), '\0');
+    std::transform(bytes.begin(), bytes.end(), text.begin(),
+                   [](std::byte octet) { return static_cast<char>(octet); });
+    return text;
+}
+
+problem malformed(std::string_view what) {
+    return {failure::invalid, "peer message: " + std::string{what}};
+}
+
+/// Reads members of one object; the first that is missing or of another type spoils the whole.
+class members {
+  public:
+    explicit members(json::object const& from)
+        : from_(from) {}
+    std::uint64_t number(std::string_view key) {
+        auto const* value = from_.if_contains(key);
+        if (value != nullptr && value->is_uint64())
+            return value->get_uint64();
+        if (value != nullptr && value->is_int64() && value->get_int64() >= 0)
+            return static_cast<std::uint64_t>(value->get_int64());
+        spoilt_ = true;
+        return 0;
+    }
+    std::string text(std::string_view key) {
+        auto const* value = from_.if_contains(key);
+        if (value != nullptr && value->is_string() && value->get_string().size() <= text_bytes_max)
+            return std::string{value->get_string()};
+        spoilt_ = true;
+        return {};
+    }
+    bool flag(std::string_view key) {
+        auto const* value = from_.if_contains(key);
+        if (value != nullptr && value->is_bool())
+            return value->get_bool();
+        spoilt_ = true;
+        return false;
+    }
+    node_id node(std::string_view key) { return node_id{static_cast<std::uint32_t>(number(key))}; }
+    group_id group(std::string_view key) {
+        return group_id{static_cast<std::uint32_t>(number(key))};
+    }
+    [[nodiscard]] bool spoilt() const { return spoilt_; }
+
+  private:
+    json::object const& from_;
+    bool spoilt_ = false;
+};
+
+json::object opening(std::string_view type) {
+    return {{"v", peer_version}, {"type", type}};
+}
+
+json::object body_of(peer_order const& it) {
+    auto out = opening("order");
+    out["group"] = it.group.value();
+    out["order"] = mysql::encode(it.what);
+    return out;
+}
+
+json::object body_of(peer_facts const& it) {
+    auto out = opening("facts");
+    mysql::answer carrier;
+    carrier.done = true;
+    carrier.facts = it.facts;
+    out["group"] = it.group.value();
+    out["facts"] = mysql::encode(carrier);
+    return out;
+}
+
+json::object body_of(peer_note const& note) {
+    auto const& it = note.what;
+    auto out = opening("note");
+    out["operation"] = it.operation.value();
+    out["group"] = it.group.value();
+    out["kind"] = it.kind;
+    out["from"] = it.from.value();
+    out["to"] = it.to.value();
+    out["epoch"] = it.under.value();
+    out["node"] = it.node.value();
+    out["step"] = it.step;
+    out["text"] = it.text.substr(0, note_bytes_max);
+    out["result"] = it.result;
+    out["reason"] = it.reason;
+    out["wall_ms"] = it.wall_ms;
+    out["automatic"] = it.automatic;
+    return out;
+}
+
+void put_wish(json::object& out, operator_wish const& wish) {
+    std::visit(overloaded{
+                   [&](ask_switchover const& it) {
+                       out["wish"] = "switchover";
+                       out["group"] = it.group.value();
+                       out["to"] = it.to.value_or(node_id{}).value();
+                       out["dry_run"] = it.dry_run;
+                       out["reason"] = it.reason;
+                   },
+                   [&](ask_failover const& it) {
+                       out["wish"] = "failover";
+                       out["group"] = it.group.value();
+                       out["to"] = it.to.value();
+                       out["allow_loss"] = it.allow_loss;
+                       out["dry_run"] = it.dry_run;
+                       out["reason"] = it.reason;
+                   },
+                   [&](ask_pause const& it) {
+                       out["wish"] = "pause";
+                       out["group"] = it.group.value();
+                       out["paused"] = it.paused;
+                       out["until_ms"] = it.until_ms;
+                       out["reason"] = it.reason;
+                   },
+                   [&](ask_standby const& it) {
+                       out["wish"] = "standby";
+                       out["group"] = it.group.value();
+                       out["node"] = it.node.value();
+                       out["standby"] = it.standby;
+                       out["reason"] = it.reason;
+                   },
+                   [&](ask_bootstrap const& it) {
+                       out["wish"] = "bootstrap";
+                       out["group"] = it.group.value();
+                   },
+               },
+               wish);
+}
+
+json::object body_of(peer_wish const& it) {
+    auto out = opening("wish");
+    out["operation"] = it.operation.value();
+    put_wish(out, it.wish);
+    return out;
+}
+
+result<operator_wish> take_wish(members& in) {
+    auto const kind = in.text("wish");
+    if (kind == "switchover") {
+        auto const group = in.group("group");
+        auto const to = in.node("to");
+        std::optional<node_id> chosen;
+        if (to.is_set())
+            chosen = to;
+        return operator_wish{ask_switchover{group, chosen, in.flag("dry_run"), in.text("reason")}};
+    }
+    if (kind == "failover")
+        return operator_wish{ask_failover{in.group("group"), in.node("to"), in.flag("allow_loss"),
+                                          in.flag("dry_run"), in.text("reason")}};
+    if (kind == "pause")
+        return operator_wish{ask_pause{in.group("group"), in.flag("paused"), in.number("until_ms"),
+                                       in.text("reason")}};
+    if (kind == "standby")
+        return operator_wish{
+            ask_standby{in.group("group"), in.node("node"), in.flag("standby"), in.text("reason")}};
+    return malformed("unknown wish"); // a bootstrap is only asked for at the node itself
+}
+
+result<peer_message> take_note(members& in) {
+    progress_note it;
+    it.operation = operation_id{in.number("operation")};
+    it.group = in.group("group");
+    it.kind = in.text("kind");
+    it.from = in.node("from");
+    it.to = in.node("to");
+    it.under = epoch{in.number("epoch")};
+    it.node = in.node("node");
+    it.step = in.text("step");
+    it.text = in.text("text");
+    it.result = in.text("result");
+    it.reason = in.text("reason");
+    it.wall_ms = in.number("wall_ms");
+    it.automatic = in.flag("automatic");
+    return peer_message{peer_note{std::move(it)}};
+}
+
+result<json::object> parse_object(byte_view bytes) {
+    boost::system::error_code error;
+    auto parsed = json::parse(text_of(bytes), error);
+    if (error || !parsed.is_object())
+        return malformed("no JSON object");
+    auto const* version = parsed.get_object().if_contains("v");
+    if (version == nullptr || *version != peer_version)
+        return malformed("another version");
+    return std::move(parsed.get_object());
+}
+
+result<peer_message> take_order(members& in) {
+    auto what = mysql::decode_order(in.text("order"));
+    if (!what)
+        return what.error();
+    return peer_message{peer_order{in.group("group"), std::move(*what)}};
+}
+
+result<peer_message> take_facts(members& in) {
+    auto carrier = mysql::decode_answer(in.text("facts"));
+    if (!carrier)
+        return carrier.error();
+    return peer_message{peer_facts{in.group("group"), std::move(carrier->facts)}};
+}
+
+result<peer_message> take_peer_wish(members& in) {
+    operation_id const operation{in.number("operation")};
+    auto wish = take_wish(in);
+    if (!wish)
+        return wish.error();
+    return peer_message{peer_wish{operation, std::move(*wish)}};
+}
+
+result<peer_message> take_message(members& in) {
+    auto const type = in.text("type");
+    if (type == "note")
+        return take_note(in);
+    if (type == "order")
+        return take_order(in);
+    if (type == "facts")
+        return take_facts(in);
+    if (type == "wish")
+        return take_peer_wish(in);
+    return malformed("unknown type");
+}
+
+} // namespace
+
+byte_string encode(peer_message const& message) {
+    return bytes_of(
+        json::serialize(std::visit([](auto const& it) { return body_of(it); }, message)));
+}
+
+result<peer_message> decode_peer_message(byte_view bytes) {
+    auto const document = parse_object(bytes);
+    if (!document)
+        return document.error();
+    members in{*document};
+    auto message = take_message(in);
+    if (message && in.spoilt())
+        return malformed("a member is missing or has another type");
+    return message;
+}
+
+byte_string encode(mysql::answer const& it) {
+    return bytes_of(mysql::encode(it));
+}
+
+result<mysql::answer> decode_order_answer(byte_view bytes) {
+    return mysql::decode_answer(text_of(bytes));
+}
+
+byte_string encode(answer_operator const& it) {
+    json::object out{{"v", peer_version},
+                     {"accepted", it.accepted},
+                     {"code", it.code},
+                     {"text", it.text},
+                     {"next_command", it.next_command}};
+    if (it.plan)
+        out["plan"] = http::plan_json({}, *it.plan);
+    return bytes_of(json::serialize(out));
+}
+
+result<answer_operator> decode_wish_answer(byte_view bytes) {
+    auto const document = parse_object(bytes);
+    if (!document)
+        return document.error();
+    members in{*document};
+    answer_operator it;
+    it.accepted = in.flag("accepted");
+    it.code = in.text("code");
+    it.text = in.text("text");
+    it.next_command = in.text("next_command");
+    if (in.spoilt())
+        return malformed("a member is missing");
+    if (auto const* plan = document->if_contains("plan"); plan != nullptr && plan->is_string())
+        it.plan_text = std::string{plan->get_string()};
+    return it;
+}
+
+} // namespace tasuki::agent

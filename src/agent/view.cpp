@@ -1,0 +1,291 @@
+#include "tasuki/agent/view.hpp"
+
+#include "tasuki/agent/journal.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace tasuki::agent {
+
+namespace {
+
+http::wall_time wall(std::uint64_t ms) {
+    return http::wall_time{std::chrono::seconds{ms / 1000}};
+}
+
+http::age age_of(instant now, std::optional<instant> then) {
+    if (!then)
+        return std::nullopt;
+    return std::chrono::duration_cast<milliseconds>(now - *then);
+}
+
+std::vector<http::path_view> paths_of(node const& from, heartbeat::peer const& peer, moment at) {
+    std::vector<http::path_view> out;
+    auto const& addresses = from.settings().paths.at(peer.place.id);
+    for (std::size_t path = 0; path < peer.place.paths; ++path)
+        out.push_back(
+            {addresses[path], age_of(at.now, peer.heard.heard_at(path)),
+             peer.heard.hears_us(path, at.now, from.settings().silent_after()).value_or(false)});
+    return out;
+}
+
+std::string note_of(node const& from, heartbeat::peer const& peer, moment at) {
+    auto const& settings = from.settings();
+    std::string out;
+    for (std::size_t path = 0; path < peer.place.paths; ++path) {
+        auto const how = peer.heard.on_path(path, at.now, settings.silent_after());
+        if (how == heartbeat::hearing::up)
+            continue;
+        auto const self = settings.name_of(settings.self);
+        auto const name = settings.name_of(peer.place.id);
+        out += (out.empty() ? "" : "; ") +
+               describe(how, {self, name, settings.paths.at(peer.place.id)[path]});
+    }
+    return out;
+}
+
+http::node_view view_of_node(node const& from, node_id id, conditions const& now, moment at) {
+    auto const& settings = from.settings();
+    http::node_view out;
+    out.name = settings.name_of(id);
+    out.voter =
+        std::find(settings.voters.begin(), settings.voters.end(), id) != settings.voters.end();
+    out.witness = std::find(settings.witnesses.begin(), settings.witnesses.end(), id) !=
+                  settings.witnesses.end();
+    for (auto const& [group, each] : from.groups()) {
+        auto const& standby = each->record().standby;
+        if (std::find(standby.begin(), standby.end(), id) != standby.end())
+            out.standby.emplace();
+    }
+    if (id == settings.self) {
+        out.state = "up";
+        out.heard = milliseconds{0};
+        out.version = now.version;
+        out.config_digest = fmt::format("{:016x}", settings.digest);
+        out.enforcement = now.enforcement;
+        for (auto const& address : settings.paths.at(id))
+            out.paths.push_back({address, milliseconds{0}, true});
+        return out;
+    }
+    auto const* peer = from.peers().find(id);
+    out.heard = age_of(at.now, peer->heard.heard_at());
+    out.state = from.alive(id, at.now) ? "up" : out.heard ? "silent" : "unknown";
+    out.paths = paths_of(from, *peer, at);
+    out.note = note_of(from, *peer, at);
+    if (peer->is_proven())
+        out.config_digest = fmt::format("{:016x}", peer->config_digest);
+    return out;
+}
+
+http::quorum_view quorum_of(node const& from, moment at) {
+    auto const& settings = from.settings();
+    http::quorum_view out;
+    out.voters = static_cast<unsigned>(settings.voters.size());
+    out.needed = static_cast<unsigned>(election::majority_of(settings.voters.size()));
+    for (auto const voter : settings.voters)
+        out.reachable += voter == settings.self || from.alive(voter, at.now) ? 1U : 0U;
+    out.ok = out.reachable >= out.needed;
+    return out;
+}
+
+std::string role_of_replica(group const& of, node_id member) {
+    auto const now = journal_of(of.record()).now;
+    return is_acker(now, member) ? "acker" : "replica";
+}
+
+http::replica_view replica_of(node_settings const& names, group const& of, node_id member,
+                              mysql::server_facts const& facts, moment at) {
+    http::replica_view out;
+    out.node = names.name_of(member);
+    out.role = role_of_replica(of, member);
+    if (facts.replica) {
+        out.lag = facts.replica->lag;
+        out.io = std::string{to_string(facts.replica->receiver)};
+        out.sql = facts.replica->applier_runs ? "running" : "stopped";
+        out.position = facts.replica->applied.to_string();
+    } else {
+        out.position = facts.binlog_position.to_string();
+    }
+    auto const& held = of.data()->quarantined();
+    if (auto const known = held.find(member); known != held.end() && !known->second.text.empty()) {
+        out.errant = true;
+        out.quarantined = known->second.text;
+    }
+    out.shown_age = age_of(at.now, facts.read_at);
+    return out;
+}
+
+http::mysql_view mysql_of(node_settings const& names, group const& of, moment at) {
+    http::mysql_view out;
+    auto const& record = of.record();
+    if (record.master.is_set())
+        out.master = names.name_of(record.master);
+    out.required_acks = record.required_acks;
+    out.is_protected = record.degraded_since_ms == 0 && !record.ackers.empty();
+    if (record.degraded_since_ms != 0)
+        out.degraded_since = wall(record.degraded_since_ms);
+    for (auto const& [member, facts] : of.data()->facts()) {
+        http::mysql_server_view server;
+        server.node = names.name_of(member);
+        server.health = std::string{to_string(facts.condition)};
+        server.position = facts.binlog_position.to_string();
+        server.writable = !facts.read_only;
+        server.shown_age = age_of(at.now, facts.read_at);
+        for (auto const& fault : facts.durability_faults)
+            server.detail += (server.detail.empty() ? "" : "; ") + fault;
+        out.servers.push_back(std::move(server));
+        if (member != record.master)
+            out.replicas.push_back(replica_of(names, of, member, facts, at));
+    }
+    out.shown_age = milliseconds{0};
+    return out;
+}
+
+http::ready_view ready_of(node const& from, group const& of, moment at) {
+    std::vector<effect> none;
+    std::map<node_id, std::vector<election::entry>> letters;
+    auto const eyes = from.look(at, none, letters);
+    http::ready_view out;
+    auto const& names = from.settings();
+    if (of.data() != nullptr) {
+        auto const ready = of.readiness(eyes);
+        out.failover = ready.failover && !of.record().paused;
+        out.lossless = ready.lossless;
+        if (ready.to)
+            out.to = names.name_of(*ready.to);
+        for (auto const& reason : ready.reasons)
+            out.reasons.push_back({"not_ready", reason, "tasuki why " + of.settings().name});
+    } else {
+        auto const holder = of.holder(at.now);
+        auto const& standby = of.record().standby;
+        for (auto const member : of.settings().members)
+            if (!out.to && member != holder && eyes.alive(member) &&
+                std::find(standby.begin(), standby.end(), member) == standby.end())
+                out.to = names.name_of(member);
+        out.failover = out.to.has_value() && !of.record().paused;
+        out.lossless = out.failover;
+        if (!out.to)
+            out.reasons.push_back({"no_candidate", "no other member is up", "tasuki status"});
+    }
+    if (of.record().paused)
+        out.reasons.push_back({"paused", "paused: " + of.record().pause_reason,
+                               "tasuki resume " + of.settings().name});
+    if (auto const quorum = quorum_of(from, at); !quorum.ok || quorum.reachable == quorum.needed)
+        out.reasons.push_back({"quorum", "no further voter may be lost", "tasuki status"});
+    return out;
+}
+
+http::group_view view_of_group(node const& from, group const& of, moment at) {
+    auto const& names = from.settings();
+    auto const& elect = of.election_state();
+    auto const& record = of.record();
+    auto const holder = of.holder(at.now);
+    http::group_view out;
+    out.name = of.settings().name;
+    out.epoch = std::max({elect.holder.under, record.written_under, elect.under}).value();
+    if (holder.is_set())
+        out.active = names.name_of(holder);
+    out.state = std::string{to_string(elect.now_role)};
+    out.mode = "active";
+    if (elect.now_role == election::role::active) {
+        out.since = wall(of.active_since_ms());
+        out.lease_left = std::chrono::duration_cast<milliseconds>(
+            std::max(elect.until.hard - at.now, duration::zero()));
+    }
+    if (record.paused) {
+        out.paused.emplace();
+        out.paused->reason = record.pause_reason;
+        if (record.paused_until_ms != 0)
+            out.paused->until = wall(record.paused_until_ms);
+    }
+    for (auto const& address : of.settings().addresses) {
+        http::vip_view vip;
+        vip.address = address;
+        if (of.address_here())
+            vip.node = names.name_of(names.self);
+        else if (holder.is_set() && holder != names.self)
+            vip.node = names.name_of(holder);
+        if (!of.conflict().empty())
+            vip.conflict = of.conflict();
+        vip.gate = "none";
+        vip.shown_age = milliseconds{0};
+        out.vips.push_back(std::move(vip));
+    }
+    out.ready = ready_of(from, of, at);
+    if (of.data() != nullptr)
+        out.mysql = mysql_of(names, of, at);
+    std::vector<effect> none;
+    std::map<node_id, std::vector<election::entry>> letters;
+    std::string why;
+    bool const eligible = of.suitability(from.look(at, none, letters), &why).eligible;
+    out.members.push_back({names.name_of(names.self), out.state, eligible, why});
+    if (!of.address_trouble().empty())
+        out.reasons.push_back({"address", of.address_trouble(), "tasuki check"});
+    if (of.data() != nullptr && of.data()->state() == service::stuck)
+        out.reasons.push_back({"stuck", of.data()->detail(), "tasuki why " + out.name});
+    if (of.data() != nullptr && !of.data()->blocked().empty())
+        out.reasons.push_back({"blocked", of.data()->blocked(), "tasuki why " + out.name});
+    if (elect.vote.votes && elect.vote.blank)
+        out.reasons.push_back({"no_record", "this voter has no state yet", "tasuki bootstrap"});
+    if (elect.vote.poisoned)
+        out.reasons.push_back(
+            {"disk", "the state folder failed: this voter no longer votes", "tasuki check"});
+    out.shown_age = milliseconds{0};
+    return out;
+}
+
+} // namespace
+
+http::cluster_view view_of(node const& from, conditions const& now, moment at) {
+    auto const& settings = from.settings();
+    http::cluster_view out;
+    out.cluster = settings.cluster;
+    out.node = settings.name_of(settings.self);
+    out.version = now.version;
+    out.time = wall(at.wall_ms);
+    out.safety = settings.safety;
+    out.quorum = quorum_of(from, at);
+    for (auto const& [id, name] : settings.names)
+        out.nodes.push_back(view_of_node(from, id, now, at));
+    std::sort(out.nodes.begin(), out.nodes.end(),
+              [](auto const& left, auto const& right) { return left.name < right.name; });
+    for (auto const& each : settings.groups)
+        out.groups.push_back(view_of_group(from, *from.groups().at(each.id), at));
+    for (auto const& warning : now.warnings)
+        out.warnings.push_back({"configuration", warning, "tasuki config check"});
+    auto const& rejects = from.peers().rejects();
+    for (std::size_t index = 0; index < heartbeat::reject_count; ++index) {
+        auto const why = static_cast<heartbeat::reject>(index);
+        if (rejects.of(why) > 0)
+            out.counters.heartbeats_rejected[std::string{to_string(why)}] = rejects.of(why);
+    }
+    out.counters.heartbeats_sent = now.sent;
+    out.counters.heartbeats_received = now.received;
+    out.counters.longest_stall = now.longest_stall;
+    return out;
+}
+
+std::optional<http::why_view> why_of(node const& from, group_id id, moment at) {
+    auto const found = from.groups().find(id);
+    if (found == from.groups().end())
+        return std::nullopt;
+    auto const& of = *found->second;
+    auto const ready = ready_of(from, of, at);
+    http::why_view out;
+    out.group = of.settings().name;
+    out.failover = ready.failover;
+    out.lossless = ready.lossless;
+    out.to = ready.to;
+    out.expected = ready.expected;
+    out.reasons = ready.reasons;
+    std::vector<effect> none;
+    std::map<node_id, std::vector<election::entry>> letters;
+    std::string why;
+    auto const& names = from.settings();
+    bool const eligible = of.suitability(from.look(at, none, letters), &why).eligible;
+    out.candidates.push_back({names.name_of(names.self), eligible, {}, why});
+    return out;
+}
+
+} // namespace tasuki::agent

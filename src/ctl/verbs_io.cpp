@@ -1,0 +1,226 @@
+#include "tasuki/ctl/verbs_io.hpp"
+
+#include "operate_io.hpp"
+#include "tasuki/core/overloaded.hpp"
+#include "tasuki/ctl/format.hpp"
+#include "tasuki/ctl/operation_text.hpp"
+
+#include <boost/json.hpp>
+#include <fmt/format.h>
+
+#include <ostream>
+
+namespace tasuki::ctl {
+
+namespace json = boost::json;
+
+namespace {
+
+constexpr milliseconds watch_pause{2'000};
+
+/// Fetches, prints as text or as the document itself, and gives the document.
+template<class Format>
+fetched show(session& now, std::string const& target, Format format) {
+    auto answer = fetch(now, target);
+    if (!answer.document)
+        return answer;
+    if (now.line.output == output_form::json)
+        now.where.out << answer.text << "\n";
+    else
+        now.where.out << format(reading{*answer.document});
+    now.where.out << std::flush;
+    return answer;
+}
+
+exit_code status(session& now, bool watch) {
+    while (true) {
+        if (watch && now.where.out_is_terminal)
+            now.where.out << "\x1b[H\x1b[J";
+        auto const answer = show(now, "/api/v1/status", [&now](reading document) {
+            return format_status(document, now.colours());
+        });
+        auto const code = answer.document
+                              ? exit_for_health(reading{*answer.document}.text("health"))
+                              : answer.code;
+        if (!watch || !now.where.out)
+            return code;
+        now.client.pause(watch_pause);
+    }
+}
+
+exit_code check(session& now) {
+    auto const answer = show(now, "/api/v1/check", [&now](reading document) {
+        return format_check(document, now.colours());
+    });
+    if (!answer.document)
+        return answer.code;
+    return check_passed(reading{*answer.document}) ? exit_code::done : exit_code::failed;
+}
+
+exit_code history(session& now, show_history const& asked) {
+    if (asked.id)
+        return show(now, fmt::format("/api/v1/operations/{}", *asked.id),
+                    [&now](reading document) { return format_operation(document, now.colours()); })
+            .code;
+    return show(now, fmt::format("/api/v1/history?limit={}", asked.limit), format_history).code;
+}
+
+exit_code names(session& now, std::string const& kind) {
+    auto const answer = fetch(now, "/api/v1/status");
+    if (!answer.document)
+        return answer.code;
+    for (auto const& one : reading{*answer.document}.list(kind))
+        now.where.out << one.text("name") << "\n";
+    return exit_code::done;
+}
+
+json::object with_reason(session const& now, json::object body) {
+    if (!now.line.reason.empty())
+        body["reason"] = now.line.reason;
+    return body;
+}
+
+json::object with_duration(json::object body, std::optional<std::int64_t> for_ms) {
+    if (for_ms)
+        body["for_ms"] = *for_ms;
+    return body;
+}
+
+std::string of_group(std::string const& group, std::string_view verb) {
+    return group.empty() ? fmt::format("/api/v1/{}", verb)
+                         : fmt::format("/api/v1/groups/{}/{}", encode_segment(group), verb);
+}
+
+exit_code switchover(session& now, do_switchover const& asked) {
+    change what;
+    what.target = of_group(asked.group, "switchover");
+    if (!asked.to.empty())
+        what.body["to"] = asked.to;
+    what.body = with_reason(now, std::move(what.body));
+    what.question =
+        fmt::format("Switch {} over{}?", asked.group, asked.to.empty() ? "" : " to " + asked.to);
+    what.planned = true;
+    what.only_plan = asked.dry_run;
+    return carry_out(now, std::move(what));
+}
+
+exit_code failover(session& now, do_failover const& asked) {
+    change what;
+    what.target = of_group(asked.group, "failover");
+    what.body = with_reason(now, {{"to", asked.to}, {"allow_loss", asked.allow_loss}});
+    what.question = fmt::format("Force {} to {}{}?", asked.group, asked.to,
+                                asked.allow_loss ? ", and accept that commits are lost" : "");
+    what.typed = asked.allow_loss ? asked.group : "";
+    what.planned = true;
+    what.only_plan = asked.dry_run;
+    return carry_out(now, std::move(what));
+}
+
+/// The groups that have to be handed over first are named in the question.
+exit_code standby(session& now, do_standby const& asked) {
+    auto const answer = fetch(now, "/api/v1/status");
+    if (!answer.document)
+        return answer.code;
+    std::string handed_over;
+    for (auto const& group : reading{*answer.document}.list("groups"))
+        if (group.text("active") == asked.node)
+            handed_over += (handed_over.empty() ? "" : ", ") + group.text("name");
+    change what;
+    what.target = fmt::format("/api/v1/nodes/{}/standby", encode_segment(asked.node));
+    what.body = with_duration(with_reason(now, {}), asked.for_ms);
+    if (!handed_over.empty())
+        what.question = fmt::format("{} is active in {}, which will be handed over. Go on?",
+                                    asked.node, handed_over);
+    return carry_out(now, std::move(what));
+}
+
+exit_code activate(session& now, do_activate const& asked) {
+    change what;
+    what.target = fmt::format("/api/v1/nodes/{}/activate", encode_segment(asked.node));
+    return carry_out(now, std::move(what));
+}
+
+exit_code pause(session& now, do_pause const& asked) {
+    change what;
+    what.target = of_group(asked.group, "pause");
+    what.body = with_duration(with_reason(now, {}), asked.for_ms);
+    return carry_out(now, std::move(what));
+}
+
+exit_code plain(session& now, std::string target, json::object body = {}) {
+    change what;
+    what.target = std::move(target);
+    what.body = std::move(body);
+    return carry_out(now, std::move(what));
+}
+
+exit_code bootstrap(session& now, do_bootstrap const& asked) {
+    json::object masters;
+    std::string named;
+    for (auto const& [group, node] : asked.masters) {
+        masters[group] = node;
+        named += fmt::format("{}{} has the data of {}", named.empty() ? "" : ", ", node, group);
+    }
+    change what;
+    what.target = "/api/v1/bootstrap";
+    what.body["masters"] = masters;
+    what.question = fmt::format("Write the first records of this cluster{}? This is done once.",
+                                named.empty() ? "" : " (" + named + ")");
+    return carry_out(now, std::move(what));
+}
+
+} // namespace
+
+std::string encode_segment(std::string_view text) {
+    std::string out;
+    for (char const letter : text) {
+        bool const plain_letter =
+            (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
+            (letter >= '0' && letter <= '9') || letter == '-' || letter == '_' || letter == '.';
+        out += plain_letter ? std::string(1, letter)
+                            : fmt::format("%{:02X}", static_cast<unsigned char>(letter));
+    }
+    return out;
+}
+
+exit_code perform(command_line const& line, terminal& where) {
+    session now{line, where, api_client{line.socket}};
+    json::object const empty;
+    return std::visit(
+        overloaded{
+            [&](show_status const& asked) { return status(now, asked.watch); },
+            [&](show_topology const&) { return show(now, "/api/v1/status", format_topology).code; },
+            [&](show_why const& asked) {
+                return show(
+                           now, of_group(asked.group, "why"),
+                           [&now](reading document) { return format_why(document, now.colours()); })
+                    .code;
+            },
+            [&](show_check const&) { return check(now); },
+            [&](show_history const& asked) { return history(now, asked); },
+            [&](do_switchover const& asked) { return switchover(now, asked); },
+            [&](do_failover const& asked) { return failover(now, asked); },
+            [&](do_standby const& asked) { return standby(now, asked); },
+            [&](do_activate const& asked) { return activate(now, asked); },
+            [&](do_pause const& asked) { return pause(now, asked); },
+            [&](do_resume const& asked) { return plain(now, of_group(asked.group, "resume")); },
+            [&](do_announce const& asked) {
+                return plain(now, "/api/v1/vip/announce",
+                             asked.group.empty() ? empty : json::object{{"group", asked.group}});
+            },
+            [&](do_reload const&) { return plain(now, "/api/v1/reload"); },
+            [&](do_bootstrap const& asked) { return bootstrap(now, asked); },
+            [&](list_names const& asked) { return names(now, asked.kind); },
+            [&](print_completion const&) {
+                where.out << bash_completion();
+                return exit_code::done;
+            },
+            [&](auto const&) {
+                where.err << "tasuki: this verb is not for the agent\n";
+                return exit_code::usage;
+            },
+        },
+        line.wanted);
+}
+
+} // namespace tasuki::ctl

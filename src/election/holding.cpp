@@ -1,0 +1,200 @@
+#include "tasuki/election/planted.hpp"
+#include "tasuki/election/progress.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace tasuki::election {
+
+namespace {
+
+// A release is a courtesy that saves the successor the rest of the lease: said this often.
+constexpr int release_repeats = 3;
+
+bool add_once(std::vector<node_id>& list, node_id node) {
+    if (std::find(list.begin(), list.end(), node) != list.end())
+        return false;
+    list.push_back(node);
+    return true;
+}
+
+void renew_lease(progress& at) {
+    auto& it = at.it;
+    ++it.sequence;
+    it.sent[it.sequence % renewals_remembered] = at.now;
+    it.renew_at = at.now + at.rules.interval;
+    auto const lease = std::chrono::duration_cast<milliseconds>(at.rules.terms.lease);
+    at.send_to_all(renew{it.under, at.rules.cluster.life, lease, it.sequence});
+}
+
+void begin_write(progress& at, record content) {
+    auto& it = at.it;
+    content.written_under = it.under;
+    auto const previous = std::max(it.latest.order(), it.writing.content.order());
+    bool const same_epoch = previous.first == it.under;
+    content.version = record_version{same_epoch ? previous.second.value() + 1 : 1};
+    content.active = at.rules.cluster.self;
+    it.writing = {true, std::move(content), {}, at.now};
+}
+
+/// To whoever has not confirmed yet: first everyone, then the stragglers each interval.
+void send_write(progress& at) {
+    auto& writing = at.it.writing;
+    writing.resend_at = at.now + at.rules.interval;
+    write const what{at.rules.cluster.life, writing.content};
+    auto const confirmed = [&](node_id node) {
+        return std::find(writing.written_by.begin(), writing.written_by.end(), node) !=
+               writing.written_by.end();
+    };
+    if (at.it.vote.votes && !confirmed(at.rules.cluster.self))
+        at.send_to(at.rules.cluster.self, what);
+    for (auto const other : at.rules.others)
+        if (!confirmed(other))
+            at.send_to(other, what);
+}
+
+std::size_t voters_among(progress const& at, std::vector<node_id> const& nodes) {
+    auto const& voters = at.rules.cluster.voters;
+    return static_cast<std::size_t>(std::count_if(nodes.begin(), nodes.end(), [&](node_id node) {
+        return std::find(voters.begin(), voters.end(), node) != voters.end();
+    }));
+}
+
+void become_active_if_complete(progress& at) {
+    auto& it = at.it;
+    bool const recorded = it.latest.written_under == it.under;
+    if (it.now_role != role::recovering || !recorded || at.now >= it.until.soft)
+        return;
+    at.change_role(role::active, reason::record_committed);
+    it.named = false;
+    it.failures = 0;
+    at.commands.emplace_back(start_serving{it.under, it.latest});
+    at.commands.emplace_back(extend{it.under, it.until});
+}
+
+void forget_lease(state& it) {
+    it.grants.clear();
+    it.until = {};
+    it.writing = {};
+}
+
+} // namespace
+
+void start_holding(progress& at, epoch under, record const& newest) {
+    auto& it = at.it;
+    forget_lease(it);
+    it.under = under;
+    it.highest_seen = std::max(it.highest_seen, under);
+    it.leaving = reason::none;
+    it.releases_left = 0;
+    at.change_role(role::recovering, reason::promises_won);
+    it.claim.deadline = at.now + std::max<duration>(at.rules.terms.lease / 2, milliseconds{200});
+    begin_write(at, newest);
+    send_write(at);
+    renew_lease(at);
+}
+
+void on_grant(progress& at, node_id from, grant const& reply) {
+    auto& it = at.it;
+    bool const holding = it.now_role == role::recovering || it.now_role == role::active;
+    bool const ours = reply.under == it.under && reply.life == at.rules.cluster.life;
+    bool const remembered =
+        reply.sequence <= it.sequence && it.sequence - reply.sequence < renewals_remembered;
+    if (!holding || !ours || !remembered || voters_among(at, {from}) == 0)
+        return;
+    instant const sent = planted_bug == bug::lease_from_reply
+                             ? at.now
+                             : it.sent[reply.sequence % renewals_remembered];
+    auto known = std::find_if(it.grants.begin(), it.grants.end(),
+                              [&](auto const& each) { return each.node == from; });
+    if (known == it.grants.end())
+        known = it.grants.insert(it.grants.end(), {from, long_ago});
+    known->sent = std::max(known->sent, sent);
+
+    std::vector<instant> times;
+    times.reserve(it.grants.size());
+    for (auto const& each : it.grants)
+        times.push_back(each.sent);
+    instant const base = majority_newest(times, at.rules.cluster.majority());
+    if (base == long_ago)
+        return;
+    auto const until = deadlines_of(base, at.rules.terms);
+    if (until.hard <= it.until.hard)
+        return;
+    it.until = until;
+    if (it.now_role == role::active)
+        at.commands.emplace_back(extend{it.under, it.until});
+    become_active_if_complete(at);
+}
+
+void on_written(progress& at, node_id from, written const& reply) {
+    auto& it = at.it;
+    auto& writing = it.writing;
+    at.it.highest_seen = std::max(it.highest_seen, reply.promised);
+    if (!reply.accepted || reply.under != writing.content.written_under ||
+        reply.version != writing.content.version || !add_once(writing.written_by, from))
+        return;
+    if (!writing.under_way || voters_among(at, writing.written_by) < at.rules.cluster.majority())
+        return;
+    writing.under_way = false;
+    it.latest = writing.content;
+    at.commands.emplace_back(committed{it.latest});
+    become_active_if_complete(at);
+}
+
+void on_write_record(progress& at, record const& content) {
+    auto& it = at.it;
+    if (it.now_role != role::active || it.writing.under_way)
+        return; // one at a time: the caller waits for `committed`
+    begin_write(at, content);
+    send_write(at);
+}
+
+void continue_holding(progress& at) {
+    auto& it = at.it;
+    if (it.now_role == role::recovering && at.now >= it.claim.deadline) {
+        forget_lease(it);
+        return fail_attempt(at, reason::attempt_timed_out, at.rules.interval);
+    }
+    if (it.now_role == role::active && at.now >= it.until.soft)
+        return step_down(at, reason::lease_lost, node_id{});
+    if (at.now >= it.renew_at)
+        renew_lease(at);
+    bool const straggling =
+        it.writing.content.exists() && it.writing.written_by.size() < at.rules.others.size();
+    if ((it.writing.under_way || straggling) && at.now >= it.writing.resend_at)
+        send_write(at);
+}
+
+void step_down(progress& at, reason because, node_id successor) {
+    auto& it = at.it;
+    at.change_role(role::stepping_down, because);
+    it.leaving = because;
+    it.successor = successor;
+    at.commands.emplace_back(stop_serving{it.under, because});
+}
+
+void on_closed(progress& at, epoch under) {
+    auto& it = at.it;
+    if (it.now_role != role::stepping_down || under != it.under)
+        return;
+    forget_lease(it);
+    at.change_role(role::standby, it.leaving);
+    it.releases_left = release_repeats;
+    it.release_at = at.now;
+    // Whoever gives up the lease lets the others go first.
+    it.stand_from = at.now + at.rules.terms.lease;
+    it.holder = {};
+    repeat_release(at);
+}
+
+void repeat_release(progress& at) {
+    auto& it = at.it;
+    if (it.releases_left == 0 || at.now < it.release_at)
+        return;
+    --it.releases_left;
+    it.release_at = at.now + at.rules.interval / 4;
+    at.send_to_all(release{it.under, at.rules.cluster.life, it.successor});
+}
+
+} // namespace tasuki::election

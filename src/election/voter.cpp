@@ -1,0 +1,255 @@
+#include "tasuki/election/voter.hpp"
+
+#include "tasuki/core/overloaded.hpp"
+#include "tasuki/election/planted.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace tasuki::election {
+
+namespace {
+
+// A bound for a disk that hangs: beyond it the oldest reply is dropped, and the asker asks again.
+constexpr std::size_t delayed_replies_max = 32;
+// What a blank voter tells a candidate: it may know more soon.
+constexpr duration blank_refusal = milliseconds{500};
+
+milliseconds rounded_up(duration left) {
+    return std::chrono::ceil<milliseconds>(std::max(left, duration::zero()));
+}
+
+bool same_holder(live_grant const& it, node_id holder, incarnation life) {
+    return it.holder == holder && it.life == life;
+}
+
+/// How long this voter still refuses a claim by (`who`, `life`); zero if it does not.
+duration refusal_left(voter const& it, node_id who, incarnation life, instant now) {
+    if (!it.votes || it.poisoned)
+        return longest_lease;
+    if (it.blank)
+        return blank_refusal;
+    if (now < it.silent_until)
+        return it.silent_until - now;
+    if (now < it.granted.expires && !same_holder(it.granted, who, life))
+        return it.granted.expires - now;
+    return duration::zero();
+}
+
+void persist(voter& it, std::vector<command>& out) {
+    out.emplace_back(store{++it.last_ticket, it.memory});
+}
+
+/// Sends `what` once everything up to the newest ticket is on disk.
+void reply_when_stored(voter& it, node_id to, message what, std::vector<command>& out) {
+    if (it.failed_ticket == it.last_ticket && it.failed_ticket > it.stored_ticket)
+        persist(it, out); // a full disk may have room again
+    bool const nothing_pending = it.stored_ticket >= it.last_ticket;
+    if (nothing_pending || planted_bug == bug::promise_not_durable) {
+        out.emplace_back(send{to, std::move(what)});
+        return;
+    }
+    if (it.delayed.size() >= delayed_replies_max)
+        it.delayed.erase(it.delayed.begin());
+    it.delayed.push_back({it.last_ticket, to, std::move(what)});
+}
+
+void adopt_promise(voter& it, epoch under, node_id to, incarnation life,
+                   std::vector<command>& out) {
+    it.memory.promised = under;
+    it.memory.promised_to = to;
+    it.memory.promised_life = life;
+    if (planted_bug != bug::promise_not_durable)
+        persist(it, out);
+}
+
+bool promised_exactly(voter const& it, epoch under, node_id to, incarnation life) {
+    return it.memory.promised == under && it.memory.promised_to == to &&
+           it.memory.promised_life == life;
+}
+
+void on_renew(voter& it, node_id from, renew const& what, instant now, std::vector<command>& out) {
+    bool const fits =
+        what.under > it.memory.promised || promised_exactly(it, what.under, from, what.life);
+    if (!it.may_vote(now) || !fits || what.lease > longest_lease || what.under <= it.released)
+        return;
+    if (now < it.granted.expires && !same_holder(it.granted, from, what.life))
+        return;
+    if (what.under > it.memory.promised)
+        adopt_promise(it, what.under, from, what.life, out);
+    // A shorter lease than before does not shorten what an earlier renewal was granted.
+    instant const earlier =
+        same_holder(it.granted, from, what.life) ? it.granted.expires : long_ago;
+    it.granted = {what.under, from, what.life, std::max(earlier, now + what.lease)};
+    out.emplace_back(stamp{it.granted});
+    out.emplace_back(send{from, grant{what.under, what.life, what.sequence}});
+}
+
+void on_prevote(voter const& it, node_id from, prevote const& what, instant now,
+                std::vector<command>& out) {
+    auto const left = refusal_left(it, from, what.life, now);
+    bool const granted = left == duration::zero();
+    out.emplace_back(send{
+        from, prevote_reply{what.under, what.life, granted, it.memory.promised, rounded_up(left)}});
+}
+
+void on_prepare(voter& it, node_id from, prepare const& what, instant now,
+                std::vector<command>& out) {
+    auto const left = refusal_left(it, from, what.life, now);
+    bool const again = promised_exactly(it, what.under, from, what.life);
+    if (left > duration::zero() || (what.under <= it.memory.promised && !again)) {
+        out.emplace_back(send{
+            from, promise{what.under, what.life, false, it.memory.promised, rounded_up(left), {}}});
+        return;
+    }
+    if (!again)
+        adopt_promise(it, what.under, from, what.life, out);
+    reply_when_stored(
+        it, from,
+        promise{what.under, what.life, true, it.memory.promised, milliseconds{0}, it.memory.known},
+        out);
+}
+
+void on_write(voter& it, node_id from, write const& what, std::vector<command>& out) {
+    auto const& content = what.content;
+    auto const reply = [&](bool accepted) {
+        return written{content.written_under, content.version, accepted, it.memory.promised};
+    };
+    if (it.votes && (it.blank || it.poisoned))
+        return;
+    bool const old = content.written_under < it.memory.promised;
+    bool const others = content.written_under == it.memory.promised &&
+                        !promised_exactly(it, content.written_under, from, what.life);
+    if (it.votes && (old || others) && planted_bug != bug::old_write_accepted) {
+        out.emplace_back(send{from, reply(false)});
+        return;
+    }
+    bool const newer = content.order() > it.memory.known.order();
+    if (newer || (planted_bug == bug::old_write_accepted && old))
+        it.memory.known = content;
+    if (!it.votes) { // keeps it for its own status only; nobody counts the answer
+        out.emplace_back(send{from, reply(true)});
+        return;
+    }
+    if (content.written_under > it.memory.promised)
+        adopt_promise(it, content.written_under, from, what.life, out);
+    else if (newer)
+        persist(it, out);
+    if (content.order() == it.memory.known.order())
+        reply_when_stored(it, from, reply(true), out);
+}
+
+void on_release(voter& it, node_id from, release const& what) {
+    bool const granted = same_holder(it.granted, from, what.life) && it.granted.under == what.under;
+    if (granted)
+        it.granted.expires = long_ago;
+    if (granted || promised_exactly(it, what.under, from, what.life))
+        it.released = std::max(it.released, what.under);
+}
+
+void on_recall(voter const& it, node_id from, recall const& what, std::vector<command>& out) {
+    if (!it.votes || it.poisoned)
+        return;
+    out.emplace_back(
+        send{from, recalled{what.life, it.blank, it.memory.promised, it.memory.promised_to,
+                            it.memory.promised_life, it.memory.known}});
+}
+
+void on_recalled(voter& it, electorate const& all, node_id from, recalled const& what,
+                 std::vector<command>& out) {
+    if (!it.votes || !it.blank || what.life != all.life)
+        return;
+    std::erase_if(it.recollections, [&](auto const& each) { return each.node == from; });
+    it.recollections.push_back({from, what});
+    auto const knowing =
+        static_cast<std::size_t>(std::count_if(it.recollections.begin(), it.recollections.end(),
+                                               [](auto const& each) { return !each.what.blank; }));
+    // Whatever a majority once knew, one of these has seen, though we forgot our own part of it.
+    if (knowing == 0 || knowing < all.voters.size() - all.voters.size() / 2)
+        return;
+    for (auto const& [node, memory] : it.recollections) {
+        if (memory.promised > it.memory.promised) {
+            it.memory.promised = memory.promised;
+            it.memory.promised_to = memory.promised_to;
+            it.memory.promised_life = memory.promised_life;
+        }
+        if (memory.known.order() > it.memory.known.order())
+            it.memory.known = memory.known;
+    }
+    it.recollections.clear();
+    it.blank = false;
+    persist(it, out);
+}
+
+void on_bootstrap(voter& it, bootstrap const& what, instant now, std::vector<command>& out) {
+    if (!it.votes || !it.blank || it.poisoned)
+        return;
+    it.blank = false;
+    it.silent_until = now; // no voter has any state: nobody can hold a lease
+    it.memory.known = what.content;
+    it.memory.promised = what.content.written_under;
+    persist(it, out);
+}
+
+} // namespace
+
+voter start_voter(electorate const& all, voter_start const& start, instant now) {
+    voter it;
+    it.votes = std::find(all.voters.begin(), all.voters.end(), all.self) != all.voters.end();
+    it.blank = !start.remembered.has_value();
+    if (start.remembered)
+        it.memory = *start.remembered;
+    if (start.stamped)
+        it.granted = *start.stamped;
+    bool const knows_its_grants = start.stamped.has_value() && !it.blank;
+    if (!knows_its_grants && planted_bug != bug::no_restart_silence)
+        it.silent_until = now + longest_lease;
+    return it;
+}
+
+bool answer(voter& it, electorate const& all, received const& arrived, instant now,
+            std::vector<command>& out) {
+    node_id const from = arrived.from;
+    return std::visit(
+        overloaded{
+            [&](renew const& what) { return on_renew(it, from, what, now, out), true; },
+            [&](prevote const& what) { return on_prevote(it, from, what, now, out), true; },
+            [&](prepare const& what) { return on_prepare(it, from, what, now, out), true; },
+            [&](write const& what) { return on_write(it, from, what, out), true; },
+            [&](release const& what) { return on_release(it, from, what), true; },
+            [&](recall const& what) { return on_recall(it, from, what, out), true; },
+            [&](recalled const& what) { return on_recalled(it, all, from, what, out), true; },
+            [&](bootstrap const& what) { return on_bootstrap(it, what, now, out), true; },
+            [](auto const&) { return false; },
+        },
+        arrived.what);
+}
+
+void on_stored(voter& it, stored const& done, std::vector<command>& out) {
+    if (done.outcome == store_outcome::poisoned)
+        it.poisoned = true;
+    bool const good = done.outcome == store_outcome::stored;
+    if (good)
+        it.stored_ticket = std::max(it.stored_ticket, done.ticket);
+    else
+        it.failed_ticket = std::max(it.failed_ticket, done.ticket);
+    for (auto& reply : it.delayed)
+        if (good && reply.ticket <= done.ticket)
+            out.emplace_back(send{reply.to, std::move(reply.what)});
+    std::erase_if(it.delayed, [&](auto const& reply) { return reply.ticket <= done.ticket; });
+}
+
+instant remind(voter& it, electorate const& all, duration interval, instant now,
+               std::vector<command>& out) {
+    if (!it.votes || !it.blank)
+        return never;
+    if (now >= it.recall_at) {
+        for (auto const other : all.voters)
+            if (other != all.self)
+                out.emplace_back(send{other, recall{all.life}});
+        it.recall_at = now + interval;
+    }
+    return it.recall_at;
+}
+
+} // namespace tasuki::election

@@ -1,0 +1,157 @@
+#include "tasuki/http/views.hpp"
+
+#include <fmt/format.h>
+
+#include <set>
+
+namespace tasuki::http {
+
+namespace {
+
+/// Collects reasons; the worst word wins and its reasons come first.
+class judge {
+  public:
+    void down(reason_view reason) { down_.push_back(std::move(reason)); }
+    void degraded(reason_view reason) { degraded_.push_back(std::move(reason)); }
+
+    [[nodiscard]] assessment verdict() && {
+        assessment out;
+        out.word = !down_.empty()       ? health::down
+                   : !degraded_.empty() ? health::degraded
+                                        : health::healthy;
+        out.reasons = std::move(down_);
+        out.reasons.insert(out.reasons.end(), degraded_.begin(), degraded_.end());
+        return out;
+    }
+
+  private:
+    std::vector<reason_view> down_;
+    std::vector<reason_view> degraded_;
+};
+
+std::string seconds(milliseconds value) {
+    return fmt::format("{:.1f} s", static_cast<double>(value.count()) / 1000.0);
+}
+
+void judge_nodes(cluster_view const& view, judge& out) {
+    std::set<std::string> digests;
+    for (auto const& node : view.nodes) {
+        if (!node.config_digest.empty())
+            digests.insert(node.config_digest);
+        if (node.standby)
+            out.degraded({"standby",
+                          fmt::format("node {} is in standby: {}", node.name, node.standby->reason),
+                          "tasuki activate " + node.name});
+        if (node.state != "up")
+            out.degraded({"node_" + node.state,
+                          node.heard
+                              ? fmt::format("node {} is {}, last heard {} ago", node.name,
+                                            node.state, seconds(*node.heard))
+                              : fmt::format("node {} is {}, never heard", node.name, node.state),
+                          "systemctl status tasukid   (on " + node.name + ")"});
+        for (auto const& path : node.paths)
+            if (node.state == "up" && !path.hears_us)
+                out.degraded(
+                    {"deaf_path",
+                     fmt::format("node {} does not hear us at {}", node.name, path.address),
+                     "tasuki check"});
+    }
+    if (digests.size() > 1)
+        out.degraded({"config_drift", "the nodes run different configurations",
+                      "copy one file to all nodes, then: tasuki reload"});
+}
+
+void judge_mysql(std::string const& group, mysql_view const& mysql, judge& out) {
+    if (!mysql.master)
+        out.down(
+            {"no_master", fmt::format("{} has no MySQL master", group), "tasuki why " + group});
+    if (mysql.master && !mysql.is_protected)
+        out.degraded(
+            {"unprotected",
+             mysql.degraded_since
+                 ? fmt::format("{} is degraded since {}: commits are on the master only", group,
+                               to_rfc3339(*mysql.degraded_since))
+                 : fmt::format("{} is not protected: no standby acknowledges commits", group),
+             "tasuki why " + group});
+    for (auto const& replica : mysql.replicas) {
+        if (replica.quarantined)
+            out.degraded({"quarantined",
+                          fmt::format("{}: replica {} is quarantined: {}", group, replica.node,
+                                      *replica.quarantined),
+                          "tasuki why " + group});
+        else if (replica.errant)
+            out.degraded(
+                {"errant",
+                 fmt::format("{}: replica {} has transactions of its own", group, replica.node),
+                 "tasuki why " + group});
+        else if (replica.io != "running" || replica.sql != "running")
+            out.degraded({"replication_stopped",
+                          fmt::format("{}: replication on {} does not run (io {}, sql {})", group,
+                                      replica.node, replica.io, replica.sql),
+                          "tasuki why " + group});
+    }
+    for (auto const& server : mysql.servers)
+        if (mysql.master == server.node && server.health != "up")
+            out.degraded({"mysql_" + server.health,
+                          fmt::format("{}: MySQL on {} is {}: {}", group, server.node,
+                                      server.health, server.detail),
+                          "tasuki why " + group});
+}
+
+void judge_group(group_view const& group, judge& out) {
+    if (!group.active)
+        out.down({"no_active", fmt::format("{} has no active node", group.name),
+                  "tasuki why " + group.name});
+    for (auto const& vip : group.vips) {
+        if (vip.conflict)
+            out.degraded({"conflict", fmt::format("CONFLICT on {}: {}", vip.address, *vip.conflict),
+                          "tasuki vip announce " + group.name});
+        if (group.active && !vip.node)
+            out.down({"vip_missing", fmt::format("nobody holds {}", vip.address),
+                      "tasuki why " + group.name});
+    }
+    if (group.paused)
+        out.degraded({"paused", fmt::format("{} is paused: {}", group.name, group.paused->reason),
+                      "tasuki resume " + group.name});
+    if (!group.ready.failover && !group.paused)
+        out.degraded({"not_ready",
+                      fmt::format("a failover of {} would not succeed now", group.name),
+                      "tasuki why " + group.name});
+    if (group.mysql)
+        judge_mysql(group.name, *group.mysql, out);
+}
+
+} // namespace
+
+std::string_view to_string(health word) {
+    switch (word) {
+    case health::healthy:
+        return "healthy";
+    case health::degraded:
+        return "degraded";
+    case health::down:
+        return "down";
+    }
+    return "down";
+}
+
+assessment assess(cluster_view const& view) {
+    judge out;
+    if (view.shown_age > stale_after)
+        out.down({"stale",
+                  fmt::format("the lease thread has not reported for {}", seconds(view.shown_age)),
+                  "journalctl -u tasukid -n 50"});
+    if (!view.quorum.ok)
+        out.down({"no_quorum",
+                  fmt::format("no quorum: {} of {} voters reachable, {} needed",
+                              view.quorum.reachable, view.quorum.voters, view.quorum.needed),
+                  "tasuki check"});
+    for (auto const& group : view.groups)
+        judge_group(group, out);
+    judge_nodes(view, out);
+    for (auto const& warning : view.warnings)
+        out.degraded(warning);
+    return std::move(out).verdict();
+}
+
+} // namespace tasuki::http

@@ -1,0 +1,234 @@
+#include "tasuki/mysql/candidate.hpp"
+
+#include <algorithm>
+
+namespace tasuki::mysql {
+
+namespace {
+
+/// Why this server's position cannot be compared with the others', or nothing.
+std::optional<std::string> incomparable(server_facts const& facts, endpoint const& master) {
+    if (!is_usable(facts.condition))
+        return "its server is " + std::string(to_string(facts.condition));
+    if (!facts.replica)
+        return "it does not replicate from anybody";
+    if (facts.replica->master != master)
+        return "it replicates from " + facts.replica->master.to_string() +
+               ", not from the master " + master.to_string();
+    if (!facts.replica->received)
+        return "what it received is not known: its server or its receiver was restarted";
+    return std::nullopt;
+}
+
+/// Why a comparable server must not be promoted, or nothing.
+std::optional<std::string> unpromotable(member const& who, server_facts const& facts) {
+    if (who.never_master)
+        return "never_master";
+    auto const& replica = *facts.replica;
+    if (replica.applier_errno != 0)
+        return "its applier stopped with error " + std::to_string(replica.applier_errno) +
+               (replica.last_error.empty() ? "" : ": " + replica.last_error);
+    if (!replica.applier_runs && !covers(replica.applied, *holdings(facts)))
+        return "its applier does not run and has not applied all that was received";
+    if (compare(facts.binlog_position, *holdings(facts)) == position_order::diverged)
+        return "its binlog " + facts.binlog_position.to_string() +
+               " holds transactions of its own beside those received, " +
+               holdings(facts)->to_string();
+    return std::nullopt;
+}
+
+endpoint master_of(std::vector<member> const& members, standing const& recorded) {
+    member const* const master = find(members, recorded.master);
+    return master == nullptr ? endpoint{} : master->server;
+}
+
+/// A node's part in the assessment.
+struct opinion {
+    contender who;
+    acker as_acker;
+};
+
+opinion judge(assess_input const& input, member const& who, std::size_t preference) {
+    opinion out;
+    out.who.node = who.node;
+    out.who.preference = preference;
+    out.who.frozen = input.frozen.contains(who.node);
+    out.who.excluded = true;
+    auto const place = input.facts.find(who.node);
+    if (who.node == input.recorded.master) {
+        out.who.reason = "it is the old master";
+    } else if (place == input.facts.end()) {
+        out.who.reason = "it does not answer";
+    } else if (auto reason =
+                   incomparable(place->second, master_of(input.members, input.recorded))) {
+        out.who.reason = std::move(*reason);
+    } else {
+        out.who.holds = *holdings(place->second);
+        out.as_acker = {who.node, place->second.life};
+        out.who.comparable = out.who.frozen;
+        auto barred = unpromotable(who, place->second);
+        if (!out.who.frozen)
+            barred = "it could not be frozen";
+        out.who.excluded = barred.has_value();
+        out.who.reason = barred.value_or("holds " + out.who.holds.to_string());
+    }
+    return out;
+}
+
+std::optional<std::string> find_split_brain(std::vector<opinion> const& all,
+                                            std::vector<member> const& members) {
+    for (auto left = all.begin(); left != all.end(); ++left)
+        for (auto right = left + 1; right != all.end(); ++right)
+            if (left->who.comparable && right->who.comparable &&
+                compare(left->who.holds, right->who.holds) == position_order::diverged)
+                return name_of(members, left->who.node) + " holds " + left->who.holds.to_string() +
+                       " and " + name_of(members, right->who.node) + " holds " +
+                       right->who.holds.to_string();
+    return std::nullopt;
+}
+
+bool ranks_before(contender const& left, contender const& right) {
+    if (left.excluded != right.excluded)
+        return right.excluded;
+    if (!left.excluded) {
+        auto const order = compare(left.holds, right.holds);
+        if (order == position_order::ahead)
+            return true;
+        if (order == position_order::behind)
+            return false;
+    }
+    return left.preference < right.preference;
+}
+
+} // namespace
+
+std::optional<gtid_list> holdings(server_facts const& facts) {
+    if (!facts.replica)
+        return facts.binlog_position;
+    if (!facts.replica->received)
+        return std::nullopt;
+    return furthest(*facts.replica->received, facts.replica->applied);
+}
+
+gtid_list known_state(server_facts const& facts) {
+    gtid_list const binlog = merge(facts.binlog_state, facts.binlog_position);
+    return facts.replica ? merge(binlog, facts.replica->applied) : binlog;
+}
+
+bool is_usable(health condition) {
+    // A survey that was answered before the first probe says `unknown`: it did answer.
+    return condition == health::up || condition == health::unknown || condition == health::full ||
+           condition == health::waiting_for_ack;
+}
+
+assessment assess(assess_input const& input) {
+    std::vector<opinion> all;
+    for (member const& who : input.members)
+        all.push_back(judge(input, who, all.size()));
+
+    assessment out;
+    std::vector<acker> frozen;
+    for (opinion const& each : all) {
+        out.ranked.push_back(each.who);
+        if (!each.who.comparable)
+            continue;
+        frozen.push_back(each.as_acker);
+        bool const further = !out.furthest_node || compare(each.who.holds, out.furthest_position) ==
+                                                       position_order::ahead;
+        if (further) {
+            out.furthest_node = each.who.node;
+            out.furthest_position = each.who.holds;
+        }
+    }
+    out.freeze = count_frozen(input.recorded, frozen);
+    out.split_brain = find_split_brain(all, input.members);
+    if (!out.split_brain)
+        std::stable_sort(out.ranked.begin(), out.ranked.end(), ranks_before);
+    return out;
+}
+
+namespace {
+
+/// Why a node could not take part in a failover now, or nothing.
+std::optional<std::string> absent_from_failover(readiness_input const& input, member const& who) {
+    if (!input.alive.contains(who.node))
+        return "is not alive";
+    auto const place = input.facts.find(who.node);
+    if (place == input.facts.end())
+        return "has not told its state";
+    auto reason = incomparable(place->second, master_of(input.members, input.recorded));
+    return reason ? std::optional("cannot be used: " + *reason) : std::nullopt;
+}
+
+std::optional<node_id> successor_of(readiness_input const& input,
+                                    std::vector<std::string>& reasons) {
+    std::optional<node_id> best;
+    for (member const& who : input.members) {
+        if (who.node == input.recorded.master || who.never_master)
+            continue;
+        auto reason = absent_from_failover(input, who);
+        if (!reason && input.standby.contains(who.node))
+            reason = "is in standby";
+        if (!reason)
+            reason = unpromotable(who, input.facts.at(who.node));
+        if (reason) {
+            reasons.push_back(who.name + ": " + *reason);
+            continue;
+        }
+        bool const first_acker =
+            best && !is_acker(input.recorded, *best) && is_acker(input.recorded, who.node);
+        if (!best || first_acker)
+            best = who.node;
+    }
+    return best;
+}
+
+freeze_verdict imagined_freeze(readiness_input const& input) {
+    std::vector<acker> frozen;
+    for (member const& who : input.members)
+        if (!absent_from_failover(input, who))
+            frozen.push_back({who.node, input.facts.at(who.node).life});
+    return count_frozen(input.recorded, frozen);
+}
+
+void add_durability_faults(readiness_input const& input, readiness& out) {
+    for (member const& who : input.members) {
+        auto const place = input.facts.find(who.node);
+        bool const matters =
+            who.node == input.recorded.master || is_acker(input.recorded, who.node);
+        if (place == input.facts.end() || !matters)
+            continue;
+        for (std::string const& fault : place->second.durability_faults) {
+            out.lossless = false;
+            out.reasons.push_back(who.name + ": " + fault);
+        }
+    }
+}
+
+} // namespace
+
+readiness judge_readiness(readiness_input const& input) {
+    readiness out;
+    if (!input.recorded.master.is_set()) {
+        out.reasons.push_back("no master is recorded: run `tasuki bootstrap`");
+        return out;
+    }
+    out.to = successor_of(input, out.reasons);
+    if (!out.to)
+        out.reasons.push_back("no node could be promoted");
+    if (input.recorded.degraded) {
+        out.reasons.push_back("degraded: commits are not acknowledged by any replica");
+        out.failover = out.to.has_value() && input.promote_degraded;
+        return out;
+    }
+    freeze_verdict const freeze = imagined_freeze(input);
+    if (!freeze.enough)
+        out.reasons.push_back(to_string(freeze));
+    out.failover = out.to.has_value() && freeze.enough;
+    out.lossless = out.failover;
+    if (out.lossless)
+        add_durability_faults(input, out);
+    return out;
+}
+
+} // namespace tasuki::mysql

@@ -1,0 +1,281 @@
+// The master's half of the operations: arm, open and close writes, accounts, probe commits.
+
+#include "tasuki/mysql/performer_io.hpp"
+
+#include "tasuki/mysql/route_io.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace tasuki::mysql {
+namespace {
+
+constexpr milliseconds read_only_try{200};
+constexpr milliseconds poll_slice{5};
+/// Commits of our own that may wait at once; each holds a session of the server.
+constexpr std::size_t waiting_probes_max = 4;
+
+} // namespace
+
+result<void> performer::source_semi_sync_on() {
+    auto steps = words_.prepare_source_semi_sync();
+    steps.push_back(words_.set_replica_semi_sync(false));
+    steps.push_back(words_.set_source_semi_sync(true));
+    if (auto prepared = run_all(steps); !prepared)
+        return prepared;
+    auto const seen = look();
+    if (!seen)
+        return seen.error();
+    if (!seen->facts.source_semi_sync)
+        return problem{failure::broken, "the semi-sync source did not come on"};
+    return {};
+}
+
+performer::done performer::run_one(arm const& what) {
+    auto const seen = look();
+    if (!seen)
+        return seen.error();
+    if (seen->facts.replica) {
+        if (seen->facts.replica->receiver != thread_state::stopped)
+            return problem{failure::conflict, "the receiver still runs: freeze and drain first"};
+        if (auto stopped = stop_replica_role(std::nullopt); !stopped)
+            return stopped.error();
+        if (auto forgotten = run(words_.forget_source()); !forgotten)
+            return forgotten.error();
+    }
+    if (auto unblocked = unblock_masters(); !unblocked)
+        return unblocked.error();
+    auto const switched =
+        what.semi_sync ? source_semi_sync_on() : source_semi_sync_off_if_idle();
+    if (!switched)
+        return switched.error();
+    for (std::string const& account : what.accounts)
+        if (auto unlocked = set_locked(account, false); !unlocked)
+            return unlocked.error();
+    return std::string{};
+}
+
+performer::done performer::run_one(await_ackers const& what) {
+    for (;;) {
+        auto const rows = run(words_.read_semi_sync());
+        if (!rows)
+            return rows.error();
+        server_facts facts;
+        words_.parse_semi_sync(*rows, facts);
+        if (facts.semi_sync_clients >= what.count)
+            return std::string{};
+        pause(poll_slice);
+    }
+}
+
+performer::done performer::run_one(open_writes const&) {
+    auto const seen = look();
+    if (!seen)
+        return seen.error();
+    if (seen->facts.replica)
+        return problem{failure::refused, fmt::format("replicates from {}: arm first",
+                                                     seen->facts.replica->master.to_string())};
+    if (auto opened = run(words_.read_only_off()); !opened)
+        return opened.error();
+    hooks_.release_probe(true);
+    return std::string{};
+}
+
+/// read_only in tries of 200 ms: between them waiting writes go on, and idle blockers are ended.
+result<void> performer::read_only_bounded() {
+    for (;;) {
+        if (auto ours = still_ours(); !ours)
+            return ours;
+        auto const span = std::clamp(left() / 2, milliseconds{10}, read_only_try);
+        auto const closed = execute(words_.read_only_on(span), clock::now() + span + read_only_try);
+        if (closed)
+            return {};
+        if (closed.error().number != sql_errno::statement_timeout &&
+            closed.error().number != sql_errno::query_interrupted)
+            return explain(closed.error(), words_.read_only_on(span));
+        if (auto ours = still_ours(); !ours)
+            return problem{ours.error().kind,
+                           ours.error().text + ": read_only waits behind a running statement, a "
+                                               "table lock or a commit without acknowledgement"};
+        if (auto ended = end_writers(false); !ended)
+            return ended;
+    }
+}
+
+/// Ends sessions that hold read_only up, or (`privileged_too`) may write in spite of it. Never
+/// while a commit waits for an acknowledgement: ending one would answer others without it.
+result<void> performer::end_writers(bool privileged_too) {
+    auto const sessions =
+        run(words_.list_sessions(options_.connect.user, options_.replication_prefix));
+    if (!sessions)
+        return sessions.error();
+    auto const privileged = run(words_.list_privileged());
+    if (!privileged)
+        return privileged.error();
+    for (obstacle const& one :
+         dialect::parse_obstacles(*sessions, *privileged, read_only_try)) {
+        bool const may_write = one.why == obstacle::kind::privileged;
+        if (may_write != privileged_too || (!may_write && !one.writes))
+            continue;
+        auto const seen = look();
+        if (!seen)
+            return seen.error();
+        if (seen->facts.waiting_for_ack > 0)
+            return {};
+        auto const ended = execute(words_.kill_session(one.session), deadline_);
+        if (!ended && ended.error().number != sql_errno::no_such_thread)
+            return explain(ended.error(), words_.kill_session(one.session));
+    }
+    return {};
+}
+
+performer::done performer::run_one(close_writes const&) {
+    auto const seen = look();
+    if (!seen)
+        return seen.error();
+    bool const was_open = !seen->facts.read_only;
+    bool const was_held = hooks_.probe_is_held();
+    auto const undo = [&](problem cause) -> problem {
+        if (was_open) {
+            auto const reopened = execute(words_.read_only_off(), clock::now() + read_only_try);
+            if (!reopened)
+                cause.text += fmt::format("; read_only may still be on: {}",
+                                          reopened.error().text);
+        }
+        if (!was_held)
+            hooks_.release_probe(false);
+        return cause;
+    };
+    if (!hooks_.hold_probe(left()))
+        return undo({failure::conflict, "a commit of the probe waits for an acknowledgement"});
+    if (was_open)
+        if (auto closed = read_only_bounded(); !closed)
+            return undo(closed.error());
+    if (auto ended = end_writers(true); !ended)
+        return undo(ended.error());
+    auto const after = look();
+    if (!after)
+        return undo(after.error());
+    if (after->facts.waiting_for_ack > 0)
+        return undo({failure::conflict, fmt::format("{} sessions wait for an acknowledgement",
+                                                    after->facts.waiting_for_ack)});
+    if (!after->facts.read_only)
+        return undo({failure::broken, "read_only did not come on"});
+    return std::string{};
+}
+
+result<std::size_t> performer::set_locked(std::string const& account, bool locked) {
+    auto const hosts = run(words_.list_hosts_of(account));
+    if (!hosts)
+        return hosts.error();
+    if (hosts->rows.empty())
+        return problem{failure::absent, fmt::format("no account {}: CREATE USER {}@'%' IDENTIFIED "
+                                                    "BY ...; GRANT REPLICATION SLAVE ON *.* TO "
+                                                    "{}@'%'",
+                                                    account, quoted(account), quoted(account))};
+    for (std::size_t index = 0; index < hosts->rows.size(); ++index)
+        if (auto set =
+                run(words_.set_account_locked({account, hosts->text(index, "Host")}, locked));
+            !set)
+            return set.error();
+    return hosts->rows.size();
+}
+
+result<void> performer::end_streams(std::string const& account) {
+    for (;;) {
+        auto const streams = run(words_.list_streams_of(account));
+        if (!streams)
+            return streams.error();
+        if (streams->rows.empty())
+            return {};
+        for (std::size_t index = 0; index < streams->rows.size(); ++index) {
+            auto const ended =
+                execute(words_.kill_session(streams->number(index, "ID")), deadline_);
+            if (!ended && ended.error().number != sql_errno::no_such_thread)
+                return explain(ended.error(), "KILL of a binlog stream");
+        }
+        pause(poll_slice);
+    }
+}
+
+performer::done performer::run_one(lock_account const& what) {
+    if (auto locked = set_locked(what.account, true); !locked)
+        return locked.error();
+    if (auto ended = end_streams(what.account); !ended)
+        return ended.error();
+    return std::string{};
+}
+
+performer::done performer::run_one(unlock_account const& what) {
+    if (auto unlocked = set_locked(what.account, false); !unlocked)
+        return unlocked.error();
+    return std::string{};
+}
+
+performer::done performer::run_one(disable_semi_sync const&) {
+    if (auto off = run(words_.set_source_semi_sync(false)); !off)
+        return off.error();
+    return std::string{};
+}
+
+performer::done performer::run_one(enable_semi_sync const&) {
+    if (auto on = source_semi_sync_on(); !on)
+        return on.error();
+    return std::string{};
+}
+
+performer::done performer::run_one(probe_commit const&) {
+    auto const seen = look();
+    if (!seen)
+        return seen.error();
+    if (seen->facts.read_only || seen->facts.replica || hooks_.probe_is_held())
+        return problem{failure::refused, "not open for writes: a commit here would be errant"};
+    auto const rows = run(words_.list_streams_and_waiters());
+    if (!rows)
+        return rows.error();
+    std::size_t waiting = 0;
+    for (std::size_t index = 0; index < rows->rows.size(); ++index)
+        if (rows->text(index, "USER") == options_.connect.user &&
+            !rows->text(index, "COMMAND").starts_with("Binlog"))
+            ++waiting;
+    if (waiting >= waiting_probes_max)
+        return problem{failure::exhausted,
+                       fmt::format("{} commits of our own wait for an acknowledgement already",
+                                   waiting)};
+    if (auto committed = commit_elsewhere(seen->facts.server_number); !committed)
+        return committed.error();
+    return std::string{};
+}
+
+/// On a connection of its own, which is left alone if the commit waits: the server ends it as soon
+/// as an acknowledgement comes. Ending it would release its commit group without one.
+result<void> performer::commit_elsewhere(std::uint32_t server) {
+    std::optional<dialect> words = words_;
+    auto connect = options_.connect;
+    connect.limit = std::max(std::min(connect.limit, left()), milliseconds{1});
+    auto opened = open_session(connect, true, words);
+    if (!opened)
+        return explain(opened.error(), "connecting for a probe commit");
+    auto const found = opened->query(words_.find_probe_table(), std::max(left(), milliseconds{1}));
+    if (!found)
+        return explain(found.error(), words_.find_probe_table());
+    std::vector<std::string> statements;
+    if (found->number(0, "found") == 0)
+        statements = words_.create_probe_table();
+    statements.push_back(
+        words_.commit_probe(server, static_cast<std::uint64_t>(to_ms(boottime_now() - long_ago))));
+    for (std::string const& statement : statements) {
+        opened->begin(statement);
+        std::optional<rows_or_error> answered;
+        while (!(answered = opened->poll(poll_slice)))
+            if (auto ours = still_ours(); !ours)
+                return problem{ours.error().kind, "a probe commit got no acknowledgement: " +
+                                                      ours.error().text};
+        if (!*answered)
+            return explain(answered->error(), statement);
+    }
+    return {};
+}
+
+} // namespace tasuki::mysql

@@ -1,0 +1,124 @@
+#pragma once
+// The inside of the keeper, shared by its three files: the calls (keeper_io), making reality equal
+// to what is wanted (keeper_reconcile_io), and what happens by itself (keeper_watch_io).
+//
+// Invariant: every change of an address goes through reconcile() or refresh(); what `carried_`
+// holds has been added or found by us and is reported when it goes.
+
+#include "tasuki/vip/arp_io.hpp"
+#include "tasuki/vip/keeper_io.hpp"
+#include "tasuki/vip/netlink_io.hpp"
+
+#include <boost/asio/steady_timer.hpp>
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace tasuki::vip {
+
+class keeper::body {
+  public:
+    body(boost::asio::io_context&, keeper_options);
+
+    // keeper_io.cpp
+    void adopt(group_id, epoch, instant deadline);
+    [[nodiscard]] result<void> start();
+    [[nodiscard]] result<void> want(group_id, epoch, bool here, instant deadline);
+    [[nodiscard]] result<void> refresh(group_id, epoch, instant deadline);
+    [[nodiscard]] result<void> probe(group_id);
+    [[nodiscard]] std::optional<mac_address> stranger(group_id) const;
+    [[nodiscard]] result<void> announce(group_id);
+    [[nodiscard]] std::set<mac_address> own_macs() const;
+    [[nodiscard]] result<std::vector<carried_address>> observed();
+
+    conflict_watch conflicts;
+    enforcement const rung;
+
+  private:
+    struct group_state {
+        std::vector<configured_address> addresses;
+        epoch owner;
+        bool here = false;
+        instant deadline = long_ago;
+        told_lifetime told;
+        announce_schedule schedule;
+        std::optional<instant> probed;
+        std::string last_problem; ///< so that one problem is reported once
+    };
+    struct carried {
+        group_id group;
+        std::uint32_t link = 0;
+    };
+    using problems = std::map<group_id, problem>;
+
+    // keeper_io.cpp
+    [[nodiscard]] result<void> open();
+    [[nodiscard]] result<void> listen_everywhere();
+    [[nodiscard]] result<void> check_claim(group_state const&, instant deadline) const;
+
+    // keeper_reconcile_io.cpp
+    /// Lists, plans, changes, verifies. The problems are those of single groups.
+    [[nodiscard]] result<problems> reconcile();
+    [[nodiscard]] std::vector<desired_address> desired(std::vector<observed_address> const&,
+                                                       problems&);
+    void forget_vanished(std::vector<observed_address> const&);
+    void note_losses(std::vector<operation> const&);
+    void report_loss(ip_address const&, carried const&, group_state const&);
+    [[nodiscard]] result<void> take_away(std::vector<operation>);
+    void bring(std::vector<operation> const&, problems&);
+    void settle_groups(problems const&, instant now);
+    void destroy_clients(std::vector<operation> const&);
+    void spare_companions(std::vector<operation> const&);
+    [[nodiscard]] result<void> resolve(configured_address const&, std::vector<link_state> const&,
+                                       std::vector<observed_address> const&);
+    [[nodiscard]] std::vector<link_state> known_links() const;
+    [[nodiscard]] result<void> serving(std::uint32_t link) const;
+    [[nodiscard]] std::string name_of(std::uint32_t link) const;
+    [[nodiscard]] result<void> read_links();
+
+    // keeper_watch_io.cpp
+    void on_notice(notice const&);
+    void on_link(link_state const&);
+    void on_link_gone(std::uint32_t index);
+    void on_address(observed_address const&);
+    void on_address_gone(observed_address const&);
+    [[nodiscard]] bool carries_ours(std::uint32_t link) const;
+    void learn_own_macs();
+    void on_claim(claim const&);
+    void reconcile_in_background();
+    void announce_due();
+    void announce_group(group_state&);
+    void tick();
+    void arm();
+    [[nodiscard]] instant next_wake(instant now) const;
+    void report(keeper_event);
+
+    boost::asio::io_context& io_;
+    keeper_options const options_;
+    std::set<ip_address> configured_;
+    std::map<group_id, group_state> groups_;
+    std::map<ip_address, group_id> group_of_;
+    std::map<ip_address, std::uint32_t> link_of_; ///< last resolved; survives a passing absence
+    std::map<std::uint32_t, link_state> links_;
+    std::map<ip_address, carried> carried_;
+    std::set<ip_address> lost_; ///< deleted by others, by notice
+
+    std::optional<netlink_conversation> routes_;
+    std::optional<netlink_conversation> diagnosis_;
+    std::unique_ptr<netlink_notices> notices_;
+    neighbourhood neighbours_;
+    bool cannot_destroy_sockets_ = false;
+
+    boost::asio::steady_timer timer_;
+    instant armed_ = never;
+    instant recheck_at_ = long_ago;
+    instant quiet_until_ = long_ago;
+    bool dirty_ = false;
+    bool links_stale_ = false;
+    std::string last_failure_; ///< of the whole, so that it is reported once
+    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+} // namespace tasuki::vip

@@ -1,0 +1,204 @@
+#include "keeper_body_io.hpp"
+
+#include "tasuki/core/overloaded.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+
+#include <algorithm>
+
+namespace tasuki::vip {
+
+namespace {
+
+/// Whoever deletes an address again and again gets it put back at most this often.
+constexpr duration put_back_spacing = milliseconds{20};
+/// After a failure of netlink itself.
+constexpr duration retry_spacing = milliseconds{100};
+
+} // namespace
+
+void keeper::body::on_notice(notice const& what) {
+    std::visit(overloaded{
+                   [this](link_seen const& seen) {
+                       on_link(seen.link);
+                       learn_own_macs();
+                   },
+                   [this](link_gone const& gone) { on_link_gone(gone.index); },
+                   [this](address_seen const& seen) { on_address(seen.address); },
+                   [this](address_gone const& gone) { on_address_gone(gone.address); },
+               },
+               what);
+}
+
+void keeper::body::on_address(observed_address const& seen) {
+    auto const& address = seen.address.address;
+    // A node's own address may be what an address without a link waits for.
+    bool const awaited = link_of_.size() < group_of_.size();
+    bool const ours = seen.protocol == options_.tag || configured_.contains(address);
+    auto const place = carried_.find(address);
+    bool const expected = place != carried_.end() && place->second.link == seen.link &&
+                          seen.protocol == options_.tag && !seen.duplicate;
+    dirty_ = dirty_ || awaited || (ours && !expected);
+}
+
+void keeper::body::on_address_gone(observed_address const& gone) {
+    auto const& address = gone.address.address;
+    auto const place = carried_.find(address);
+    if (place == carried_.end() || place->second.link != gone.link)
+        return;
+    dirty_ = true;
+    // IPv6 notices do not tell our own deletions from others: there only its absence counts.
+    if (address.is_v4())
+        lost_.insert(address);
+}
+
+bool keeper::body::carries_ours(std::uint32_t link) const {
+    return std::any_of(link_of_.begin(), link_of_.end(),
+                       [&](auto const& one) { return one.second == link; });
+}
+
+void keeper::body::on_link(link_state const& link) {
+    auto const known = links_.find(link.index);
+    auto const before = known == links_.end() ? link_state{} : known->second;
+    links_[link.index] = link;
+    if (before == link)
+        return;
+    dirty_ = true;
+    if (!carries_ours(link.index))
+        return;
+    bool const worked = before.up && before.carrier;
+    bool const works = link.up && link.carrier;
+    auto const now = options_.now();
+    if (worked && !works)
+        report(link_down{link.name, now});
+    if (!worked && works)
+        report(link_up{link.name, now});
+    // The neighbours' switches have to learn a new MAC or a new port.
+    if (works && (!worked || before.mac != link.mac))
+        for (auto& [id, state] : groups_)
+            if (state.here)
+                state.schedule.begin(now);
+}
+
+void keeper::body::on_link_gone(std::uint32_t index) {
+    auto const known = links_.find(index);
+    if (known == links_.end())
+        return;
+    if (carries_ours(index) && known->second.up)
+        report(link_down{known->second.name, options_.now()});
+    links_.erase(known);
+    neighbours_.forget(index);
+    std::erase_if(link_of_, [&](auto const& one) { return one.second == index; });
+    dirty_ = true;
+}
+
+void keeper::body::learn_own_macs() {
+    conflicts.set_own_macs(own_macs());
+}
+
+void keeper::body::on_claim(claim const& said) {
+    auto const begun = conflicts.observe(said, options_.now());
+    if (begun)
+        report(conflict_seen{group_of_.at(said.address), *begun});
+}
+
+void keeper::body::reconcile_in_background() {
+    auto const now = options_.now();
+    if (dirty_ && now >= quiet_until_) {
+        quiet_until_ = now + put_back_spacing;
+        auto const done = reconcile();
+        auto const failure_text = done ? std::string{} : done.error().text;
+        if (!done) {
+            dirty_ = true;
+            quiet_until_ = now + retry_spacing;
+            if (failure_text != last_failure_)
+                report(keeper_failure{done.error(), now});
+        }
+        last_failure_ = failure_text;
+        announce_due();
+    }
+    arm();
+}
+
+void keeper::body::announce_due() {
+    auto const now = options_.now();
+    for (auto& [id, state] : groups_)
+        if (state.here && state.schedule.take_due(options_.announce, now))
+            announce_group(state);
+}
+
+/// Tells the neighbours, and asks them too: a second holder answers a probe at once, while he may
+/// never say anything by himself.
+void keeper::body::announce_group(group_state& state) {
+    for (auto const& one : state.addresses) {
+        auto const& address = one.address.address;
+        auto const place = carried_.find(address);
+        auto const link = place == carried_.end() ? links_.end() : links_.find(place->second.link);
+        if (link == links_.end() || !link->second.up)
+            continue;
+        auto sent = neighbours_.announce(address, link->second);
+        if (sent)
+            sent = neighbours_.probe(address, link->second);
+        if (sent)
+            continue;
+        if (state.last_problem != sent.error().text)
+            report(keeper_failure{sent.error(), options_.now()});
+        state.last_problem = sent.error().text;
+    }
+}
+
+void keeper::body::tick() {
+    auto const now = options_.now();
+    bool const ended = std::any_of(groups_.begin(), groups_.end(), [&](auto const& one) {
+        return one.second.here && one.second.deadline <= now;
+    });
+    if (ended && last_failure_.empty())
+        quiet_until_ = now; // the end of a lease does not wait for anything else
+    dirty_ = dirty_ || ended || now >= recheck_at_;
+    reconcile_in_background();
+    announce_due();
+    for (auto const& over : conflicts.expire(now))
+        report(conflict_cleared{group_of_.at(over.address), over});
+    arm();
+}
+
+instant keeper::body::next_wake(instant now) const {
+    auto next = std::min(recheck_at_, now + options_.recheck);
+    if (dirty_)
+        next = std::min(next, std::max(quiet_until_, now));
+    for (auto const& [id, state] : groups_) {
+        if (!state.here)
+            continue;
+        next = std::min({next, std::max(state.deadline, quiet_until_), state.schedule.next()});
+    }
+    return next;
+}
+
+/// An earlier wake-up than needed is harmless, so that moving a deadline costs no timer.
+void keeper::body::arm() {
+    auto const now = options_.now();
+    auto const next = next_wake(now);
+    if (armed_ <= next && armed_ > now)
+        return;
+    armed_ = next;
+    timer_.expires_after(std::max(next - now, duration::zero()));
+    timer_.async_wait(
+        [this, alive = std::weak_ptr{alive_}](boost::system::error_code const& error) {
+            if (error || alive.expired())
+                return;
+            armed_ = never;
+            tick();
+        });
+}
+
+void keeper::body::report(keeper_event event) {
+    if (!options_.on_event)
+        return;
+    boost::asio::post(io_, [this, alive = std::weak_ptr{alive_}, told = std::move(event)] {
+        if (!alive.expired())
+            options_.on_event(told);
+    });
+}
+
+} // namespace tasuki::vip

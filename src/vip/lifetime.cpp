@@ -1,0 +1,32 @@
+#include "tasuki/vip/lifetime.hpp"
+
+#include <algorithm>
+
+namespace tasuki::vip {
+
+std::string_view to_string(enforcement rung) {
+    return rung == enforcement::lifetime ? "lifetime" : "agent";
+}
+
+enforcement enforcement_for(duration lease) {
+    return lease >= shortest_lease_with_lifetime ? enforcement::lifetime : enforcement::agent;
+}
+
+std::uint32_t valid_seconds(enforcement rung, instant deadline, instant now) {
+    if (rung == enforcement::agent || deadline == never)
+        return forever_s;
+    if (deadline - now <= kernel_lateness)
+        return 0;
+    auto const room = std::chrono::floor<std::chrono::seconds>(deadline - now - kernel_lateness);
+    // A month is far beyond any lease and keeps the kernel's arithmetic on jiffies from wrapping.
+    constexpr std::chrono::seconds::rep longest_s = 30LL * 24 * 3600;
+    return static_cast<std::uint32_t>(std::min(room.count(), longest_s));
+}
+
+bool refresh_due(told_lifetime const& told, std::uint32_t valid_s, instant now) {
+    if (valid_s == 0 || valid_s == forever_s)
+        return false;
+    return now - told.at >= refresh_spacing && now + std::chrono::seconds{valid_s} > told.until;
+}
+
+} // namespace tasuki::vip

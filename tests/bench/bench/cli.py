@@ -1,0 +1,44 @@
+"""The command line of scripts/bench."""
+
+import argparse
+import os
+import sys
+
+from lab.places import LabError
+
+from . import mysql, rows, vip
+
+BENCHES = {"vip": vip, "mysql": mysql}
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="scripts/bench", description="Measures fail-over, side by "
+                                  "side with others, in a lab of its own.")
+    top.add_argument("bench", choices=list(BENCHES))
+    top.add_argument("--runs", type=int, default=5, metavar="N")
+    top.add_argument("--json", metavar="FILE", help="append one object a line")
+    top.add_argument("--only", dest="subjects", action="append", metavar="SUBJECT",
+                     help="leave the other subjects out (may be repeated)")
+    return top
+
+
+def main() -> int:
+    options = parser().parse_args()
+    bench = BENCHES[options.bench]
+    unknown = set(options.subjects or ()) - set(bench.SUBJECTS)
+    if unknown or options.runs < 1:
+        print(f"scripts/bench: {options.bench} has the subjects {', '.join(bench.SUBJECTS)}; "
+              "--runs is 1 or more", file=sys.stderr)
+        return 2
+    if os.geteuid() != 0:
+        print("scripts/bench: network namespaces need root: run it with sudo", file=sys.stderr)
+        return 1
+    try:
+        found = bench.run(options)
+    except LabError as error:
+        print(f"scripts/bench: {error}", file=sys.stderr)
+        return 1
+    print(f"\n{options.bench}, {options.runs} runs\n{rows.table(found, bench.COLUMNS)}")
+    if options.json:
+        rows.write_json(options.json, found)
+    return 0

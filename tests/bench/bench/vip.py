@@ -1,0 +1,67 @@
+"""How long nobody, and how long two, answer for the address: tasuki and keepalived in turn.
+
+node-loss: the holder's links go down and all its processes are killed, so it can tell nobody.
+planned: the holder is asked to hand over (keepalived: a clean stop; tasuki: switchover).
+The observer asks every millisecond; each measurement has a network of its own.
+"""
+
+import random
+import time
+
+from lab import network, processes, stage
+from lab.measure import Observer, stopped_at_end
+
+from . import keepalived, rows, tasuki
+
+SUBJECTS = {"keepalived": keepalived, "tasuki": tasuki}
+COLUMNS = {"case": "case", "subject": "subject", "median": "gap median ms", "max": "gap max ms",
+           "dual_median": "two answer median ms", "dual_max": "max ms", "runs": "runs"}
+SETTLE_S = 0.5
+AFTER_S = 1.5
+
+
+def lose_node(subject, lab, node):
+    stage.kill_node(lab, node)
+
+
+def plan(subject, lab, node):
+    subject.hand_over(lab, node)
+
+
+CASES = {"node-loss": lose_node, "planned": plan}
+
+
+def measure(subject, case) -> dict:
+    lab = subject.set_up()
+    try:
+        with stopped_at_end(Observer(lab)) as observer:
+            # At any phase of the interval, so that the median is one over all phases.
+            time.sleep(SETTLE_S + random.uniform(0, 2 * subject.INTERVAL_MS / 1000))
+            CASES[case](subject, lab, "db1")
+            processes.wait_until(
+                lambda: [node for node in network.holders(lab) if node != "db1"], 20,
+                f"{subject.name}: somebody takes the address after {case}")
+            time.sleep(AFTER_S)
+        return observer.summary
+    finally:
+        stage.clean(lab)
+
+
+def run(options) -> list:
+    found = {}
+    for number in range(options.runs):
+        for case in CASES:
+            for name in options.subjects or SUBJECTS:
+                summary = measure(SUBJECTS[name], case)
+                found.setdefault((case, name), []).append(summary)
+                print(f"run {number + 1}: {case} {name}: gap {summary['longest_gap_ms']:.1f} ms, "
+                      f"two answered {summary['dual_active_ms']:.1f} ms", flush=True)
+    return [result(case, name, summaries) for (case, name), summaries in found.items()]
+
+
+def result(case, name, summaries) -> dict:
+    gaps = [one["longest_gap_ms"] for one in summaries]
+    dual = sorted(one["dual_active_ms"] for one in summaries)
+    return rows.row("vip", case, name, SUBJECTS[name].INTERVAL_MS, gaps,
+                    dual_median=dual[len(dual) // 2], dual_max=dual[-1],
+                    observer_pause_max=max(one["own_pause_ms"] for one in summaries))

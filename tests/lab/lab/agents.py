@@ -1,0 +1,179 @@
+"""The agents of the lab: their one configuration file, the cluster key, the first record."""
+
+import json
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from . import mariadb, places, processes
+from .places import AGENTS, Lab, LabError
+
+CLUSTER = """# Written by the lab; the same file for every node.
+[cluster]
+name = "lab"
+key_file = "{folder}/cluster.key"
+profile = "{profile}"
+{timing}
+[node.db1]
+addresses = ["10.77.0.1", "10.78.0.1"]
+[node.db2]
+addresses = ["10.77.0.2", "10.78.0.2"]
+[node.db3]
+addresses = ["10.77.0.3", "10.78.0.3"]
+voter = false
+[node.wit]
+addresses = ["10.77.0.9", "10.78.0.9"]
+witness = true
+
+[heartbeat]
+port = 7800
+
+[[group]]
+name = "db"
+members = ["db1", "db2", "db3"]
+
+[[group.vip]]
+address = "10.77.0.50"
+interface = "eth0"
+"""
+
+MYSQL = """
+[group.mysql]
+socket = "{folder}/{{node}}/run/mysqld.sock"
+port = 3306
+user = "tasuki"
+password_file = "{folder}/mysql.pw"
+replication_user_prefix = "repl_"
+replication_password_file = "{folder}/repl.pw"
+on_no_acker = "degrade"
+never_master = ["db3"]
+"""
+
+TAIL = """
+[http]
+listen = "127.0.0.1:7801"
+
+[agent]
+state_dir = "{folder}/{{node}}/state"
+runtime_dir = "{folder}/{{node}}/run"
+
+[log]
+target = "stderr"
+"""
+
+
+def write_config(lab: Lab, options) -> None:
+    timing = "".join(f"{key} = {value}\n" for key in ("interval_ms", "lease_ms", "step_down_ms")
+                     if (value := getattr(options, key, None)))
+    parts = [CLUSTER, TAIL] if options.no_mysql else [CLUSTER, MYSQL, TAIL]
+    lab.config.write_text("".join(parts).format(folder=lab.folder, profile=options.profile,
+                                                timing=timing))
+    for name, account in (("mysql.pw", "tasuki"), ("repl.pw", "repl")):
+        secret(lab.folder / name, mariadb.PASSWORD[account] + "\n")
+
+
+def secret(path: Path, text: str) -> None:
+    path.touch(mode=0o600)
+    path.write_text(text)
+
+
+def make_key(lab: Lab) -> None:
+    tasuki(lab, None, "init", "--key-file", lab.folder / "cluster.key")
+
+
+def start(lab: Lab, node: str) -> None:
+    for part in ("state", "run", "log"):
+        (lab.of(node) / part).mkdir(parents=True, exist_ok=True)
+    processes.spawn(lab, node, "agent", [places.program("tasukid"), "--config", lab.config,
+                                         "--node", node])
+
+
+def wait_ready(lab: Lab, node: str, seconds: float = 10.0) -> None:
+    def ready() -> bool:
+        if not processes.running(lab, node, "agent"):
+            raise LabError(f"tasukid of {node} ended: {tail(lab, node)}")
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(str(lab.control_socket(node))) == 0
+
+    processes.wait_until(ready, seconds, f"tasukid of {node} opens its control socket")
+
+
+def tail(lab: Lab, node: str, lines: int = 5) -> str:
+    try:
+        text = lab.log(node, "agent").read_text(errors="replace")
+    except OSError:
+        return "no log"
+    return " | ".join(text.splitlines()[-lines:])
+
+
+def tasuki(lab: Lab, node, *arguments, check: bool = True, seconds: float = 30):
+    """One command of the operator's, sent to a node's agent; node None sends it to nobody."""
+    where = ["--socket", lab.control_socket(node)] if node else []
+    command = [str(part) for part in (places.program("tasuki"), *where, *arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds)
+    if check and done.returncode != 0:
+        raise LabError(f"{' '.join(command)}: exit {done.returncode}: "
+                       f"{(done.stderr or done.stdout).strip()}")
+    return done
+
+
+def status(lab: Lab, node: str) -> dict:
+    """The status document as one agent tells it; empty if that agent does not answer."""
+    done = tasuki(lab, node, "status", "-o", "json", check=False, seconds=5)
+    try:
+        return json.loads(done.stdout)
+    except ValueError:
+        return {}
+
+
+def group(lab: Lab, node: str, name: str = "db") -> dict:
+    for entry in status(lab, node).get("groups", []):
+        if entry["name"] == name:
+            return entry
+    return {}
+
+
+def healthy(lab: Lab, node: str) -> bool:
+    return tasuki(lab, node, "status", check=False, seconds=5).returncode == 0
+
+
+def bootstrap(lab: Lab, master: str = "db1") -> None:
+    tasuki(lab, master, "bootstrap", "--master", f"db={master}", "--yes")
+
+
+def wait_healthy(lab: Lab, node: str = "db1", seconds: float = 30.0) -> float:
+    began = time.monotonic()
+    try:
+        processes.wait_until(lambda: healthy(lab, node), seconds, "tasuki status says healthy", 0.1)
+    except LabError as error:
+        answer = tasuki(lab, node, "status", check=False, seconds=5)
+        raise LabError(f"{error}\n{answer.stdout}{answer.stderr}") from None
+    return time.monotonic() - began
+
+
+def start_relays(lab: Lab) -> dict:
+    """Ports 7811, 7812, 7813 and 7819 for db1, db2, db3 and wit, or 20 further where taken."""
+    ports = {}
+    for node in AGENTS:
+        port = 7810 + places.NUMBER[node]
+        while not is_free(port):
+            port += 20
+        ports[node] = port
+    wanted = [f"{port}={lab.namespace(node)}" for node, port in ports.items()]
+    processes.spawn(lab, "host", "relay", [sys.executable, "-B", "-m", "lab.relay", lab.folder,
+                                           *wanted], outside=Path(__file__).parents[1])
+    return ports
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+

@@ -1,0 +1,76 @@
+#include "writer_io.hpp"
+
+#include "../clock_io.hpp"
+
+#include <fmt/format.h>
+
+#include <ctime>
+
+namespace tasuki::lab {
+
+namespace {
+
+void rest_until(moment due) {
+    auto const whole = std::chrono::duration_cast<std::chrono::seconds>(due);
+    timespec const until{static_cast<time_t>(whole.count()),
+                         static_cast<long>((due - whole).count())};
+    ::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr);
+}
+
+bool connected(session& server, writer_plan const& plan, client_tally& tally) {
+    if (server.is_open())
+        return true;
+    if (server.open()) {
+        ++tally.connects;
+        return true;
+    }
+    ++tally.connects_failed;
+    ++tally.errors[server.error()];
+    rest_until(monotonic_now() + plan.retry);
+    return false;
+}
+
+void write_one(session& server, write_id id, client_tally& tally, shared_state& shared) {
+    auto const statement =
+        fmt::format("INSERT INTO writes (client, seq, node) VALUES ({}, {}, @@server_id)",
+                    id.client, id.sequence);
+    write_record record{id, outcome::acked, server.server(), monotonic_now(), {}};
+    auto const error = server.execute(statement);
+    record.answered = monotonic_now();
+    if (error == 0) {
+        shared.last_ack_ns.store(record.answered.count(), std::memory_order_relaxed);
+    } else {
+        record.became = classify(error);
+        ++tally.errors[error];
+        if (ends_connection(error))
+            server.close();
+    }
+    if (record.became == outcome::failed)
+        ++tally.failed;
+    else
+        tally.writes.push_back(record);
+}
+
+} // namespace
+
+client_tally write_until_stopped(writer_plan const& plan, shared_state& shared) {
+    ::mysql_thread_init();
+    client_tally tally;
+    {
+        session server{plan.where, plan.limit};
+        write_id id{plan.client, plan.first_sequence};
+        auto due = monotonic_now() + plan.offset;
+        while (!shared.stop.load(std::memory_order_relaxed)) {
+            rest_until(due);
+            if (!connected(server, plan, tally))
+                continue;
+            write_one(server, id, tally, shared);
+            ++id.sequence;
+            due = std::max(due + plan.period, monotonic_now() - plan.period);
+        }
+    }
+    ::mysql_thread_end();
+    return tally;
+}
+
+} // namespace tasuki::lab

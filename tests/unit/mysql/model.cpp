@@ -1,0 +1,244 @@
+#include "model.hpp"
+
+#include "tasuki/core/overloaded.hpp"
+
+#include <algorithm>
+
+namespace tasuki::mysql::model {
+
+namespace {
+
+problem failed(failure kind, std::string text) {
+    return {kind, std::move(text)};
+}
+
+bool contains(std::vector<gtid> const& log, gtid const& what) {
+    return std::find(log.begin(), log.end(), what) != log.end();
+}
+
+gtid_list applied_of(server const& it) {
+    return furthest(position_of(it.binlog), it.adopted);
+}
+
+gtid_list received_of(server const& it) {
+    return furthest(applied_of(it), position_of(it.relay));
+}
+
+} // namespace
+
+gtid_list position_of(std::vector<gtid> const& log) {
+    return log.empty() ? gtid_list{} : gtid_list::of({log.back()});
+}
+
+cluster::cluster(std::vector<member> const& members) {
+    std::uint32_t number = 0;
+    for (member const& who : members) {
+        server fresh;
+        fresh.who = who;
+        fresh.number = ++number;
+        servers_[who.node] = fresh;
+    }
+}
+
+void cluster::set_up(node_id master, std::set<node_id> const& ackers) {
+    for (auto& [node, each] : servers_) {
+        each.received_known = true;
+        if (node == master) {
+            each.read_only = false;
+            each.source_semi_sync = true;
+            continue;
+        }
+        each.master = at(master).who.server;
+        each.receiver_runs = each.applier_runs = true;
+        each.replica_semi_sync = each.acknowledges = ackers.contains(node);
+    }
+}
+
+server& cluster::at(node_id node) {
+    return servers_.at(node);
+}
+
+server const& cluster::at(node_id node) const {
+    return servers_.at(node);
+}
+
+server* cluster::served_by(server const& replica) {
+    for (auto& [node, each] : servers_)
+        if (replica.master == each.who.server)
+            return &each;
+    return nullptr;
+}
+
+server const* cluster::served_by(server const& replica) const {
+    for (auto const& [node, each] : servers_)
+        if (replica.master == each.who.server)
+            return &each;
+    return nullptr;
+}
+
+bool cluster::connected(server const& replica) const {
+    server const* const source = served_by(replica);
+    return source != nullptr && source != &replica && replica.up && replica.receiver_runs &&
+           source->up && replica.blocked != replica.master &&
+           !source->locked.contains(replica.who.account) && replica.receiver_errno == 0 &&
+           !cut_.contains({std::min(replica.who.node, source->who.node),
+                           std::max(replica.who.node, source->who.node)});
+}
+
+std::size_t cluster::semi_sync_clients(server const& source) const {
+    std::size_t count = 0;
+    for (auto const& [node, each] : servers_)
+        count += connected(each) && served_by(each) == &source && each.acknowledges ? 1U : 0U;
+    return count;
+}
+
+void cluster::cut(node_id left, node_id right, bool is_cut) {
+    std::pair const link{std::min(left, right), std::max(left, right)};
+    if (is_cut)
+        cut_.insert(link);
+    else
+        cut_.erase(link);
+}
+
+void cluster::commit(node_id node) {
+    server& it = at(node);
+    if (!it.up || it.read_only)
+        return;
+    auto const last = applied_of(it).entries();
+    std::uint64_t const sequence = last.empty() ? 0 : last.front().sequence;
+    it.binlog.push_back({0, it.number, sequence + 1});
+    if (it.source_semi_sync)
+        it.waiting.push_back(it.binlog.back());
+    else
+        acknowledged_.push_back({it.binlog.back(), node});
+}
+
+bool cluster::receive(node_id node, bool acknowledgement_lost) {
+    server& it = at(node);
+    server* const source = connected(it) ? served_by(it) : nullptr;
+    if (source == nullptr)
+        return false;
+    it.received_known = true;
+    auto const have = received_of(it).entries();
+    auto next = source->binlog.begin();
+    if (!have.empty()) {
+        auto const place = std::find(next, source->binlog.end(), have.front());
+        if (place == source->binlog.end()) {
+            it.receiver_errno = 1236; // strict mode: the position is not in the master's binlog
+            it.receiver_runs = false;
+            return false;
+        }
+        next = place + 1;
+    }
+    if (next == source->binlog.end())
+        return false;
+    it.relay.push_back(*next);
+    if (!it.acknowledges || !source->source_semi_sync || acknowledgement_lost)
+        return true;
+    // An acknowledgement is one of a position: it covers all before it.
+    while (!source->waiting.empty() && source->waiting.front().sequence <= next->sequence) {
+        acknowledged_.push_back({source->waiting.front(), source->who.node});
+        source->waiting.erase(source->waiting.begin());
+    }
+    return true;
+}
+
+bool cluster::apply(node_id node) {
+    server& it = at(node);
+    if (!it.up || !it.applier_runs || it.relay.empty())
+        return false;
+    it.binlog.push_back(it.relay.front());
+    it.relay.erase(it.relay.begin());
+    return true;
+}
+
+void cluster::crash(node_id node) {
+    server& it = at(node);
+    it.up = false;
+    it.waiting.clear(); // the clients get no answer; the transactions stay in the binlog
+    it.relay.clear();
+    it.received_known = false;
+}
+
+void cluster::boot(node_id node) {
+    server& it = at(node);
+    if (it.up)
+        return;
+    it.up = true;
+    ++it.life;
+    it.read_only = true;
+    it.source_semi_sync = it.replica_semi_sync = it.acknowledges = false;
+    it.receiver_runs = it.applier_runs = false;
+    it.receiver_errno = it.applier_errno = 0;
+}
+
+server_facts cluster::facts_of(node_id node) const {
+    server const& it = at(node);
+    server_facts facts;
+    facts.condition = it.up ? health::up : health::down;
+    facts.life = server_incarnation{it.up ? it.number * 1000U + it.life : 0U};
+    facts.server_number = it.number;
+    facts.read_only = it.read_only;
+    facts.source_semi_sync = it.source_semi_sync;
+    facts.replica_semi_sync = it.replica_semi_sync;
+    facts.semi_sync_clients = static_cast<std::uint32_t>(semi_sync_clients(it));
+    facts.waiting_for_ack = static_cast<std::uint32_t>(it.waiting.size());
+    facts.binlog_position = position_of(it.binlog);
+    facts.binlog_state = gtid_list::of(it.binlog);
+    facts.binlog_file = "binlog.000001";
+    facts.binlog_offset = it.binlog.size() * 100;
+    for (auto const& [other, each] : servers_)
+        if (connected(each) && served_by(each) == &it)
+            facts.connected_accounts.push_back(each.who.account);
+    if (!it.master)
+        return facts;
+    replica_facts replica;
+    replica.master = *it.master;
+    replica.receiver = !it.receiver_runs ? thread_state::stopped
+                       : connected(it)   ? thread_state::running
+                                         : thread_state::connecting;
+    replica.applier_runs = it.applier_runs;
+    if (it.received_known)
+        replica.received = received_of(it);
+    replica.applied = applied_of(it);
+    replica.master_log_file = "binlog.000001";
+    replica.master_log_position = (it.binlog.size() + it.relay.size()) * 100;
+    server const* const source = served_by(it);
+    bool const shut_out = source != nullptr && source->locked.contains(it.who.account);
+    replica.receiver_errno = shut_out ? 4151 : it.receiver_errno;
+    replica.applier_errno = it.applier_errno;
+    facts.replica = replica;
+    return facts;
+}
+
+bool cluster::can_acknowledge(node_id node) const {
+    server const& it = at(node);
+    return it.up && !it.read_only && (!it.source_semi_sync || semi_sync_clients(it) > 0);
+}
+
+bool cluster::has(node_id node, gtid const& what) const {
+    return contains(at(node).binlog, what);
+}
+
+answer cluster::perform(node_id node, order const& what) {
+    server& it = at(node);
+    answer out;
+    out.ticket = what.ticket;
+    done trouble;
+    if (what.decided_under < it.seen)
+        trouble = failed(failure::refused, "an older epoch");
+    else if (!it.up && !std::holds_alternative<kill_server>(what.what))
+        trouble = failed(failure::absent, "the server is down");
+    it.seen = std::max(it.seen, what.decided_under);
+    if (!trouble)
+        trouble = run(it, what.what);
+    out.done = !trouble;
+    if (trouble) {
+        out.kind = trouble->kind;
+        out.detail = trouble->text;
+    }
+    out.facts = facts_of(node);
+    return out;
+}
+
+} // namespace tasuki::mysql::model

@@ -1,0 +1,194 @@
+// Orders on real servers that change one thing: writes, accounts, ackers, epochs.
+
+#include "mariadb_lab_io.hpp"
+
+#include "tasuki/mysql/dialect.hpp"
+
+#include <catch2/catch.hpp>
+#include <signal.h>
+
+#include <fstream>
+
+using namespace tasuki;
+using namespace tasuki::mysql;
+using lab::ms_since;
+
+TEST_CASE("closing writes is bounded while a commit waits, and undone", "[mysql][mariadb]") {
+    TASUKI_NEEDS_MARIADB();
+    lab::cluster nodes(2);
+    nodes.replicate();
+    nodes.at(1).must(freeze{nodes[0].address()});
+    auto app = nodes[0].login("app", "apppw");
+    app.begin("INSERT INTO app.t VALUES (1, 'x')");
+    REQUIRE_FALSE(app.poll(milliseconds{100}));
+
+    auto const failed = nodes.at(0).ask(close_writes{}, 1, milliseconds{1000});
+    WARN("close_writes gave up after " << to_ms(failed.took) << " ms of 1000: " << failed.detail);
+    CHECK_FALSE(failed.done);
+    CHECK(failed.took < milliseconds{1800});
+    CHECK(nodes[0].sql("SELECT @@read_only") == "0");
+    CHECK_FALSE(app.poll(milliseconds{0}));
+
+    auto const told = nodes.at(0).ask(follow{nodes[1].address(), "repl_1", false, false}, 1);
+    CHECK_FALSE(told.done);
+    nodes.at(1).must(unfreeze{});
+    auto const released = app.poll(milliseconds{5000});
+    REQUIRE(released);
+    CHECK(released->has_value());
+    auto const closed = nodes.at(0).must(close_writes{}, 1, milliseconds{1000});
+    CHECK(closed.facts.read_only);
+    auto late = nodes[0].login("app", "apppw");
+    auto const refused = late.query("INSERT INTO app.t VALUES (2, 'x')", milliseconds{1000});
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().number == sql_errno::option_prevents_statement);
+    // No commit of our own slips in after the position was read.
+    std::this_thread::sleep_for(milliseconds{300});
+    CHECK(nodes.at(0).ask(survey{}).facts.binlog_position == closed.facts.binlog_position);
+    CHECK_FALSE(nodes.at(0).ask(probe_commit{}).done);
+    nodes.at(0).must(open_writes{});
+    REQUIRE(late.query("INSERT INTO app.t VALUES (2, 'x')", milliseconds{1000}).has_value());
+}
+
+TEST_CASE("closing writes ends a long writer and privileged sessions", "[mysql][mariadb]") {
+    TASUKI_NEEDS_MARIADB();
+    lab::cluster nodes(2);
+    nodes.replicate();
+    auto app = nodes[0].login("app", "apppw");
+    app.begin("INSERT INTO app.t SELECT 5 + SLEEP(20), 'x'");
+    REQUIRE_FALSE(app.poll(milliseconds{400}));
+    auto root = nodes[0].login("root", "");
+    REQUIRE(root.query("SELECT 1", milliseconds{1000}).has_value());
+
+    auto const found = nodes.at(0).ask(list_obstacles{});
+    CHECK(found.done);
+    CHECK(found.detail.find("root@localhost: may write in spite of read_only") !=
+          std::string::npos);
+    CHECK(found.detail.find("tasuki@") == std::string::npos);
+    CHECK(found.detail.find("repl_2@") == std::string::npos);
+    auto const closed = nodes.at(0).must(close_writes{}, 1, milliseconds{3000});
+    WARN("close_writes against a long writer: " << to_ms(closed.took) << " ms");
+    auto const ended = app.poll(milliseconds{1000});
+    REQUIRE(ended);
+    CHECK_FALSE(ended->has_value());
+    CHECK_FALSE(root.query("SELECT 1", milliseconds{1000}).has_value());
+}
+
+TEST_CASE("a locked account stays out until it is unlocked", "[mysql][mariadb]") {
+    TASUKI_NEEDS_MARIADB();
+    lab::cluster nodes(3);
+    nodes.replicate();
+    auto const before = nodes.at(0).ask(survey{}).facts;
+    CHECK(before.connected_accounts == std::vector<std::string>{"repl_2", "repl_3"});
+    auto const locked = nodes.at(0).must(lock_account{"repl_3"});
+    WARN("lock_account: " << to_ms(locked.took) << " ms");
+    CHECK(locked.facts.connected_accounts == std::vector<std::string>{"repl_2"});
+    nodes.at(2).await_facts([](server_facts const& seen) {
+        return seen.replica && seen.replica->receiver_errno == 4151;
+    });
+    CHECK(nodes.at(0).ask(survey{}).facts.connected_accounts ==
+          std::vector<std::string>{"repl_2"});
+    // Neither was written to the binary log: the lock is the master's own.
+    CHECK(nodes.at(0).ask(survey{}).facts.binlog_state.entries().size() == 1);
+    nodes.at(0).must(unlock_account{"repl_3"});
+    nodes.at(0).await_facts(
+        [](server_facts const& seen) { return seen.connected_accounts.size() == 2; });
+    auto const unknown = nodes.at(0).ask(lock_account{"repl_x"});
+    CHECK_FALSE(unknown.done);
+    CHECK(unknown.kind == failure::absent);
+}
+
+TEST_CASE("the acknowledging role follows the order, and the applier runs on",
+          "[mysql][mariadb]") {
+    TASUKI_NEEDS_MARIADB();
+    lab::cluster nodes(3);
+    nodes.replicate();
+    auto const off = nodes.at(2).must(set_acker{false});
+    CHECK_FALSE(off.facts.replica_semi_sync);
+    CHECK(off.facts.replica->applier_runs);
+    nodes.at(0).await_facts([](server_facts const& seen) { return seen.semi_sync_clients == 1; });
+    nodes.at(2).must(set_acker{true});
+    nodes.at(0).must(await_ackers{2});
+    nodes.at(0).must(disable_semi_sync{});
+    CHECK_FALSE(nodes.at(0).ask(survey{}).facts.source_semi_sync);
+    nodes.at(0).must(enable_semi_sync{});
+    CHECK(nodes.at(0).ask(survey{}).facts.source_semi_sync);
+    CHECK(nodes[0].sql("SELECT @@rpl_semi_sync_master_timeout") == "18446744073709551615");
+    CHECK(nodes[0].sql("SELECT @@rpl_semi_sync_master_wait_point") == "AFTER_SYNC");
+    CHECK(nodes.at(0).must(probe_commit{}).facts.durability_faults.empty());
+    auto const none = nodes.at(0).ask(await_ackers{3}, 1, milliseconds{200});
+    CHECK_FALSE(none.done);
+    CHECK(none.kind == failure::timed_out);
+}
+
+TEST_CASE("an older epoch is refused and a newer one overtakes", "[mysql][mariadb]") {
+    TASUKI_NEEDS_MARIADB();
+    lab::cluster nodes(2);
+    nodes.replicate();
+    await_position far;
+    far.position = *gtid_list::parse("0-1-100000");
+    auto const slow = nodes.at(1).submit(far, 5, milliseconds{20'000});
+    std::this_thread::sleep_for(milliseconds{100});
+    auto const begun = lab::clock::now();
+    auto const frozen = nodes.at(1).must(freeze{nodes[0].address()}, 6);
+    WARN("a newer epoch overtook a running order in " << ms_since(begun) << " ms");
+    CHECK(ms_since(begun) < 1000);
+    auto const overtaken = nodes.at(1).await(slow);
+    CHECK_FALSE(overtaken.done);
+    CHECK(overtaken.kind == failure::refused);
+    auto const older = nodes.at(1).ask(unfreeze{}, 5);
+    CHECK_FALSE(older.done);
+    CHECK(older.kind == failure::refused);
+    CHECK(older.facts.replica->receiver == thread_state::stopped);
+    CHECK(nodes.at(1).ask(survey{}, 1).done);
+
+    // The next life of the agent knows the epoch from the disk.
+    nodes.new_agent(1);
+    CHECK(nodes.at(1).ask(unfreeze{}, 5).kind == failure::refused);
+    nodes.at(1).must(unfreeze{}, 6);
+    std::ofstream(nodes[1].folder() / "epoch") << "garbage\n";
+    server_options options;
+    options.epoch_path = nodes[1].folder() / "epoch";
+    auto const broken = local_server::start(options, {});
+    REQUIRE_FALSE(broken.has_value());
+    CHECK(broken.error().kind == failure::invalid);
+}
+
+TEST_CASE("a failing order changes nothing and says the GRANT that is missing",
+          "[mysql][mariadb]") {
+    TASUKI_NEEDS_MARIADB();
+    lab::cluster nodes(1);
+    server_options options;
+    options.socket_path = nodes[0].socket();
+    options.password = "tasukipw";
+    auto const rich = check_server(options, milliseconds{2000});
+    REQUIRE(rich.has_value());
+    CHECK(rich->missing_grants.empty());
+    CHECK(rich->faults.empty());
+    options.user = "poor";
+    options.password = "poorpw";
+    auto const poor = check_server(options, milliseconds{2000});
+    REQUIRE(poor.has_value());
+    CHECK(poor->missing_grants.size() == 15);
+    options.password = "wrong";
+    auto const wrong = check_server(options, milliseconds{2000});
+    REQUIRE_FALSE(wrong.has_value());
+    CHECK(wrong.error().kind == failure::not_permitted);
+    CHECK(wrong.error().text.find("wrong password") != std::string::npos);
+
+    nodes[0].sql("REVOKE READ_ONLY ADMIN ON *.* FROM tasuki@localhost");
+    nodes.new_agent(0);
+    auto const refused = nodes.at(0).ask(open_writes{});
+    CHECK_FALSE(refused.done);
+    CHECK(refused.kind == failure::not_permitted);
+    CHECK(refused.detail.find("GRANT READ_ONLY ADMIN ON *.* TO 'tasuki'@'localhost'") !=
+          std::string::npos);
+    nodes[0].sql("SET GLOBAL sync_binlog=0");
+    options.user = "tasuki";
+    options.password = "tasukipw";
+    auto const faulty = check_server(options, milliseconds{2000});
+    REQUIRE(faulty.has_value());
+    REQUIRE(faulty->faults.size() == 1);
+    CHECK(faulty->faults[0].find("sync_binlog=0") == 0);
+    CHECK(faulty->missing_grants ==
+          std::vector<std::string>{"GRANT READ_ONLY ADMIN ON *.* TO 'tasuki'@'localhost'"});
+}

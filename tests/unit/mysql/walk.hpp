@@ -1,0 +1,133 @@
+#pragma once
+// A seeded walk: the real procedures run against model servers, while messages are late or lost,
+// agents vanish, servers crash, and the node that runs a procedure may die between any two steps.
+//
+// After each action the promises to clients are checked: nobody but the recorded master may have
+// told a client that its commit is safe, and the recorded master of an opened group holds all that
+// was ever acknowledged.
+
+#include "model.hpp"
+#include "tasuki/mysql/ackers.hpp"
+#include "tasuki/mysql/failover.hpp"
+#include "tasuki/mysql/rejoin.hpp"
+#include "tasuki/mysql/switchover.hpp"
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <random>
+
+namespace tasuki::mysql::walk {
+
+/// Any procedure, seen from outside.
+class actor {
+  public:
+    virtual ~actor() = default;
+    virtual std::vector<command> hear(answered const&) = 0;
+    virtual std::vector<command> hear(journalled const&) = 0;
+    virtual std::vector<command> hear(tick const&) = 0;
+    instant now = long_ago;
+};
+
+template<class State, class Event, class Policy, class Outcome,
+         Outcome (*Step)(State const&, Event const&, instant, Policy const&)>
+class actor_of : public actor {
+  public:
+    explicit actor_of(Policy with)
+        : rules(with) {}
+    std::vector<command> hear(answered const& what) override { return take(what); }
+    std::vector<command> hear(journalled const& what) override {
+        if constexpr (std::is_constructible_v<Event, journalled>)
+            return take(what);
+        else
+            return {};
+    }
+    std::vector<command> hear(tick const& what) override { return take(what); }
+    std::vector<command> take(Event const& what) {
+        Outcome out = Step(state, what, now, rules);
+        state = std::move(out.next);
+        return std::move(out.commands);
+    }
+    State state;
+    Policy rules;
+};
+
+using promoter = actor_of<failover::state, failover::event, failover::policy, failover::outcome,
+                          failover::step>;
+using switcher = actor_of<switchover::state, switchover::event, switchover::policy,
+                          switchover::outcome, switchover::step>;
+using keeper =
+    actor_of<ackers::state, ackers::event, ackers::policy, ackers::outcome, ackers::step>;
+using returner =
+    actor_of<rejoin::state, rejoin::event, rejoin::policy, rejoin::outcome, rejoin::step>;
+
+struct options {
+    std::size_t servers = 3;
+    bool degrade = true;
+    double loss = 0.01; ///< of each message
+};
+
+class world {
+  public:
+    world(std::uint64_t seed, options with);
+    /// Some eras of service, faults, switchovers and failovers.
+    void run(int eras);
+
+    model::cluster servers;
+    journal_entry record; ///< as a majority has it
+    int promotions = 0;
+    int refusals = 0;
+    int switchovers = 0;
+    int rejoins = 0;
+    int quarantines = 0;
+    int degradations = 0;
+    std::string violation; ///< the first broken promise; empty: none
+    std::deque<std::string> history;
+
+  private:
+    struct due {
+        instant at;
+        std::uint64_t order;
+        std::function<void()> what;
+    };
+
+    void serve(int ticks);
+    void let_something_happen(bool faults);
+    void fault();
+    void look_after_returning();
+    bool promote(node_id holder, int ticks);
+    bool switch_over();
+    void recover();
+    void heal();
+    void rebuild(node_id);
+    std::optional<conclude> drive(std::shared_ptr<actor> const&, std::vector<command>, int ticks);
+    void obey(std::shared_ptr<actor> const&, std::vector<command> const&,
+              std::optional<conclude>& verdict);
+    void deliver(std::shared_ptr<actor> const&, ask const&);
+    void commit(std::shared_ptr<actor> const&, journal const&);
+    void later(duration, std::function<void()>);
+    void pass(duration);
+    void check(char const* after);
+    void note_down(std::string);
+    [[nodiscard]] bool chance(double probability);
+    [[nodiscard]] std::uint64_t below(std::uint64_t bound);
+    [[nodiscard]] node_id any_node();
+    [[nodiscard]] std::set<node_id> silent() const;
+
+    std::mt19937_64 random_;
+    options options_;
+    std::vector<member> members_;
+    instant now_ = instant{milliseconds{1000}};
+    std::vector<due> agenda_;
+    std::uint64_t sequence_ = 0;
+    std::map<node_id, instant> channel_; ///< orders to one agent keep their order
+    epoch epoch_{1};
+    epoch record_epoch_{1};
+    std::set<node_id> gone_; ///< agents that do not answer
+    std::shared_ptr<keeper> keeper_;
+    std::optional<conclude> ignored_;
+    std::size_t promises_checked_ = 0;
+    bool former_[16] = {};
+};
+
+} // namespace tasuki::mysql::walk

@@ -1,0 +1,69 @@
+#include "walk.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <cstdlib>
+#include <iostream>
+
+using namespace tasuki;
+using namespace tasuki::mysql;
+
+namespace {
+
+struct totals {
+    int promotions = 0;
+    int refusals = 0;
+    int switchovers = 0;
+    int rejoins = 0;
+    int quarantines = 0;
+    int degradations = 0;
+};
+
+totals walk_all(std::uint64_t first, std::uint64_t count, walk::options const& with) {
+    totals sum;
+    for (std::uint64_t seed = first; seed < first + count; ++seed) {
+        walk::world one(seed, with);
+        one.run(6);
+        std::string told;
+        if (!one.violation.empty())
+            for (std::string const& line : one.history)
+                told += line + "\n";
+        INFO(told);
+        INFO("seed " << seed);
+        REQUIRE(one.violation == "");
+        sum.promotions += one.promotions;
+        sum.refusals += one.refusals;
+        sum.switchovers += one.switchovers;
+        sum.rejoins += one.rejoins;
+        sum.quarantines += one.quarantines;
+        sum.degradations += one.degradations;
+    }
+    return sum;
+}
+
+} // namespace
+
+TEST_CASE("mysql walk: three servers lose no acknowledged commit, whatever fails", "[walk]") {
+    char const* const from = std::getenv("TASUKI_WALK_SEED");
+    auto const first = from == nullptr ? 1U : std::strtoull(from, nullptr, 10);
+    totals const sum = walk_all(first, from == nullptr ? 150 : 1, {3, true, 0.01});
+    if (from != nullptr)
+        return;
+    // The walk must have been where it matters, else it proves nothing.
+    CHECK(sum.promotions > 100);
+    CHECK(sum.refusals > 20);
+    CHECK(sum.switchovers > 20);
+    CHECK(sum.rejoins > 50);
+    CHECK(sum.degradations > 10);
+}
+
+TEST_CASE("mysql walk: with a server that is never a master, and writes that block", "[walk]") {
+    totals const sum = walk_all(5000, 80, {4, false, 0.01});
+    CHECK(sum.promotions > 30);
+    CHECK(sum.degradations == 0);
+}
+
+TEST_CASE("mysql walk: two servers, and many lost messages", "[walk]") {
+    totals const sum = walk_all(9000, 80, {2, true, 0.05});
+    CHECK(sum.promotions > 20);
+}
