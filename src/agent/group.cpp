@@ -44,6 +44,7 @@ void group::woke(work& job) {
         presence_at_ = job.at.now + node_.interval;
         update_presence(job);
         update_fitness(job);
+        continue_bootstrap(job);
     }
     if (data_)
         data_->woke(job.at.now);
@@ -208,6 +209,32 @@ node_id group::holder(instant now) const {
     if (may_serve(elect_, now))
         return node_.self;
     return now < elect_.holder.expires ? elect_.holder.node : node_id{};
+}
+
+void group::retire(work& job) {
+    retiring_ = true;
+    update_fitness(job);
+    if (elect_.now_role != election::role::active)
+        return;
+    if (data_ && data_->state() == service::open) {
+        begin_operation(job, {operation_id{job.at.wall_ms},
+                              "switchover",
+                              node_.self,
+                              {},
+                              "the agent is stopped",
+                              true,
+                              true,
+                              {},
+                              {},
+                              job.at.wall_ms});
+        data_->switch_over(opening_now(job), std::nullopt, false, job.at.now);
+        return grant_wishes(job);
+    }
+    step(job, election::hand_over{});
+}
+
+bool group::is_idle() const {
+    return elect_.now_role == election::role::standby && elect_.releases_left == 0;
 }
 
 void group::queue_change(work& job, change wanted) {

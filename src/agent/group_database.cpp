@@ -124,6 +124,10 @@ void group::on_wish(work& job, switchover_ended& it) {
         return;
     }
     end_operation(job, it.refused ? "refused" : "done", it.text);
+    if (retiring_) { // nobody takes over in good order: at least nothing is written any more
+        fence_own_server(job);
+        return step(job, election::hand_over{});
+    }
     want_address(job);
 }
 

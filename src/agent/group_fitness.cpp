@@ -42,6 +42,8 @@ election::suitability group::suitability(work const& job, std::string* why) cons
     auto const& known = record();
     if (!holds(settings_.members, node_.self))
         return refuse("not a member of the group");
+    if (retiring_)
+        return refuse("the agent is stopping");
     if (!link_up_)
         return refuse("the interface of the virtual IP is down");
     if (holds(known.standby, node_.self))

@@ -7,6 +7,12 @@
 
 namespace tasuki::agent {
 
+namespace {
+
+constexpr duration bootstrap_patience = milliseconds{5000};
+
+} // namespace
+
 void group::begin_operation(work& job, running_operation started) {
     operation_ = std::move(started);
     operation_.running = true;
@@ -222,25 +228,45 @@ void group::asked(work& job, operator_asked const& what, ask_bootstrap const& it
                       {.code = "already_bootstrapped",
                        .text = "group " + settings_.name + " has a record already",
                        .next_command = "tasuki status"});
-    auto const& answers = vote.recollections;
-    bool const all_blank =
-        answers.size() + 1 == rules_.cluster.voters.size() &&
-        std::all_of(answers.begin(), answers.end(), [](auto const& it2) { return it2.what.blank; });
-    if (!all_blank)
-        return answer(job, what,
-                      {.code = "voters_missing",
-                       .text = "not every voter answers that it has no state yet",
-                       .next_command = "tasuki status"});
     if (data_ && !it.master.is_set())
         return answer(job, what,
                       {.code = "master_missing",
                        .text = "group " + settings_.name + " has MySQL: say who is its master",
                        .next_command = "tasuki bootstrap --master " + settings_.name + "=NODE"});
+    pending_bootstrap_ = {what, it, job.at.now + bootstrap_patience};
+    continue_bootstrap(job);
+}
+
+/// The first record is written only when every voter has said that it has no state; agents that
+/// have just been started take a moment to say so.
+void group::continue_bootstrap(work& job) {
+    if (!pending_bootstrap_)
+        return;
+    auto const [what, wish, deadline] = *pending_bootstrap_;
+    auto const& answers = elect_.vote.recollections;
+    std::string missing;
+    for (auto const voter : rules_.cluster.voters) {
+        bool const blank = voter == node_.self ||
+                           std::any_of(answers.begin(), answers.end(), [&](auto const& each) {
+                               return each.node == voter && each.what.blank;
+                           });
+        if (!blank)
+            missing += (missing.empty() ? "" : ", ") + node_.name_of(voter);
+    }
+    if (!missing.empty() && job.at.now < deadline)
+        return;
+    pending_bootstrap_.reset();
+    if (!missing.empty())
+        return answer(
+            job, what,
+            {.code = "voters_missing",
+             .text = "not every voter answers that it has no state yet; missing: " + missing,
+             .next_command = "tasuki status"});
     election::record first;
     first.written_under = epoch{1};
     first.version = record_version{1};
     first.kind = election::operation_kind::start;
-    first.master = it.master.is_set() ? it.master : settings_.members.front();
+    first.master = wish.master.is_set() ? wish.master : settings_.members.front();
     answer(job, what, {.accepted = true, .text = "the first record is written"});
     step(job, election::start_cluster{std::move(first)});
 }

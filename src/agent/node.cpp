@@ -42,17 +42,37 @@ std::vector<effect> node::handle(happening const& what, moment at) {
     letters outbox;
     work job{at, effects, outbox, peers_, settings_.silent_after()};
     dispatch(job, what);
-    instant when = never;
-    for (auto& [id, each] : groups_) {
-        if (std::holds_alternative<woke>(what) || at.now >= each->next_wake())
+    bool const woken = std::holds_alternative<woke>(what);
+    for (auto& [id, each] : groups_)
+        if (woken || at.now >= each->next_wake())
             each->woke(job);
-        when = std::min(when, each->next_wake());
-    }
+    return finish(job, outbox);
+}
+
+std::vector<effect> node::retire(moment at) {
+    std::vector<effect> effects;
+    letters outbox;
+    work job{at, effects, outbox, peers_, settings_.silent_after()};
+    for (auto& [id, each] : groups_)
+        each->retire(job);
+    return finish(job, outbox);
+}
+
+bool node::is_idle() const {
+    return std::all_of(groups_.begin(), groups_.end(),
+                       [](auto const& each) { return each.second->is_idle(); });
+}
+
+/// Posts what was written, and asks to be woken when something is due next.
+std::vector<effect> node::finish(work& job, letters& outbox) {
     post(job, outbox);
+    instant when = never;
+    for (auto const& [id, each] : groups_)
+        when = std::min(when, each->next_wake());
     for (auto const& [peer, due] : beat_at_)
         when = std::min(when, due);
-    effects.emplace_back(wake{when});
-    return effects;
+    job.effects.emplace_back(wake{when});
+    return std::move(job.effects);
 }
 
 void node::dispatch(work& job, happening const& what) {

@@ -15,6 +15,7 @@ namespace json = boost::json;
 
 constexpr int peer_version = 1;
 constexpr std::size_t note_bytes_max = 4096;
+constexpr std::size_t links_max = 256;
 constexpr std::size_t text_bytes_max = 128 * 1024; // of one member; the channel bounds the whole
 
 byte_string bytes_of(std::string const& text) {
@@ -158,6 +159,31 @@ json::object body_of(peer_wish const& it) {
     return out;
 }
 
+json::object body_of(peer_links const& it) {
+    auto out = opening("links");
+    json::array macs;
+    for (auto const& mac : it.macs)
+        macs.emplace_back(mac.to_string());
+    out["macs"] = macs;
+    return out;
+}
+
+result<peer_message> take_links(json::object const& document) {
+    auto const* list = document.if_contains("macs");
+    if (list == nullptr || !list->is_array() || list->get_array().size() > links_max)
+        return malformed("no list of links");
+    peer_links out;
+    for (auto const& text : list->get_array()) {
+        if (!text.is_string())
+            return malformed("a link's address is no text");
+        auto const mac = mac_address::parse(text.get_string());
+        if (!mac)
+            return mac.error();
+        out.macs.push_back(*mac);
+    }
+    return peer_message{std::move(out)};
+}
+
 result<operator_wish> take_wish(members& in) {
     auto const kind = in.text("wish");
     if (kind == "switchover") {
@@ -231,7 +257,7 @@ result<peer_message> take_peer_wish(members& in) {
     return peer_message{peer_wish{operation, std::move(*wish)}};
 }
 
-result<peer_message> take_message(members& in) {
+result<peer_message> take_message(json::object const& document, members& in) {
     auto const type = in.text("type");
     if (type == "note")
         return take_note(in);
@@ -241,6 +267,8 @@ result<peer_message> take_message(members& in) {
         return take_facts(in);
     if (type == "wish")
         return take_peer_wish(in);
+    if (type == "links")
+        return take_links(document);
     return malformed("unknown type");
 }
 
@@ -256,7 +284,7 @@ result<peer_message> decode_peer_message(byte_view bytes) {
     if (!document)
         return document.error();
     members in{*document};
-    auto message = take_message(in);
+    auto message = take_message(*document, in);
     if (message && in.spoilt())
         return malformed("a member is missing or has another type");
     return message;

@@ -14,6 +14,7 @@ namespace {
 constexpr std::size_t delayed_replies_max = 32;
 // What a blank voter tells a candidate: it may know more soon.
 constexpr duration blank_refusal = milliseconds{500};
+constexpr duration promise_grace = milliseconds{100};
 
 milliseconds rounded_up(duration left) {
     return std::chrono::ceil<milliseconds>(std::max(left, duration::zero()));
@@ -87,8 +88,12 @@ void on_renew(voter& it, node_id from, renew const& what, instant now, std::vect
 
 void on_prevote(voter const& it, node_id from, prevote const& what, instant now,
                 std::vector<command>& out) {
-    auto const left = refusal_left(it, from, what.life, now);
-    bool const granted = left == duration::zero();
+    auto left = refusal_left(it, from, what.life, now);
+    // Whoever has just been promised an epoch gets the time to use it: two candidates would
+    // otherwise take it from each other for ever.
+    if (it.memory.promised_to != from && it.promised_at != long_ago)
+        left = std::max(left, it.promised_at + promise_grace - now);
+    bool const granted = left <= duration::zero();
     out.emplace_back(send{
         from, prevote_reply{what.under, what.life, granted, it.memory.promised, rounded_up(left)}});
 }
@@ -102,8 +107,10 @@ void on_prepare(voter& it, node_id from, prepare const& what, instant now,
             from, promise{what.under, what.life, false, it.memory.promised, rounded_up(left), {}}});
         return;
     }
-    if (!again)
+    if (!again) {
         adopt_promise(it, what.under, from, what.life, out);
+        it.promised_at = now;
+    }
     reply_when_stored(
         it, from,
         promise{what.under, what.life, true, it.memory.promised, milliseconds{0}, it.memory.known},

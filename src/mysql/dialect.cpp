@@ -62,9 +62,8 @@ std::string dialect::set_up_session(bool binlogged) {
     // Our own settings win over the server's defaults: quoting depends on sql_mode, an idle
     // connection must stay, and no metadata lock may hold us for longer than a second.
     return fmt::format("SET SESSION sql_mode='STRICT_TRANS_TABLES', autocommit=1, "
-                       "wait_timeout=31536000, lock_wait_timeout=1, max_statement_time=0, "
-                       "sql_log_bin={}",
-                       binlogged ? 1 : 0);
+                       "wait_timeout=31536000, lock_wait_timeout=1, max_statement_time=0{}",
+                       binlogged ? "" : ", sql_log_bin=0");
 }
 
 result<dialect> dialect::probe(table const& variables) {
@@ -100,12 +99,9 @@ std::string dialect::read_replica() const {
     return "SHOW ALL SLAVES STATUS";
 }
 
-std::string dialect::read_binlog() const {
-    return "SHOW MASTER STATUS";
-}
-
-std::string dialect::read_semi_sync() const {
-    return "SHOW GLOBAL STATUS LIKE 'Rpl\\_semi\\_sync%'";
+std::string dialect::read_status() const {
+    return "SHOW GLOBAL STATUS WHERE Variable_name LIKE 'Rpl\\_semi\\_sync%' "
+           "OR Variable_name LIKE 'Binlog\\_snapshot%'";
 }
 
 std::string dialect::list_streams_and_waiters() const {
@@ -213,6 +209,12 @@ std::string dialect::commit_probe(std::uint32_t server, std::uint64_t beat) cons
     return fmt::format("INSERT INTO tasuki.probe (server, beat) VALUES ({}, {}) "
                        "ON DUPLICATE KEY UPDATE beat={}",
                        server, beat, beat);
+}
+
+std::string dialect::count_probes(std::string_view ours) const {
+    return fmt::format("SELECT COUNT(*) AS found FROM information_schema.PROCESSLIST "
+                       "WHERE USER={} AND INFO LIKE 'INSERT INTO tasuki.probe%'",
+                       quoted(ours));
 }
 
 std::string dialect::state_of_session(std::uint64_t session) const {

@@ -41,6 +41,18 @@ thread_state receiver_state(std::string_view word) {
     return word == "No" ? thread_state::stopped : thread_state::connecting;
 }
 
+/// A running statement that can hold read_only up. One that waits for a lock holds nobody up.
+bool may_change(std::string_view statement, std::string_view state) {
+    if (statement.empty() || state.starts_with("Waiting for"))
+        return false;
+    auto const word = statement.substr(0, statement.find_first_of(" \t\n(;"));
+    for (std::string_view const reading :
+         {"SELECT", "SHOW", "EXPLAIN", "DESCRIBE", "DESC", "WITH", "SET", "USE", "KILL", "COMMIT"})
+        if (same_letters(word, reading))
+            return false;
+    return true;
+}
+
 std::string status_value(table const& rows, std::string_view name) {
     for (row const& line : rows.rows)
         if (line.size() >= 2 && line[0] && same_letters(*line[0], name))
@@ -107,20 +119,17 @@ void dialect::parse_replica(table const& rows, server_facts& into) const {
     into.replica = std::move(out);
 }
 
-void dialect::parse_binlog(table const& rows, server_facts& into) const {
-    into.binlog_file = rows.text(0, "File");
-    into.binlog_offset = rows.number(0, "Position");
-}
-
-void dialect::parse_semi_sync(table const& rows, server_facts& into) const {
+void dialect::parse_status(table const& rows, server_facts& into) const {
+    into.binlog_file = status_value(rows, "Binlog_snapshot_file");
+    into.binlog_offset = to_number(status_value(rows, "Binlog_snapshot_position"));
     into.semi_sync_clients =
         static_cast<std::uint32_t>(to_number(status_value(rows, "Rpl_semi_sync_master_clients")));
     into.waiting_for_ack = static_cast<std::uint32_t>(
         to_number(status_value(rows, "Rpl_semi_sync_master_wait_sessions")));
 }
 
-bool dialect::acknowledges_now(table const& semi_sync) {
-    return is_on(status_value(semi_sync, "Rpl_semi_sync_slave_status"));
+bool dialect::acknowledges_now(table const& status) {
+    return is_on(status_value(status, "Rpl_semi_sync_slave_status"));
 }
 
 milliseconds dialect::parse_streams_and_waiters(table const& rows, server_facts& into) const {
@@ -207,6 +216,8 @@ std::vector<obstacle> dialect::parse_obstacles(table const& sessions, table cons
                      .writes = sessions.number(index, "LOCKED") > 0 ||
                                sessions.number(index, "MODIFIED") > 0};
         bool const asleep = sessions.text(index, "COMMAND") == "Sleep";
+        one.writes = one.writes ||
+                     (!asleep && may_change(one.what, sessions.text(index, "STATE")));
         auto const add = [&](obstacle::kind why, std::uint64_t age) {
             one.why = why;
             one.age_ms = age;

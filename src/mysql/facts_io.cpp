@@ -22,15 +22,11 @@ boost::system::result<reading, sql_error> read_facts(dialect const& words,
     if (!replica)
         return replica.error();
     words.parse_replica(*replica, out.facts);
-    auto const binlog = run(words.read_binlog());
-    if (!binlog)
-        return binlog.error();
-    words.parse_binlog(*binlog, out.facts);
-    auto const semi_sync = run(words.read_semi_sync());
-    if (!semi_sync)
-        return semi_sync.error();
-    words.parse_semi_sync(*semi_sync, out.facts);
-    out.acknowledges_now = dialect::acknowledges_now(*semi_sync);
+    auto const status = run(words.read_status());
+    if (!status)
+        return status.error();
+    words.parse_status(*status, out.facts);
+    out.acknowledges_now = dialect::acknowledges_now(*status);
     auto const streams = run(words.list_streams_and_waiters());
     if (!streams)
         return streams.error();

@@ -112,6 +112,13 @@ void run::heard(question const& asked, answer const& got) {
                        if (got.done || got.kind == failure::absent)
                            s_.to_unfreeze.erase(asked.node);
                    },
+                   [&](await_position const&) {
+                       bool const hopeless = s_.at == phase::equalise && !got.done &&
+                                             got.kind != failure::timed_out;
+                       if (hopeless)
+                           abort("could not reach " + s_.target.to_string() + ": " + got.detail,
+                                 s_.alternative);
+                   },
                    [&](arm const&) { s_.armed = got.done; },
                    [&](await_ackers const&) { s_.ackers_seen = got.done; },
                    [&](disable_semi_sync const&) { s_.unprotected = got.done; },

@@ -11,6 +11,7 @@
 namespace tasuki::mysql {
 namespace {
 
+constexpr std::size_t orders_max = 16;
 constexpr milliseconds first_back_off{20};
 constexpr milliseconds last_back_off{1000};
 /// Short, because meanwhile neither death nor orders are seen.
@@ -42,12 +43,15 @@ void killer::wake() {
     [[maybe_unused]] auto const written = ::write(wake_.get(), &one, sizeof one);
 }
 
-void killer::end_server(order what) {
+result<void> killer::end_server(order what) {
     {
         std::scoped_lock const lock(mutex_);
+        if (orders_.size() >= orders_max)
+            return problem{failure::exhausted, "too many orders to end mysqld are waiting"};
         orders_.push_back(std::move(what));
     }
     wake();
+    return {};
 }
 
 void killer::run() {

@@ -26,6 +26,16 @@ problem applier_problem(replica_facts const& replica) {
                         replica.last_error.empty() ? "it was stopped" : replica.last_error)};
 }
 
+/// Asked again, a replica that does what it should is left alone.
+bool follows_already(reading const& seen, follow const& what) {
+    if (!seen.facts.replica || what.adopt_binlog || seen.facts.source_semi_sync)
+        return false;
+    replica_facts const& replica = *seen.facts.replica;
+    return replica.master == what.master && replica.receiver == thread_state::running &&
+           replica.applier_runs && seen.facts.replica_semi_sync == what.as_acker &&
+           seen.acknowledges_now == what.as_acker;
+}
+
 bool is_drained(replica_facts const& replica) {
     return replica.received && covers(replica.applied, *replica.received);
 }
@@ -233,6 +243,8 @@ performer::done performer::run_one(follow const& what) {
         return seen.error();
     if (!seen->facts.read_only)
         return problem{failure::refused, "read_only is off: close_writes or settle first"};
+    if (follows_already(*seen, what))
+        return std::string{};
     if (auto idle = source_semi_sync_off_if_idle(); !idle)
         return idle.error();
     if (auto stopped = stop_replica_role(what.master); !stopped)

@@ -12,9 +12,11 @@ namespace tasuki::mysql {
 namespace {
 
 constexpr milliseconds read_only_try{200};
+/// A writer younger than this may just have waited behind our own try.
+constexpr milliseconds writer_patience{400};
 constexpr milliseconds poll_slice{5};
 /// Commits of our own that may wait at once; each holds a session of the server.
-constexpr std::size_t waiting_probes_max = 4;
+constexpr std::uint64_t waiting_probes_max = 4;
 
 } // namespace
 
@@ -58,11 +60,11 @@ performer::done performer::run_one(arm const& what) {
 
 performer::done performer::run_one(await_ackers const& what) {
     for (;;) {
-        auto const rows = run(words_.read_semi_sync());
+        auto const rows = run(words_.read_status());
         if (!rows)
             return rows.error();
         server_facts facts;
-        words_.parse_semi_sync(*rows, facts);
+        words_.parse_status(*rows, facts);
         if (facts.semi_sync_clients >= what.count)
             return std::string{};
         pause(poll_slice);
@@ -114,7 +116,7 @@ result<void> performer::end_writers(bool privileged_too) {
     if (!privileged)
         return privileged.error();
     for (obstacle const& one :
-         dialect::parse_obstacles(*sessions, *privileged, read_only_try)) {
+         dialect::parse_obstacles(*sessions, *privileged, writer_patience)) {
         bool const may_write = one.why == obstacle::kind::privileged;
         if (may_write != privileged_too || (!may_write && !one.writes))
             continue;
@@ -231,14 +233,10 @@ performer::done performer::run_one(probe_commit const&) {
         return seen.error();
     if (seen->facts.read_only || seen->facts.replica || hooks_.probe_is_held())
         return problem{failure::refused, "not open for writes: a commit here would be errant"};
-    auto const rows = run(words_.list_streams_and_waiters());
+    auto const rows = run(words_.count_probes(options_.connect.user));
     if (!rows)
         return rows.error();
-    std::size_t waiting = 0;
-    for (std::size_t index = 0; index < rows->rows.size(); ++index)
-        if (rows->text(index, "USER") == options_.connect.user &&
-            !rows->text(index, "COMMAND").starts_with("Binlog"))
-            ++waiting;
+    auto const waiting = rows->number(0, "found");
     if (waiting >= waiting_probes_max)
         return problem{failure::exhausted,
                        fmt::format("{} commits of our own wait for an acknowledgement already",

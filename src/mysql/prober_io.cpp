@@ -141,8 +141,9 @@ health prober::judge(reading const& read) {
     if (committing_)
         if (auto const ended = end_commit(std::min(timeout_, commit_patience)))
             return *ended;
+    // Behind one that waits for an acknowledgement, others queue up in state "Commit".
     if (committing_ && clock::now() - committing_since_ > timeout_)
-        return judge_delay();
+        return read.facts.waiting_for_ack > 0 ? health::waiting_for_ack : judge_delay();
     if (read.oldest_wait > timeout_)
         return health::waiting_for_ack;
     bool const judged_before = last_ == health::waiting_for_ack || last_ == health::disk_full;

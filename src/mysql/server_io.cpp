@@ -75,54 +75,13 @@ result<local_server> local_server::start(server_options options, server_callback
 }
 
 result<void> local_server::submit(order what) {
-    if (std::holds_alternative<kill_server>(what.what)) {
-        inner_->ends.end_server(std::move(what));
-        return {};
-    }
+    if (std::holds_alternative<kill_server>(what.what))
+        return inner_->ends.end_server(std::move(what));
     return inner_->orders.submit(std::move(what));
 }
 
 void local_server::probe_now() {
     inner_->probes.kick();
-}
-
-result<check_report> check_server(server_options const& options, milliseconds limit) {
-    auto const deadline = std::chrono::steady_clock::now() + limit;
-    auto connect = connect_of(options);
-    connect.limit = limit;
-    std::optional<dialect> words;
-    account_name const account{options.user, "localhost"};
-    auto opened = open_session(connect, false, words);
-    auto const explain = [&](sql_error const& error) {
-        auto const remedy = remedy_for(error, account);
-        return problem{remedy.empty() ? failure::unavailable : failure::not_permitted,
-                       options.socket_path + ": " + error.text +
-                           (remedy.empty() ? "" : ": " + remedy)};
-    };
-    if (!opened)
-        return explain(opened.error());
-    auto const ask = [&](std::string const& statement) {
-        auto const left = std::chrono::ceil<milliseconds>(deadline -
-                                                          std::chrono::steady_clock::now());
-        return opened->query(statement, std::max(left, milliseconds{1}));
-    };
-    check_report out;
-    auto const grants = ask(words->list_own_grants());
-    if (!grants)
-        return explain(grants.error());
-    out.missing_grants = missing_grants(account, *grants);
-    auto const settings = ask(words->read_settings());
-    if (!settings)
-        return explain(settings.error());
-    out.faults = words->durability_faults(*settings);
-    auto const boot = ask(words->read_boot_read_only());
-    if (!boot)
-        return explain(boot.error());
-    for (std::string& fault : dialect::boot_faults(*boot))
-        out.faults.push_back(std::move(fault));
-    if (auto const process = server_process::at_end_of(opened->descriptor()); !process)
-        out.faults.push_back(process.error().text);
-    return out;
 }
 
 } // namespace tasuki::mysql

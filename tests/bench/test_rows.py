@@ -16,8 +16,8 @@ from bench import cli, rows  # noqa: E402
 class RowsTest(unittest.TestCase):
     def test_a_row_has_the_agreed_keys_first_and_its_own_after_them(self):
         row = rows.row("vip", "node-loss", "tasuki", 100, [3.0, 1.0, 2.5], dual_max=0.0)
-        self.assertEqual(list(row)[:9], ["bench", "case", "subject", "interval_ms", "unit", "median",
-                                         "max", "runs", "commit"])
+        self.assertEqual(list(row)[:9], ["bench", "case", "subject", "interval_ms", "unit",
+                                         "median", "max", "runs", "commit"])
         self.assertEqual((row["median"], row["max"], row["runs"], row["dual_max"]),
                          (2.5, 3.0, 3, 0.0))
 

@@ -1,4 +1,4 @@
-"""What the lab's own tests share: a lab for a test class, and the skip for those who are not root."""
+"""What the lab's own tests share: a lab for a test class, and a skip for who is not root."""
 
 import os
 import sys

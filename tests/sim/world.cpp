@@ -105,6 +105,8 @@ void world::deliver_event(happening_at const& event) {
             auto const slot = put(stores_, free_stores_, done);
             schedule(at.paused_until + 1, happening_at::kind::stored, event.machine, slot);
         } else {
+            at.writing = false;
+            write(event.machine);
             happen(event.machine,
                    agent::state_stored{group_, {done.ticket, election::store_outcome::stored}});
         }
@@ -118,7 +120,8 @@ void world::boot(std::size_t index) {
     ++at.life;
     ++at.lives;
     at.address = false; // leftovers are swept at start
-    at.disk_busy_until = now_;
+    at.writing = false;
+    at.waiting_write.reset();
     agent::node_start start;
     start.life = incarnation{dice_.next() | 1U};
     start.session = heartbeat::session_nonce{dice_.next() | 1U};
@@ -166,13 +169,9 @@ void world::carry_out(std::size_t index, std::vector<agent::effect>& effects) {
             overloaded{
                 [&](agent::transmit& it) { transmit(index, it); },
                 [&](agent::store_state& it) {
-                    auto const takes = dice_.chance(disk_slow_)
-                                           ? dice_.between(50 * millisecond, 3 * second)
-                                           : dice_.between(millisecond / 5, 5 * millisecond);
-                    auto const slot =
-                        put(stores_, free_stores_, stored_event{it.what.ticket, it.what.content});
-                    at.disk_busy_until = std::max(now_, at.disk_busy_until) + takes;
-                    schedule(at.disk_busy_until, happening_at::kind::stored, index, slot);
+                    at.waiting_write = stored_event{it.what.ticket, it.what.content};
+                    if (!at.writing)
+                        write(index);
                 },
                 [&](agent::stamp_grant& it) { at.stamp = it.what; },
                 [&](agent::open_address& it) {
@@ -212,6 +211,18 @@ void world::carry_out(std::size_t index, std::vector<agent::effect>& effects) {
             effect);
     for (auto const& result : results)
         happen(index, result);
+}
+
+/// One write at a time; those that wait meanwhile are joined into the newest.
+void world::write(std::size_t index) {
+    auto& at = machines_[index];
+    if (!at.waiting_write)
+        return;
+    at.writing = true;
+    auto const takes = dice_.chance(disk_slow_) ? dice_.between(50 * millisecond, 3 * second)
+                                                : dice_.between(millisecond / 5, 5 * millisecond);
+    auto const slot = put(stores_, free_stores_, *std::exchange(at.waiting_write, {}));
+    schedule(now_ + takes, happening_at::kind::stored, index, slot);
 }
 
 void world::transmit(std::size_t from, agent::transmit& what) {

@@ -52,6 +52,11 @@ struct world_options {
     world_time ends_at = 600 * second;
 };
 
+struct stored_event {
+    std::uint64_t ticket = 0;
+    election::durable_state content;
+};
+
 /// What a machine keeps when its agent dies, and what it loses.
 struct machine {
     agent::node_settings settings;
@@ -62,7 +67,8 @@ struct machine {
     world_time paused_until = 0;
     bool halted_clock = false;
     std::optional<election::durable_state> disk;
-    world_time disk_busy_until = 0; ///< writes of one file land in order
+    std::optional<stored_event> waiting_write; ///< the newest, while another is on its way
+    bool writing = false;
     std::optional<election::live_grant> stamp; ///< tmpfs: lost at a reboot
     bool stamp_known = false;
     std::uint64_t life = 0; ///< guards events of an earlier life
@@ -79,11 +85,6 @@ struct delivery {
     heartbeat::message header;
     byte_string payload;
     std::uint8_t path = 0;
-};
-
-struct stored_event {
-    std::uint64_t ticket = 0;
-    election::durable_state content;
 };
 
 struct happening_at {
@@ -119,6 +120,8 @@ class world {
 
     /// Runs to the end; the first violation in words, or nothing.
     [[nodiscard]] std::optional<std::string> run();
+    /// The violation is that service did not return; nothing unsafe happened.
+    [[nodiscard]] bool only_late() const { return only_late_; }
     [[nodiscard]] statistics const& figures() const { return figures_; }
     [[nodiscard]] std::deque<std::string> const& last_lines() const { return lines_; }
 
@@ -129,6 +132,7 @@ class world {
     void happen(std::size_t, agent::happening const&);
     void carry_out(std::size_t, std::vector<agent::effect>&);
     void transmit(std::size_t from, agent::transmit&);
+    void write(std::size_t);
     void deliver_event(happening_at const&);
     void schedule(world_time when, happening_at::kind, std::size_t machine, std::size_t slot = 0);
     [[nodiscard]] instant local(std::size_t, world_time) const;
@@ -173,6 +177,7 @@ class world {
     std::uint64_t marker_ = 0;           ///< the operator's last wish
     std::uint64_t committed_marker_ = 0; ///< the newest that some node called committed
     std::optional<std::string> violation_;
+    bool only_late_ = false;
     statistics figures_;
     std::deque<std::string> lines_;
 };

@@ -61,6 +61,10 @@ class group {
     void wish(work&, operator_asked const&);
     void woke(work&);
     [[nodiscard]] instant next_wake() const;
+    /// The agent is about to end: give the lease up in good order and do not stand again.
+    void retire(work&);
+    /// Nothing of ours is left to be given up or said.
+    [[nodiscard]] bool is_idle() const;
 
     [[nodiscard]] group_settings const& settings() const { return settings_; }
     [[nodiscard]] election::state const& election_state() const { return elect_; }
@@ -120,6 +124,7 @@ class group {
     void asked(work&, operator_asked const&, ask_pause const&);
     void asked(work&, operator_asked const&, ask_standby const&);
     void asked(work&, operator_asked const&, ask_bootstrap const&);
+    void continue_bootstrap(work&);
     [[nodiscard]] bool forwarded(work&, operator_asked const&);
     [[nodiscard]] http::plan_view plain_plan(std::string kind, node_id to) const;
     void switch_plain(work&, operator_asked const&, ask_switchover const&);
@@ -134,6 +139,7 @@ class group {
     std::optional<database> data_;
     server_incarnation own_life_;
     bool own_server_gone_ = false;
+    bool retiring_ = false;
 
     std::deque<change> changes_;
     bool change_sent_ = false;
@@ -148,6 +154,12 @@ class group {
 
     running_operation operation_;
     std::optional<operator_asked> pending_plan_; ///< a dry run that waits for its plan
+    struct patient_bootstrap {
+        operator_asked asked;
+        ask_bootstrap wish;
+        instant deadline = never;
+    };
+    std::optional<patient_bootstrap> pending_bootstrap_;
     std::optional<ask_failover> forced_;
     operation_id forced_id_;
     node_id successor_after_change_; ///< a switchover that waits for its record

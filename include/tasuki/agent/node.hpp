@@ -35,6 +35,10 @@ class node {
 
     [[nodiscard]] std::vector<effect> handle(happening const&, moment);
 
+    /// The agent is about to end: every lease held here is given up in good order.
+    [[nodiscard]] std::vector<effect> retire(moment);
+    [[nodiscard]] bool is_idle() const;
+
     [[nodiscard]] node_settings const& settings() const { return settings_; }
     [[nodiscard]] heartbeat::peers const& peers() const { return peers_; }
     [[nodiscard]] std::map<group_id, std::unique_ptr<group>> const& groups() const {
@@ -50,6 +54,7 @@ class node {
 
     void on_heard(work&, heard const&);
     void dispatch(work&, happening const&);
+    [[nodiscard]] std::vector<effect> finish(work&, letters&);
     void on_wish(work&, operator_asked const&);
     void post(work&, letters&);
     void post_to(work&, node_id, std::vector<election::entry> const&);

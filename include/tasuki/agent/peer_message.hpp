@@ -6,11 +6,13 @@
 
 #include "tasuki/agent/happening.hpp"
 #include "tasuki/core/bytes.hpp"
+#include "tasuki/core/net.hpp"
 #include "tasuki/core/result.hpp"
 
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 namespace tasuki::agent {
 
@@ -29,7 +31,11 @@ struct peer_wish {
     operation_id operation;
     operator_wish wish;
 };
-using peer_message = std::variant<peer_order, peer_facts, peer_note, peer_wish>;
+/// The MACs of the sender's links: whoever else answers for a virtual IP is a stranger.
+struct peer_links {
+    std::vector<mac_address> macs;
+};
+using peer_message = std::variant<peer_order, peer_facts, peer_note, peer_wish, peer_links>;
 
 [[nodiscard]] byte_string encode(peer_message const&);
 [[nodiscard]] result<peer_message> decode_peer_message(byte_view);

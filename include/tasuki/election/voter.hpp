@@ -28,6 +28,7 @@ struct voter {
     bool blank = true;     ///< nothing on disk: must not vote
     bool poisoned = false; ///< an fsync failed: never votes again in this life
     durable_state memory;
+    instant promised_at = long_ago; ///< a fresh promise discourages others for a moment
     live_grant granted;
     epoch released; ///< renewals of this epoch or older are refused
     instant silent_until = long_ago;

@@ -5,8 +5,8 @@
 // that echoes our current challenge, and each challenge is used for one adoption: a recording of
 // any earlier session, ours or the peer's, echoes a challenge that is spent. Within a session the
 // sequence strictly increases per path. Established beats go on while a stranger session is being
-// challenged, so replaying an old hello disturbs nobody. A plain value: no allocation after
-// construction, copyable, deterministic.
+// challenged, so replaying an old hello disturbs nobody. A plain value: `accept` and
+// `compose` never allocate; copyable, deterministic.
 //
 // Use: datagram -> open() -> accept(): deliver the payload if not refused; seal and send `reply` if
 // there is one. On each interval, per peer and path: compose() -> seal() -> send. A simulator may

@@ -52,17 +52,17 @@ class dialect {
 
     [[nodiscard]] std::string read_settings() const;
     [[nodiscard]] std::string read_replica() const;
-    [[nodiscard]] std::string read_binlog() const;
-    [[nodiscard]] std::string read_semi_sync() const;
+    /// Counters of semi-sync and the end of the binary log. Not SHOW MASTER STATUS: that one hangs
+    /// while two groups of commits wait for an acknowledgement.
+    [[nodiscard]] std::string read_status() const;
     [[nodiscard]] std::string list_streams_and_waiters() const;
     void parse_settings(table const& rows, server_facts& into) const;
     void parse_replica(table const& rows, server_facts& into) const;
-    void parse_binlog(table const& rows, server_facts& into) const;
-    void parse_semi_sync(table const& rows, server_facts& into) const;
+    void parse_status(table const& rows, server_facts& into) const;
     /// Returns how long the oldest commit has been waiting for an acknowledgement.
     milliseconds parse_streams_and_waiters(table const& rows, server_facts& into) const;
     /// True if the replica side acknowledges at this moment, not only after the next connection.
-    [[nodiscard]] static bool acknowledges_now(table const& semi_sync);
+    [[nodiscard]] static bool acknowledges_now(table const& status);
 
     [[nodiscard]] std::string stop_receiver() const;
     [[nodiscard]] std::string start_receiver() const;
@@ -90,6 +90,7 @@ class dialect {
     [[nodiscard]] std::string find_probe_table() const;
     [[nodiscard]] std::vector<std::string> create_probe_table() const;
     [[nodiscard]] std::string commit_probe(std::uint32_t server, std::uint64_t beat) const;
+    [[nodiscard]] std::string count_probes(std::string_view ours) const;
     [[nodiscard]] std::string state_of_session(std::uint64_t session) const;
 
     /// Sessions with their transaction, if any; `ours` and `replication_prefix` are left out.

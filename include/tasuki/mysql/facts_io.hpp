@@ -1,7 +1,7 @@
 #pragma once
 // Reads the facts of one mysqld over one connection. Changes nothing.
 //
-// Five short statements under one deadline; the answer is whole or an error. The condition is not
+// Four short statements under one deadline; the answer is whole or an error. The condition is not
 // judged here: it takes a commit and a clock.
 
 #include "tasuki/mysql/client_io.hpp"

@@ -38,7 +38,7 @@ class killer {
 
     /// The aim on the board has changed.
     void wake();
-    void end_server(order what);
+    [[nodiscard]] result<void> end_server(order what);
 
   private:
     using clock = std::chrono::steady_clock;

@@ -54,7 +54,7 @@ def start(lab, node, peer, priority):
     config.write_text(CONFIG.format(node=node, priority=priority, own=places.address(node),
                                     peer=places.address(peer), vip=places.VIP))
     processes.spawn(lab, node, "keepalived", [
-        "keepalived", "--dont-fork", "--vrrp", "--log-console", "--log-detail", "--use-file", config,
+        "keepalived", "--dont-fork", "--vrrp", "--log-console", "--use-file", config,
         "--pid", folder / "run/keepalived.pid", "--vrrp_pid", folder / "run/vrrp.pid"])
 
 

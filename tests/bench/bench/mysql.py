@@ -1,9 +1,9 @@
-"""How long no write is acknowledged, and whether an acknowledged one is lost, at 500 writes a second.
+"""How long no write is acknowledged, and whether an acknowledged one is lost, at 500 a second.
 
 kill-mysqld: SIGKILL of the master's server. lose-node: its links down and everything killed.
 switchover: asked for. lose-standby: the first standby is lost, the master stays.
-The application writes through the virtual address from outside; after the run every acknowledged row
-is looked for on the master. Each measurement has a lab of its own.
+The application writes through the virtual address from outside; after the run every acknowledged
+row is looked for on the master. Each measurement has a lab of its own.
 """
 
 import time
@@ -67,7 +67,8 @@ def measure(case) -> dict:
             processes.wait_until(lambda: rows_written_by(lab, master) > before + 50, 30,
                                  f"{master} takes writes after {case}")
             time.sleep(AFTER_S)
-        return {**load.summary, **load.verify(master), "dual_ms": observer.summary["dual_active_ms"]}
+        return {**load.summary, **load.verify(master),
+                "dual_ms": observer.summary["dual_active_ms"]}
     finally:
         stage.clean(lab)
 
@@ -78,8 +79,9 @@ def run(options) -> list:
         for case in CASES:
             one = measure(case)
             found.setdefault(case, []).append(one)
-            print(f"run {number + 1}: {case}: gap {one['longest_gap_ms']:.1f} ms, lost {one['lost']} "
-                  f"of {one['acked']}, unknown {one['unknown']}, refused {one['failed']}", flush=True)
+            print(f"run {number + 1}: {case}: gap {one['longest_gap_ms']:.1f} ms, "
+                  f"lost {one['lost']} of {one['acked']}, unknown {one['unknown']}, "
+                  f"refused {one['failed']}", flush=True)
     return [result(case, runs) for case, runs in found.items()]
 
 

@@ -1,7 +1,7 @@
 """Results as one JSON object a line, and as a table for people.
 
-Keys that every row has: bench, case, subject, interval_ms, unit, median, max, runs, commit. A benchmark
-adds its own after them; keys are added, never dropped.
+Keys that every row has: bench, case, subject, interval_ms, unit, median, max, runs, commit. A
+benchmark adds its own after them; keys are added, never dropped.
 """
 
 import json

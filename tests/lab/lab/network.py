@@ -1,8 +1,8 @@
 """The wires: a namespace for each node, two bridges in a namespace of their own, and faults.
 
 Each node has eth0 on bridge br0 (10.77.0.N, fd77::N) and eth1 on bridge br1 (10.78.0.N). The other
-ends of the wires are called <node>-0 and <node>-1 in the switch. A cut is a pair of port names in an
-nftables set that the bridges consult: the two ends keep their carrier, as with a broken switch.
+ends of the wires are called <node>-0 and <node>-1 in the switch. A cut is a pair of port names in
+an nftables set that the bridges consult: both ends keep their carrier, as with a broken switch.
 """
 
 import subprocess

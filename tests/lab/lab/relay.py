@@ -3,7 +3,8 @@ inside the node's namespace. Only loopback addresses on both sides.
 
 The page is reached as a stranger on the node would reach it, not through the control socket, where
 the relay would be root and lend its rights to whoever opens the port.
-Run as: python3 -m lab.relay FOLDER PORT=NAMESPACE ...; it ends by itself when the lab's folder is gone.
+Run as: python3 -m lab.relay FOLDER PORT=NAMESPACE ...
+It ends by itself when the lab's folder is gone.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""What can be done to a lab as a whole and to one node of it: up, down, kill, revive, start, stop."""
+"""What can be done to a lab and to a node of it: up, down, kill, revive, start, stop."""
 
 import shutil
 import signal
@@ -24,7 +24,7 @@ def up(lab: Lab, options, say=print) -> None:
     lab.folder.mkdir(parents=True)
     lab.write_description(ready=False, mysql=not options.no_mysql, agents=with_agents)
     network.build(lab)
-    say(f"{since(began)} network  {' '.join(lab.nodes)} on 10.77.0.0/24 (eth0), 10.78.0.0/24 (eth1)")
+    say(f"{since(began)} network  {' '.join(lab.nodes)} on 10.77.0.0/24, 10.78.0.0/24")
     if not options.no_mysql:
         start_servers(lab)
         say(f"{since(began)} mariadb  {' '.join(places.DATABASES)} answer, read-only, same data")

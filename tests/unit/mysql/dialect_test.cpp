@@ -1,3 +1,4 @@
+#include "tasuki/mysql/boot_options.hpp"
 #include "tasuki/mysql/dialect.hpp"
 
 #include <catch2/catch.hpp>
@@ -167,9 +168,13 @@ TEST_CASE("streams and waiting commits are counted apart", "[mysql][dialect]") {
     CHECK(words.parse_streams_and_waiters(rows, facts) == milliseconds{412});
     CHECK(facts.waiting_for_ack == 2);
     CHECK(facts.connected_accounts == std::vector<std::string>{"repl_a", "repl_b"});
-    words.parse_semi_sync(variables_of({{"Rpl_semi_sync_master_clients", "2"},
+    words.parse_status(variables_of({{"Binlog_snapshot_file", "binlog.000007"},
+                                      {"Binlog_snapshot_position", "4711"},
+                                      {"Rpl_semi_sync_master_clients", "2"},
                                         {"Rpl_semi_sync_master_wait_sessions", "1"}}),
                           facts);
+    CHECK(facts.binlog_file == "binlog.000007");
+    CHECK(facts.binlog_offset == 4711);
     CHECK(facts.semi_sync_clients == 2);
     CHECK(facts.waiting_for_ack == 1);
     CHECK(dialect::acknowledges_now(variables_of({{"RPL_SEMI_SYNC_SLAVE_STATUS", "ON"}})));
@@ -254,4 +259,20 @@ TEST_CASE("a server that boots writable is a fault, unless nobody can tell", "[m
     CHECK(boot("OFF", "CONFIG") == 1);
     CHECK(boot("ON", "CONFIG") == 0);
     CHECK(boot("OFF", "SQL") == 0);
+}
+
+TEST_CASE("an option file is read as a server reads it", "[mysql][options]") {
+    CHECK(is_skip_slave_start("--skip-slave-start"));
+    CHECK(is_skip_slave_start("skip_slave_start = ON"));
+    CHECK(is_skip_slave_start("skip-replica-start=1"));
+    CHECK_FALSE(is_skip_slave_start("skip_slave_start=0"));
+    CHECK_FALSE(is_skip_slave_start("# skip_slave_start"));
+    CHECK(read_option_file("[client]\nuser=a\n[mysqld]\r\n skip_slave_start \r\n")
+              .skips_slave_start);
+    CHECK(read_option_file("[mariadb-10.11]\nskip-slave-start").skips_slave_start);
+    CHECK_FALSE(read_option_file("skip-slave-start").skips_slave_start);
+    CHECK_FALSE(read_option_file("[mysqldump]\nskip-slave-start\n").skips_slave_start);
+    auto const including = read_option_file("!include /a.cnf\n!includedir /b/\n[");
+    CHECK(including.files == std::vector<std::string>{"/a.cnf"});
+    CHECK(including.folders == std::vector<std::string>{"/b/"});
 }

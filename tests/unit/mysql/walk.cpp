@@ -285,7 +285,7 @@ void world::look_after_returning() {
             servers.crash(who.node);
             servers.boot(who.node);
         }
-        if (!needs_rejoin(servers.facts_of(who.node), master))
+        if (!rejoin::needs_rejoin(servers.facts_of(who.node), master))
             continue;
         auto const one = std::make_shared<returner>(rejoin::policy{});
         one->state.book.next_ticket = 1'000'000 + sequence_ * 100;

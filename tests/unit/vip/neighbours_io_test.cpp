@@ -94,6 +94,7 @@ TEST_CASE("vip: a stranger that answers the probe is seen, silence and peers are
     if (!net)
         return;
     auto const address = GENERATE(as<std::string>{}, "10.77.0.50", "fd77::50");
+    INFO(address);
     net->enter_b();
     auto const foreign = mac_here("eth0");
     net->enter_a();

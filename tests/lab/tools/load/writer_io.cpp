@@ -10,6 +10,9 @@ namespace tasuki::lab {
 
 namespace {
 
+/// A held-up client catches up with at most this much of its schedule.
+constexpr moment catch_up_max = std::chrono::milliseconds{50};
+
 void rest_until(moment due) {
     auto const whole = std::chrono::duration_cast<std::chrono::seconds>(due);
     timespec const until{static_cast<time_t>(whole.count()),
@@ -66,7 +69,7 @@ client_tally write_until_stopped(writer_plan const& plan, shared_state& shared) 
                 continue;
             write_one(server, id, tally, shared);
             ++id.sequence;
-            due = std::max(due + plan.period, monotonic_now() - plan.period);
+            due = std::max(due + plan.period, monotonic_now() - catch_up_max);
         }
     }
     ::mysql_thread_end();

@@ -1,0 +1,74 @@
+#pragma once
+// The lease thread: heartbeats, election, addresses. It runs the pure node and carries out its
+// effects; it never waits for a disk, a name, a log, MySQL or HTTP. What belongs elsewhere leaves
+// through the callbacks, which only post.
+//
+// One io_context, one thread, no locks. `post` and `ask` may be called from any thread.
+
+#include "tasuki/agent/config.hpp"
+#include "tasuki/agent/happening.hpp"
+#include "tasuki/agent/node.hpp"
+#include "tasuki/agent/view.hpp"
+#include "tasuki/core/net.hpp"
+#include "tasuki/heartbeat/keys.hpp"
+#include "tasuki/vip/events.hpp"
+
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace tasuki::agent {
+
+/// CLOCK_BOOTTIME and the wall clock, read together. The only clock of the agent.
+[[nodiscard]] moment read_clocks();
+
+/// What leaves the lease thread, in order.
+struct remark { ///< for the log
+    bool warning = false;
+    std::string text;
+};
+using departure =
+    std::variant<submit_order, ask_peer, transition, progress_note, answer_operator, remark>;
+
+struct lease_loop_options {
+    configuration const& from;
+    std::string node;
+    std::string state_dir;
+    std::string runtime_dir;
+    heartbeat::keyring keys; ///< derived for the heartbeat
+    std::string version;
+    /// Called on the lease thread; must only post.
+    std::function<void(departure)> depart;
+};
+
+class lease_loop {
+  public:
+    /// Opens everything that the thread needs: state, sockets, netlink. Problems that make a start
+    /// useless are returned; others are remarks.
+    [[nodiscard]] static result<std::unique_ptr<lease_loop>> open(lease_loop_options);
+    lease_loop(lease_loop const&) = delete;
+    lease_loop& operator=(lease_loop const&) = delete;
+    ~lease_loop();
+
+    /// Runs the thread until `stop`.
+    void start();
+    /// Gives the lease up where this node holds one, waits a moment for it, and ends the thread.
+    void stop();
+
+    void post(happening);
+    /// Runs `question` on the lease thread with the node as it is then.
+    void ask(std::function<void(node const&, conditions const&, moment)> question);
+    void set_peer_macs(std::set<mac_address>);
+    void announce(group_id, std::function<void(result<void>)> done);
+    [[nodiscard]] std::set<mac_address> const& own_macs() const;
+
+  private:
+    class body;
+    explicit lease_loop(std::unique_ptr<body>);
+    std::unique_ptr<body> body_;
+};
+
+} // namespace tasuki::agent

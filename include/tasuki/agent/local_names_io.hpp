@@ -1,0 +1,15 @@
+#pragma once
+// How this machine is called: its host name and its own addresses, for finding itself in the
+// configuration. Asks the kernel only; no name is resolved.
+
+#include "tasuki/core/net.hpp"
+
+#include <string>
+#include <vector>
+
+namespace tasuki::agent {
+
+[[nodiscard]] std::string host_name();
+[[nodiscard]] std::vector<ip_address> local_addresses();
+
+} // namespace tasuki::agent

@@ -1,0 +1,117 @@
+// tasukid: the agent of one node.
+//   tasukid [--config FILE] [--node NAME] [--state-dir DIR] [--runtime-dir DIR]
+// Exit codes: 0 ended on request, 1 could not start, 2 usage, 78 the configuration is invalid.
+#include "tasuki/agent/config_io.hpp"
+#include "tasuki/agent/folder_io.hpp"
+#include "tasuki/agent/front_io.hpp"
+#include "tasuki/agent/lease_loop_io.hpp"
+#include "tasuki/agent/local_names_io.hpp"
+#include "tasuki/heartbeat/key_io.hpp"
+
+#include <CLI/CLI.hpp>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <cstdio>
+#include <exception>
+#include <optional>
+#include <string>
+
+namespace {
+
+using namespace tasuki;
+
+constexpr int exit_failed = 1;
+constexpr int exit_usage = 2;
+constexpr int exit_configuration = 78;
+constexpr char const* version = "0.1.0";
+
+struct arguments {
+    std::string config = "/etc/tasuki/tasuki.toml";
+    std::string node;
+    std::string state_dir;
+    std::string runtime_dir;
+};
+
+int failed(std::string const& text) {
+    std::fprintf(stderr, "tasukid: %s\n", text.c_str());
+    return exit_failed;
+}
+
+int run(arguments const& given, agent::configuration const& config, std::string const& node) {
+    auto const pick = [&](std::string const& option, std::string const& configured) {
+        return agent::for_node(option.empty() ? configured : option, node);
+    };
+    std::string const state_dir = pick(given.state_dir, config.state_dir);
+    std::string const runtime_dir = pick(given.runtime_dir, config.runtime_dir);
+    auto const keys = heartbeat::load_key_file(agent::for_node(config.cluster.key_file, node));
+    if (!keys)
+        return failed(keys.error().text);
+    for (auto const& folder : {state_dir, runtime_dir})
+        if (auto const opened = agent::open_private_folder(folder); !opened)
+            return failed(opened.error().text);
+
+    agent::front_options front_wants{
+        config, node, state_dir, runtime_dir, derive(*keys, heartbeat::key_purpose::peer_channel),
+        version};
+    auto front = agent::front::open(std::move(front_wants));
+    if (!front)
+        return failed(front.error().text);
+    agent::lease_loop_options lease_wants{
+        config,
+        node,
+        state_dir,
+        runtime_dir,
+        derive(*keys, heartbeat::key_purpose::heartbeat),
+        version,
+        [&](agent::departure what) { (*front)->take(std::move(what)); }};
+    auto lease = agent::lease_loop::open(std::move(lease_wants));
+    if (!lease)
+        return failed(lease.error().text);
+    if (auto const ran = (*front)->run(**lease); !ran)
+        return failed(ran.error().text);
+    return 0;
+}
+
+int start(arguments const& given) {
+    auto const config = agent::load_configuration(given.config);
+    if (!config) {
+        std::fprintf(stderr, "%s", to_string(config.error()).c_str());
+        return exit_configuration;
+    }
+    for (auto const& warning : config->warnings)
+        std::fprintf(stderr, "warning: %s\n", to_string(warning).c_str());
+    std::optional<std::string_view> option;
+    if (!given.node.empty())
+        option = given.node;
+    auto const addresses = agent::local_addresses();
+    auto const node = agent::identify(*config, option, agent::host_name(), addresses);
+    if (!node) {
+        std::fprintf(stderr, "tasukid: %s\n", node.error().text.c_str());
+        return exit_configuration;
+    }
+    return run(given, *config, *node);
+}
+
+} // namespace
+
+int main(int count, char** values) {
+    arguments given;
+    CLI::App app{"tasukid, the agent of one node"};
+    app.add_option("--config", given.config, "configuration file")->capture_default_str();
+    app.add_option("--node", given.node, "name of this node (default: by host name or address)");
+    app.add_option("--state-dir", given.state_dir, "instead of [agent] state_dir");
+    app.add_option("--runtime-dir", given.runtime_dir, "instead of [agent] runtime_dir");
+    app.set_version_flag("--version", version);
+    try {
+        app.parse(count, values);
+    } catch (CLI::ParseError const& error) {
+        return app.exit(error) == 0 ? 0 : exit_usage;
+    }
+    try {
+        spdlog::set_default_logger(spdlog::stderr_color_mt("tasukid"));
+        return start(given);
+    } catch (std::exception const& error) {
+        return failed(error.what());
+    }
+}

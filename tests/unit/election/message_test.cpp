@@ -1,0 +1,124 @@
+#include "fixture.hpp"
+
+#include "tasuki/election/message.hpp"
+
+using namespace tasuki;
+using namespace tasuki::election;
+
+namespace {
+
+record full_record() {
+    record it;
+    it.written_under = epoch{7};
+    it.version = record_version{3};
+    it.active = a;
+    it.successor = b;
+    it.master = c;
+    it.required_acks = 1;
+    it.ackers = {{b, server_incarnation{77}}};
+    it.next_ackers = {{b, server_incarnation{77}}, {c, server_incarnation{78}}};
+    it.degraded_since_ms = 123456;
+    it.position = "0-1-42,5-2-7";
+    it.loss_accepted = true;
+    it.operation = operation_id{99};
+    it.kind = operation_kind::switchover;
+    it.step = "choose";
+    it.chosen = b;
+    it.frozen = {{c, server_incarnation{5}}};
+    it.paused = true;
+    it.paused_until_ms = 9;
+    it.pause_reason = "maintenance";
+    it.standby = {c};
+    return it;
+}
+
+std::vector<message> one_of_each() {
+    return {renew{epoch{1}, life_a, milliseconds{800}, 5},
+            grant{epoch{1}, life_a, 5},
+            prevote{epoch{2}, life_a},
+            prevote_reply{epoch{2}, life_a, true, epoch{1}, milliseconds{17}},
+            prepare{epoch{2}, life_a},
+            promise{epoch{2}, life_a, true, epoch{2}, milliseconds{0}, full_record()},
+            write{life_a, full_record()},
+            written{epoch{2}, record_version{4}, false, epoch{3}},
+            release{epoch{2}, life_a, b},
+            recall{life_a},
+            recalled{life_a, true, epoch{2}, c, incarnation{4}, full_record()},
+            bootstrap{full_record()}};
+}
+
+byte_string encoded(std::vector<message> const& messages) {
+    byte_writer out;
+    for (auto const& what : messages)
+        encode(entry{group_named("db"), what}, out);
+    return std::move(out).take();
+}
+
+} // namespace
+
+TEST_CASE("every entry comes back from the wire as it went", "[election]") {
+    auto const bytes = encoded(one_of_each());
+    auto const back = decode_entries(bytes);
+    REQUIRE(back.has_value());
+    REQUIRE(back->size() == std::variant_size_v<message>);
+    for (std::size_t index = 0; index < back->size(); ++index)
+        CHECK((*back)[index].what == one_of_each()[index]);
+}
+
+TEST_CASE("a payload cut anywhere is refused, or is a list of whole entries", "[election]") {
+    auto const bytes = encoded(one_of_each());
+    for (std::size_t length = 0; length < bytes.size(); ++length) {
+        auto const back = decode_entries(byte_view{bytes}.first(length));
+        if (back.has_value())
+            CHECK(encoded([&] {
+                      std::vector<message> again;
+                      for (auto const& each : *back)
+                          again.push_back(each.what);
+                      return again;
+                  }())
+                      .size() == length);
+    }
+}
+
+TEST_CASE("any byte changed leaves a decoder that neither crashes nor reads beyond", "[election]") {
+    auto const bytes = encoded(one_of_each());
+    for (std::size_t at = 0; at < bytes.size(); ++at) {
+        auto changed = bytes;
+        changed[at] ^= std::byte{0x5a};
+        (void)decode_entries(changed);
+    }
+    SUCCEED();
+}
+
+TEST_CASE("an entry of a later version is passed over", "[election]") {
+    byte_writer out;
+    out.u32(1);
+    out.u8(200);
+    out.u16(2);
+    out.u16(0xabcd);
+    encode(entry{group_named("db"), recall{life_a}}, out);
+    auto const back = decode_entries(out.view());
+    REQUIRE(back.has_value());
+    REQUIRE(back->size() == 1);
+}
+
+TEST_CASE("a record beyond its bounds is refused before it is written", "[election]") {
+    record it = full_record();
+    REQUIRE(check_bounds(it).has_value());
+    it.standby.assign(17, c);
+    REQUIRE_FALSE(check_bounds(it).has_value());
+    it = full_record();
+    it.pause_reason.assign(256, 'x');
+    REQUIRE_FALSE(check_bounds(it).has_value());
+}
+
+TEST_CASE("a voter's durable state comes back as it was, and not from damaged bytes",
+          "[election]") {
+    durable_state const it{epoch{8}, b, incarnation{22}, full_record()};
+    byte_writer out;
+    encode(it, out);
+    auto const back = decode_durable_state(out.view());
+    REQUIRE(back.has_value());
+    REQUIRE(*back == it);
+    REQUIRE_FALSE(decode_durable_state(out.view().first(out.size() - 1)).has_value());
+}

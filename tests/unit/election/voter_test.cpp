@@ -1,0 +1,183 @@
+#include "fixture.hpp"
+
+using namespace tasuki;
+using namespace tasuki::election;
+
+namespace {
+
+incarnation const life_b{22};
+incarnation const life_c{33};
+milliseconds const lease{800};
+
+} // namespace
+
+TEST_CASE("a voter grants the lease of the epoch it promised, from receipt", "[election]") {
+    machine_under_test voter;
+    voter.hear(b, prepare{epoch{2}, life_b});
+    voter.hear(b, renew{epoch{2}, life_b, lease, 5});
+    REQUIRE(voter.sent_to<grant>(b) == std::vector{grant{epoch{2}, life_b, 5}});
+    REQUIRE(voter.it.vote.granted.expires == voter.now + lease);
+}
+
+TEST_CASE("a voter refuses everybody else while a grant is live, and tells for how long",
+          "[election]") {
+    machine_under_test voter;
+    voter.hear(b, renew{epoch{2}, life_b, lease, 1});
+    voter.wait(milliseconds{300});
+    voter.hear(c, prevote{epoch{3}, life_c});
+    voter.hear(c, prepare{epoch{3}, life_c});
+    voter.hear(c, renew{epoch{3}, life_c, lease, 1});
+    REQUIRE(voter.sent_to<prevote_reply>(c).at(0).granted == false);
+    REQUIRE(voter.sent_to<prevote_reply>(c).at(0).remaining == milliseconds{500});
+    REQUIRE(voter.sent_to<promise>(c).at(0).granted == false);
+    REQUIRE(voter.sent_to<grant>(c).empty());
+    voter.wait(milliseconds{500});
+    voter.hear(c, prepare{epoch{3}, life_c});
+    REQUIRE(voter.sent_to<promise>(c).at(1).granted);
+}
+
+TEST_CASE("a voter promises an epoch once, and never an older one", "[election]") {
+    machine_under_test voter;
+    voter.hear(b, prepare{epoch{5}, life_b});
+    voter.hear(c, prepare{epoch{5}, life_c});
+    voter.hear(c, prepare{epoch{4}, life_c});
+    REQUIRE(voter.sent_to<promise>(b).at(0).granted);
+    for (auto const& answer : voter.sent_to<promise>(c)) {
+        REQUIRE_FALSE(answer.granted);
+        REQUIRE(answer.promised == epoch{5});
+    }
+}
+
+TEST_CASE("a promise is answered only after it is on disk", "[election]") {
+    machine_under_test voter;
+    voter.disk_holds = true;
+    voter.hear(b, prepare{epoch{2}, life_b});
+    REQUIRE(voter.sent_to<promise>(b).empty());
+    REQUIRE(voter.count<store>() == 1);
+    voter.feed(stored{1, store_outcome::stored});
+    REQUIRE(voter.sent_to<promise>(b).size() == 1);
+}
+
+TEST_CASE("a promise that could not be stored is never answered; a full disk is tried again",
+          "[election]") {
+    machine_under_test voter;
+    voter.disk_holds = true;
+    voter.hear(b, prepare{epoch{2}, life_b});
+    voter.feed(stored{1, store_outcome::failed});
+    REQUIRE(voter.sent_to<promise>(b).empty());
+    voter.hear(b, prepare{epoch{2}, life_b});
+    REQUIRE(voter.count<store>() == 2);
+    voter.feed(stored{2, store_outcome::stored});
+    REQUIRE(voter.sent_to<promise>(b).size() == 1);
+}
+
+TEST_CASE("after a failed fsync a voter never votes again in this life", "[election]") {
+    machine_under_test voter;
+    voter.disk_holds = true;
+    voter.hear(b, prepare{epoch{2}, life_b});
+    voter.feed(stored{1, store_outcome::poisoned});
+    voter.hear(b, renew{epoch{2}, life_b, lease, 1});
+    voter.hear(b, prevote{epoch{3}, life_b});
+    REQUIRE(voter.sent_to<grant>(b).empty());
+    REQUIRE_FALSE(voter.sent_to<prevote_reply>(b).at(0).granted);
+}
+
+TEST_CASE("a restarted voter that does not know its grants is silent for the longest lease",
+          "[election]") {
+    auto begin = remembering();
+    begin.stamped.reset();
+    machine_under_test voter{begin};
+    voter.hear(b, prepare{epoch{2}, life_b});
+    voter.hear(b, renew{epoch{2}, life_b, lease, 1});
+    REQUIRE_FALSE(voter.sent_to<promise>(b).at(0).granted);
+    REQUIRE(voter.sent_to<grant>(b).empty());
+    voter.wait(longest_lease);
+    voter.hear(b, prepare{epoch{2}, life_b});
+    REQUIRE(voter.sent_to<promise>(b).at(1).granted);
+}
+
+TEST_CASE("a restarted voter that finds its stamp honours that grant and is not silent",
+          "[election]") {
+    auto begin = remembering();
+    begin.stamped = live_grant{epoch{2}, b, life_b, start_time + milliseconds{400}};
+    machine_under_test voter{begin};
+    voter.hear(c, prepare{epoch{3}, life_c});
+    REQUIRE(voter.sent_to<promise>(c).at(0).remaining == milliseconds{400});
+    voter.hear(b, renew{epoch{2}, life_b, lease, 9});
+    REQUIRE(voter.sent_to<grant>(b).size() == 1);
+}
+
+TEST_CASE("a voter without state votes only after it heard enough of the others", "[election]") {
+    machine_under_test voter{voter_start{}};
+    voter.wait(longest_lease);
+    REQUIRE_FALSE(voter.sent_to<recall>(b).empty());
+    voter.hear(b, prepare{epoch{9}, life_b});
+    REQUIRE_FALSE(voter.sent_to<promise>(b).at(0).granted);
+    record known = first_record();
+    known.written_under = epoch{7};
+    voter.hear(b, recalled{life_a, false, epoch{8}, c, life_c, known});
+    REQUIRE(voter.it.vote.blank);
+    voter.hear(c, recalled{life_a, false, epoch{6}, b, life_b, first_record()});
+    REQUIRE_FALSE(voter.it.vote.blank);
+    REQUIRE(voter.it.vote.memory.promised == epoch{8});
+    REQUIRE(voter.it.vote.memory.known == known);
+}
+
+TEST_CASE("a lease beyond the longest is refused", "[election]") {
+    machine_under_test voter;
+    voter.hear(b, renew{epoch{2}, life_b, milliseconds{10'001}, 1});
+    REQUIRE(voter.sent_to<grant>(b).empty());
+}
+
+TEST_CASE("a shorter lease does not shorten what was granted before", "[election]") {
+    machine_under_test voter;
+    voter.hear(b, renew{epoch{2}, life_b, milliseconds{5000}, 1});
+    voter.hear(b, renew{epoch{2}, life_b, lease, 2});
+    REQUIRE(voter.it.vote.granted.expires == voter.now + milliseconds{5000});
+}
+
+TEST_CASE("a released epoch is not renewed, and another may be promised at once", "[election]") {
+    machine_under_test voter;
+    voter.hear(b, renew{epoch{2}, life_b, lease, 1});
+    voter.hear(b, release{epoch{2}, life_b, c});
+    voter.hear(b, renew{epoch{2}, life_b, lease, 2});
+    REQUIRE(voter.sent_to<grant>(b).size() == 1);
+    voter.hear(c, prepare{epoch{3}, life_c});
+    REQUIRE(voter.sent_to<promise>(c).at(0).granted);
+}
+
+TEST_CASE("a record write of an older epoch is refused from the promise on", "[election]") {
+    machine_under_test voter;
+    voter.hear(c, prepare{epoch{5}, life_c});
+    record old = first_record();
+    old.written_under = epoch{4};
+    voter.hear(b, write{life_b, old});
+    REQUIRE(voter.sent_to<written>(b) ==
+            std::vector{written{epoch{4}, record_version{1}, false, epoch{5}}});
+    REQUIRE(voter.it.vote.memory.known == first_record());
+}
+
+TEST_CASE("a record write is confirmed only after it is on disk, and again if it is repeated",
+          "[election]") {
+    machine_under_test voter;
+    voter.disk_holds = true;
+    record fresh = first_record();
+    fresh.written_under = epoch{4};
+    voter.hear(b, write{life_b, fresh});
+    voter.hear(b, write{life_b, fresh});
+    REQUIRE(voter.sent_to<written>(b).empty());
+    voter.feed(stored{1, store_outcome::stored});
+    REQUIRE(voter.sent_to<written>(b).size() == 2);
+    REQUIRE(voter.sent_to<written>(b).at(0).accepted);
+}
+
+TEST_CASE("the first record is taken only by a voter without any state", "[election]") {
+    machine_under_test blank{voter_start{}};
+    machine_under_test knowing;
+    record other = first_record();
+    other.master = c;
+    blank.hear(b, bootstrap{other});
+    knowing.hear(b, bootstrap{other});
+    REQUIRE(blank.it.vote.memory.known.master == c);
+    REQUIRE_FALSE(knowing.it.vote.memory.known.master == c);
+}
