@@ -264,14 +264,32 @@ void desk::respond(operator_wish const& asked, operation_id operation, answer_op
     }
     if (!starts_operation(asked))
         return done(http::json_response(R"({"schema":1,"message":"done"})"));
-    auto const* known = history_.find(operation);
-    http::operation_view view;
-    if (known != nullptr)
-        view = agent::view_of(*known);
-    view.id = operation.value();
-    if (view.state.empty())
-        view.state = "running";
-    done(operation_response(signature(), view, 202));
+    // Its first line may still be on the way from another node: whoever follows it finds it.
+    if (history_.find(operation) == nullptr)
+        history_.put(announced(operation, asked));
+    done(operation_response(signature(), agent::view_of(*history_.find(operation)), 202));
+}
+
+operation desk::announced(operation_id id, operator_wish const& asked) const {
+    operation out;
+    out.id = id;
+    out.started_ms = static_cast<std::int64_t>(read_clocks().wall_ms);
+    std::visit(
+        [&](auto const& wish) {
+            for (auto const& group : settings_.groups)
+                if (group.id == wish.group)
+                    out.group = group.name;
+        },
+        asked);
+    if (auto const* planned = std::get_if<ask_switchover>(&asked)) {
+        out.kind = operation_kind::switchover;
+        out.to = settings_.name_of(planned->to.value_or(node_id{}));
+        out.reason = planned->reason;
+    } else if (auto const* forced = std::get_if<ask_failover>(&asked)) {
+        out.to = settings_.name_of(forced->to);
+        out.reason = forced->reason;
+    }
+    return out;
 }
 
 void desk::each_group(std::string const& group, std::function<operator_wish(group_id)> make,

@@ -102,8 +102,8 @@ void group::on_wish(work& job, gave_up& it) {
 
 void group::on_wish(work& job, handing_over& it) {
     // The successor goes on with this operation; its last line is written there.
-    operation_.running = false;
     note(job, "release", "the lease goes to " + node_.name_of(it.successor));
+    operation_.running = false;
     step(job, election::hand_over{it.successor});
 }
 

@@ -20,8 +20,11 @@ void group::begin_operation(work& job, running_operation started) {
 }
 
 void group::note(work& job, std::string step_name, std::string text) {
-    if (!operation_.id.is_set())
+    if (!operation_.running) { // the keeping of replicas is no operation: it goes to the log
+        job.effects.emplace_back(transition{settings_.id, "replication", std::move(step_name),
+                                            elect_.under, std::move(text)});
         return;
+    }
     job.effects.emplace_back(progress_note{operation_.id,
                                            settings_.id,
                                            operation_.kind,
@@ -135,8 +138,8 @@ void group::switch_plain(work& job, operator_asked const& what, ask_switchover c
                           {},
                           job.at.wall_ms});
     note(job, "release", "the lease goes to " + node_.name_of(to));
-    answer(job, what, {.accepted = true, .text = "started"});
     operation_.running = false; // the successor ends it
+    answer(job, what, {.accepted = true, .text = "started"});
     successor_after_change_ = to;
     queue_change(job, {[id = what.operation](election::record& record) {
                            record.operation = id;

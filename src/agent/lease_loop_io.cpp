@@ -33,6 +33,7 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr duration reject_log_period = std::chrono::seconds{10};
+constexpr duration shortest_pause = milliseconds{1};
 constexpr duration stall_worth_a_line = milliseconds{100};
 constexpr auto leaving_limit = std::chrono::seconds{10};
 
@@ -170,6 +171,7 @@ class lease_loop::body {
     conditions conditions_;
     std::set<mac_address> own_macs_;
     instant due_ = never;
+    instant fired_ = never;
     bool leaving_ = false;
     std::thread thread_;
 };
@@ -363,8 +365,10 @@ void lease_loop::body::act(probe_address& it) {
 void lease_loop::body::act(wake& it) {
     if (it.when == never || (it.when == due_ && due_ != long_ago))
         return;
+    // A due time that stays in the past would be a bug; it must not cost the thread its time.
+    duration const least = it.when == fired_ ? shortest_pause : duration::zero();
     due_ = it.when;
-    auto const left = std::max<duration>(it.when - read_clocks().now, duration::zero());
+    auto const left = std::max<duration>(it.when - read_clocks().now, least);
     timer_.expires_after(left);
     timer_.async_wait([this](boost::system::error_code const& error) {
         if (error)
@@ -374,7 +378,7 @@ void lease_loop::body::act(wake& it) {
             std::max(conditions_.longest_stall, std::chrono::duration_cast<milliseconds>(late));
         if (late > stall_worth_a_line)
             depart(remark{true, fmt::format("the lease thread was {} ms late", to_ms(late))});
-        due_ = long_ago;
+        fired_ = std::exchange(due_, long_ago);
         happen(woke{});
     });
 }

@@ -1,5 +1,7 @@
 #include "tasuki/agent/plan.hpp"
 
+#include <algorithm>
+#include <string_view>
 #include <vector>
 
 namespace tasuki::agent {
@@ -27,8 +29,13 @@ http::plan_view plan_of(node_settings const& names, group_settings const& of,
         out.steps.push_back({step, {}, {}, {}, {}});
     for (auto const& warning : plan.warnings)
         out.warnings.push_back({"warning", warning, {}});
-    if (!plan.obstacles.empty())
-        out.warnings.push_back({"obstacles", plan.obstacles, {}});
+    std::string_view rest = plan.obstacles;
+    while (!rest.empty()) { // one a line
+        auto const line = rest.substr(0, rest.find('\n'));
+        if (!line.empty())
+            out.warnings.push_back({"obstacle", std::string{line}, {}});
+        rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+    }
     return out;
 }
 

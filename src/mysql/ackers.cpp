@@ -19,7 +19,8 @@ instant next_wake(state const& now) {
     if (now.at == phase::idle)
         return never;
     instant const observation = now.at == phase::watch ? now.observe_at : never;
-    return std::min({now.book.next_bound(), now.bound, now.poll_at, observation});
+    return std::min({now.book.next_bound(), now.bound, now.book.open.empty() ? now.poll_at : never,
+                     observation});
 }
 
 std::string_view to_string(phase at) {

@@ -68,9 +68,8 @@ result<void> control::submit(order what) {
             return problem{failure::exhausted,
                            fmt::format("{} orders for mysqld are waiting", orders_.size())};
         board_.order_waits(only_reads(what.what) ? epoch{} : what.decided_under);
-        auto const place = std::ranges::find_if(orders_, [&](order const& other) {
-            return other.decided_under < what.decided_under;
-        });
+        auto const place = std::ranges::find_if(
+            orders_, [&](order const& other) { return other.decided_under < what.decided_under; });
         orders_.insert(place, std::move(what));
     }
     wake_killer_();
@@ -141,7 +140,8 @@ result<std::string> control::obey(order const& what, clock::time_point deadline)
         auto const left = std::chrono::ceil<milliseconds>(deadline - clock::now());
         if (auto attached = attach(std::clamp(left, milliseconds{1}, attach_bound)); !attached)
             return attached.error();
-        auto ended = performer(*connection_, *words_, options_, hooks_).perform(what.what, deadline);
+        auto ended =
+            performer(*connection_, *words_, options_, hooks_).perform(what.what, deadline);
         board_.heard();
         bool const lost = connection_->busy();
         if (lost)
@@ -161,7 +161,7 @@ result<void> control::attach(milliseconds limit) {
     if (!opened) {
         auto const& error = opened.error();
         auto const remedy = remedy_for(error, {connect.user, "localhost"});
-        auto const kind = !remedy.empty() ? failure::not_permitted
+        auto const kind = !remedy.empty()                              ? failure::not_permitted
                           : error.from == sql_error::origin::timed_out ? failure::timed_out
                                                                        : failure::unavailable;
         return problem{kind, fmt::format("{}: {}{}{}", connect.socket_path, error.text,
@@ -181,8 +181,7 @@ void control::add_facts(answer& out) {
     out.facts = last;
     if (!connection_)
         return;
-    auto read =
-        performer(*connection_, *words_, options_, hooks_).survey_now(survey_limit_);
+    auto read = performer(*connection_, *words_, options_, hooks_).survey_now(survey_limit_);
     if (!read) {
         connection_.reset();
         return;

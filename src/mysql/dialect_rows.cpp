@@ -216,8 +216,7 @@ std::vector<obstacle> dialect::parse_obstacles(table const& sessions, table cons
                      .writes = sessions.number(index, "LOCKED") > 0 ||
                                sessions.number(index, "MODIFIED") > 0};
         bool const asleep = sessions.text(index, "COMMAND") == "Sleep";
-        one.writes = one.writes ||
-                     (!asleep && may_change(one.what, sessions.text(index, "STATE")));
+        one.writes = one.writes || (!asleep && may_change(one.what, sessions.text(index, "STATE")));
         auto const add = [&](obstacle::kind why, std::uint64_t age) {
             one.why = why;
             one.age_ms = age;
@@ -241,9 +240,9 @@ std::vector<obstacle> dialect::parse_obstacles(table const& sessions, table cons
 std::vector<std::string> dialect::boot_faults(table const& boot_read_only) {
     auto const origin = boot_read_only.text(0, "GLOBAL_VALUE_ORIGIN");
     // Once it was SET, the server no longer tells what it has booted with.
-    bool const booted_open = origin == "COMPILE-TIME" ||
-                             (origin != "SQL" && origin != "AUTO" &&
-                              !is_on(boot_read_only.text(0, "GLOBAL_VALUE")));
+    bool const booted_open =
+        origin == "COMPILE-TIME" ||
+        (origin != "SQL" && origin != "AUTO" && !is_on(boot_read_only.text(0, "GLOBAL_VALUE")));
     if (!booted_open || boot_read_only.rows.empty())
         return {};
     return {"read_only is off at boot: a master that comes back would take writes that nobody "

@@ -18,7 +18,8 @@ outcome step(state const& before, event const& what, instant now, policy const& 
 instant next_wake(state const& now) {
     if (now.at == phase::idle || now.at == phase::finished)
         return never;
-    return std::min({now.book.next_bound(), now.bound, now.grace, now.poll_at, now.journal_bound});
+    return std::min({now.book.next_bound(), now.bound, now.grace,
+                     now.book.open.empty() ? now.poll_at : never, now.journal_bound});
 }
 
 std::string_view to_string(kind what) {
@@ -113,8 +114,8 @@ void run::heard(question const& asked, answer const& got) {
                            s_.to_unfreeze.erase(asked.node);
                    },
                    [&](await_position const&) {
-                       bool const hopeless = s_.at == phase::equalise && !got.done &&
-                                             got.kind != failure::timed_out;
+                       bool const hopeless =
+                           s_.at == phase::equalise && !got.done && got.kind != failure::timed_out;
                        if (hopeless)
                            abort("could not reach " + s_.target.to_string() + ": " + got.detail,
                                  s_.alternative);

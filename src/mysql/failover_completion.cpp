@@ -283,7 +283,12 @@ void run::check_repoint() {
         bool const all = ready == s_.possible.size() && s_.book.open.empty();
         return all || now_ >= s_.grace ? start_record() : void();
     }
-    if (now_ >= s_.bound || (!hope && now_ >= s_.grace))
+    // Nobody is waited for who could not acknowledge: dead, or asked and answered.
+    bool const answers_due = std::any_of(
+        s_.input.members.begin(), s_.input.members.end(), [&](member const& who) {
+            return may_acknowledge(who) && !is_silent(who.node) && s_.book.waits_for(who.node);
+        });
+    if (now_ >= s_.bound || (!hope && (!answers_due || now_ >= s_.grace)))
         without_ackers();
 }
 

@@ -37,6 +37,9 @@ result<reading> performer::survey_now(milliseconds limit) {
 }
 
 rows_or_error performer::execute(std::string const& statement, clock::time_point until) {
+    if (control_.busy())
+        return sql_error{sql_error::origin::connection, sql_errno::server_gone,
+                         "the connection is held up by an earlier statement"};
     hooks_.statement_begins(control_.session());
     auto const rest = std::chrono::ceil<milliseconds>(until - clock::now());
     auto answered = control_.query(statement, std::max(rest, milliseconds{1}));
@@ -89,11 +92,9 @@ problem performer::explain(sql_error const& error, std::string const& statement)
     }
     auto const remedy = remedy_for(error, {options_.connect.user, "localhost"});
     if (!remedy.empty())
-        return {failure::not_permitted,
-                fmt::format("{}: error {}: {} (run {})", statement, error.number, error.text,
-                            remedy)};
-    return {failure::broken,
-            fmt::format("{}: error {}: {}", statement, error.number, error.text)};
+        return {failure::not_permitted, fmt::format("{}: error {}: {} (run {})", statement,
+                                                    error.number, error.text, remedy)};
+    return {failure::broken, fmt::format("{}: error {}: {}", statement, error.number, error.text)};
 }
 
 result<void> performer::still_ours() const {

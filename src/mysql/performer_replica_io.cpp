@@ -132,9 +132,9 @@ result<void> performer::stop_frozen_receiver(endpoint const& old_master) {
         return problem{failure::absent, "no master is configured: nothing to freeze"};
     replica_facts const& replica = *seen->facts.replica;
     if (is_known(replica.master) && replica.master != old_master)
-        return problem{failure::conflict, fmt::format("replicates from {}, not from {}",
-                                                      replica.master.to_string(),
-                                                      old_master.to_string())};
+        return problem{failure::conflict,
+                       fmt::format("replicates from {}, not from {}", replica.master.to_string(),
+                                   old_master.to_string())};
     if (!replica.applier_runs)
         return applier_problem(replica);
     if (auto stopped = run(words_.stop_receiver()); !stopped)
@@ -261,9 +261,9 @@ performer::done performer::run_one(follow const& what) {
     if (auto unblocked = unblock_masters(); !unblocked)
         return unblocked.error();
     // The text holds a password: its failure must not repeat it.
-    auto const changed = execute(
-        words_.change_source({what.master, what.account, options_.replication_password}),
-        deadline_);
+    auto const changed =
+        execute(words_.change_source({what.master, what.account, options_.replication_password}),
+                deadline_);
     if (!changed)
         return explain(changed.error(),
                        fmt::format("CHANGE MASTER TO {}", what.master.to_string()));

@@ -48,8 +48,7 @@ performer::done performer::run_one(arm const& what) {
     }
     if (auto unblocked = unblock_masters(); !unblocked)
         return unblocked.error();
-    auto const switched =
-        what.semi_sync ? source_semi_sync_on() : source_semi_sync_off_if_idle();
+    auto const switched = what.semi_sync ? source_semi_sync_on() : source_semi_sync_off_if_idle();
     if (!switched)
         return switched.error();
     for (std::string const& account : what.accounts)
@@ -97,9 +96,9 @@ result<void> performer::read_only_bounded() {
             closed.error().number != sql_errno::query_interrupted)
             return explain(closed.error(), words_.read_only_on(span));
         if (auto ours = still_ours(); !ours)
-            return problem{ours.error().kind,
-                           ours.error().text + ": read_only waits behind a running statement, a "
-                                               "table lock or a commit without acknowledgement"};
+            return problem{ours.error().kind, ours.error().text +
+                                                  ": read_only waits behind a running statement, a "
+                                                  "table lock or a commit without acknowledgement"};
         if (auto ended = end_writers(false); !ended)
             return ended;
     }
@@ -115,8 +114,7 @@ result<void> performer::end_writers(bool privileged_too) {
     auto const privileged = run(words_.list_privileged());
     if (!privileged)
         return privileged.error();
-    for (obstacle const& one :
-         dialect::parse_obstacles(*sessions, *privileged, writer_patience)) {
+    for (obstacle const& one : dialect::parse_obstacles(*sessions, *privileged, writer_patience)) {
         bool const may_write = one.why == obstacle::kind::privileged;
         if (may_write != privileged_too || (!may_write && !one.writes))
             continue;
@@ -132,6 +130,19 @@ result<void> performer::end_writers(bool privileged_too) {
     return {};
 }
 
+/// The undoing must not depend on a connection that is held up, nor on what is left of the limit.
+rows_or_error performer::reopen_anyhow() {
+    if (!control_.busy())
+        return execute(words_.read_only_off(), clock::now() + read_only_try);
+    std::optional<dialect> words = words_;
+    auto connect = options_.connect;
+    connect.limit = read_only_try;
+    auto opened = open_session(connect, false, words);
+    if (!opened)
+        return opened.error();
+    return opened->query(words_.read_only_off(), read_only_try);
+}
+
 performer::done performer::run_one(close_writes const&) {
     auto const seen = look();
     if (!seen)
@@ -140,10 +151,9 @@ performer::done performer::run_one(close_writes const&) {
     bool const was_held = hooks_.probe_is_held();
     auto const undo = [&](problem cause) -> problem {
         if (was_open) {
-            auto const reopened = execute(words_.read_only_off(), clock::now() + read_only_try);
+            auto const reopened = reopen_anyhow();
             if (!reopened)
-                cause.text += fmt::format("; read_only may still be on: {}",
-                                          reopened.error().text);
+                cause.text += fmt::format("; read_only may still be on: {}", reopened.error().text);
         }
         if (!was_held)
             hooks_.release_probe(false);
@@ -238,9 +248,9 @@ performer::done performer::run_one(probe_commit const&) {
         return rows.error();
     auto const waiting = rows->number(0, "found");
     if (waiting >= waiting_probes_max)
-        return problem{failure::exhausted,
-                       fmt::format("{} commits of our own wait for an acknowledgement already",
-                                   waiting)};
+        return problem{
+            failure::exhausted,
+            fmt::format("{} commits of our own wait for an acknowledgement already", waiting)};
     if (auto committed = commit_elsewhere(seen->facts.server_number); !committed)
         return committed.error();
     return std::string{};
@@ -268,8 +278,8 @@ result<void> performer::commit_elsewhere(std::uint32_t server) {
         std::optional<rows_or_error> answered;
         while (!(answered = opened->poll(poll_slice)))
             if (auto ours = still_ours(); !ours)
-                return problem{ours.error().kind, "a probe commit got no acknowledgement: " +
-                                                      ours.error().text};
+                return problem{ours.error().kind,
+                               "a probe commit got no acknowledgement: " + ours.error().text};
         if (!*answered)
             return explain(answered->error(), statement);
     }

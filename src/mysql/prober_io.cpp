@@ -123,8 +123,7 @@ server_facts prober::without_answer(sql_error const& error) {
     else if (!remedy.empty())
         facts.condition = health::refused;
     else if (auto const process = server_process::behind(connect_.socket_path); !process)
-        facts.condition =
-            process.error().kind == failure::absent ? health::down : health::unknown;
+        facts.condition = process.error().kind == failure::absent ? health::down : health::unknown;
     else if (error.from == sql_error::origin::timed_out)
         facts.condition = board_.heard_within(timeout_) ? last_ : health::hanging;
     if (facts.condition != last_ || facts.durability_faults.empty()) {

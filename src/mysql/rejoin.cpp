@@ -276,7 +276,8 @@ outcome step(state const& before, event const& what, instant now, policy const& 
 instant next_wake(state const& now) {
     if (now.at == phase::idle || now.at == phase::finished)
         return never;
-    return std::min({now.book.next_bound(), now.bound, now.poll_at});
+    return std::min(
+        {now.book.next_bound(), now.bound, now.book.open.empty() ? now.poll_at : never});
 }
 
 } // namespace tasuki::mysql::rejoin

@@ -35,15 +35,16 @@ struct local_server::inner {
                         callbacks.on_gone(life);
                         probes.kick();
                     }})
-        , orders({.connect = connect_of(options),
-                  .replication_prefix = options.replication_prefix,
-                  .replication_password = options.replication_password},
-                 board, epochs, [this] { ends.wake(); },
-                 [this](answer out) {
-                     callbacks.on_answer(std::move(out));
-                     probes.kick();
-                 },
-                 options.probe_timeout) {}
+        , orders(
+              {.connect = connect_of(options),
+               .replication_prefix = options.replication_prefix,
+               .replication_password = options.replication_password},
+              board, epochs, [this] { ends.wake(); },
+              [this](answer out) {
+                  callbacks.on_answer(std::move(out));
+                  probes.kick();
+              },
+              options.probe_timeout) {}
     ~inner() {
         board.stop();
         ends.wake();
@@ -70,8 +71,7 @@ result<local_server> local_server::start(server_options options, server_callback
     // A rule of an earlier life would keep this node away from a master for ever.
     if (auto removed = unblock_all(); !removed)
         return removed.error();
-    return local_server{
-        std::make_unique<inner>(options, std::move(callbacks), std::move(*file))};
+    return local_server{std::make_unique<inner>(options, std::move(callbacks), std::move(*file))};
 }
 
 result<void> local_server::submit(order what) {

@@ -50,6 +50,7 @@ class desk {
     [[nodiscard]] std::optional<group_id> group_named(std::string const&) const;
     [[nodiscard]] std::optional<node_id> node_known(std::string const&) const;
     [[nodiscard]] operation_id new_operation();
+    [[nodiscard]] operation announced(operation_id, operator_wish const&) const;
     void fill(http::cluster_view&) const;
 
     void on(http::get_status const&, answer);

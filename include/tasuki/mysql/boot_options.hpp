@@ -16,8 +16,8 @@ namespace tasuki::mysql {
 [[nodiscard]] bool is_skip_slave_start(std::string_view option);
 
 struct option_file {
-    bool skips_slave_start = false; ///< in a section that a server reads
-    std::vector<std::string> files; ///< of `!include`
+    bool skips_slave_start = false;   ///< in a section that a server reads
+    std::vector<std::string> files;   ///< of `!include`
     std::vector<std::string> folders; ///< of `!includedir`
 };
 [[nodiscard]] option_file read_option_file(std::string_view text);

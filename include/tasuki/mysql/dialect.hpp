@@ -97,9 +97,8 @@ class dialect {
     [[nodiscard]] std::string list_sessions(std::string_view ours,
                                             std::string_view replication_prefix) const;
     [[nodiscard]] std::string list_privileged() const;
-    [[nodiscard]] static std::vector<obstacle> parse_obstacles(table const& sessions,
-                                                               table const& privileged,
-                                                               milliseconds long_is);
+    [[nodiscard]] static std::vector<obstacle>
+    parse_obstacles(table const& sessions, table const& privileged, milliseconds long_is);
 
     /// Settings under which the promise of no loss does not hold, each with its remedy.
     [[nodiscard]] std::vector<std::string> durability_faults(table const& settings) const;

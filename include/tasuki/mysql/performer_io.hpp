@@ -95,6 +95,7 @@ class performer {
     /// source side (performer_source_io.cpp)
     [[nodiscard]] result<void> source_semi_sync_on();
     [[nodiscard]] result<void> read_only_bounded();
+    [[nodiscard]] rows_or_error reopen_anyhow();
     [[nodiscard]] result<void> end_writers(bool privileged_too);
     [[nodiscard]] result<std::size_t> set_locked(std::string const& account, bool locked);
     [[nodiscard]] result<void> end_streams(std::string const& account);

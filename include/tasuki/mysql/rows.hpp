@@ -29,7 +29,8 @@ struct table {
     [[nodiscard]] std::uint64_t number(std::size_t index, std::string_view column) const;
 };
 
-/// How a statement fails. `number` is the server's or the client library's, zero for our own bounds.
+/// How a statement fails. `number` is the server's or the client library's, zero for our own
+/// bounds.
 struct sql_error {
     enum class origin { server, connection, timed_out, too_large };
     origin from = origin::server;

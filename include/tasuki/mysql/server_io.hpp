@@ -32,8 +32,8 @@ struct server_options {
 
 struct server_callbacks {
     std::function<void(answer)> on_answer;
-    std::function<void(server_facts)> on_facts;        ///< each interval, and after each order
-    std::function<void(server_incarnation)> on_gone;   ///< that process is gone for certain
+    std::function<void(server_facts)> on_facts;      ///< each interval, and after each order
+    std::function<void(server_incarnation)> on_gone; ///< that process is gone for certain
 };
 
 class local_server {

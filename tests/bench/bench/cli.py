@@ -17,6 +17,8 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("bench", choices=list(BENCHES))
     top.add_argument("--runs", type=int, default=5, metavar="N")
     top.add_argument("--json", metavar="FILE", help="append one object a line")
+    top.add_argument("--interval-ms", type=int, default=100, help="of tasuki and of its peers")
+    top.add_argument("--lease-ms", type=int, help="of tasuki; that of profile `fast` otherwise")
     top.add_argument("--only", dest="subjects", action="append", metavar="SUBJECT",
                      help="leave the other subjects out (may be repeated)")
     return top

@@ -11,7 +11,6 @@ from lab.places import LabError
 
 name = "keepalived"
 NODES = ("db1", "db2")
-INTERVAL_MS = 100
 
 CONFIG = """global_defs {{
     router_id {node}
@@ -23,7 +22,7 @@ vrrp_instance address {{
     interface eth0
     virtual_router_id 50
     priority {priority}
-    advert_int 0.1
+    advert_int {interval:g}
     unicast_src_ip {own}
     unicast_peer {{
         {peer}
@@ -35,24 +34,25 @@ vrrp_instance address {{
 """
 
 
-def set_up():
+def set_up(options):
     if not shutil.which("keepalived"):
         raise LabError("keepalived is not installed: apt-get install keepalived")
     lab = places.open_lab("b-keepalived")
     stage.clean(lab)
     stage.up(lab, cli.up_options("--no-mysql", "--no-agents"), say=lambda line: None)
     for node, peer, priority in (("db1", "db2", 150), ("db2", "db1", 100)):
-        start(lab, node, peer, priority)
+        start(lab, node, peer, priority, options.interval_ms)
     processes.wait_until(lambda: network.holders(lab) == ["db1"], 10, "db1 becomes master")
     return lab
 
 
-def start(lab, node, peer, priority):
+def start(lab, node, peer, priority, interval_ms):
     folder = lab.of(node)
     (folder / "run").mkdir(parents=True, exist_ok=True)
     config = folder / "keepalived.conf"
     config.write_text(CONFIG.format(node=node, priority=priority, own=places.address(node),
-                                    peer=places.address(peer), vip=places.VIP))
+                                    peer=places.address(peer), vip=places.VIP,
+                                    interval=interval_ms / 1000))
     processes.spawn(lab, node, "keepalived", [
         "keepalived", "--dont-fork", "--vrrp", "--log-console", "--use-file", config,
         "--pid", folder / "run/keepalived.pid", "--vrrp_pid", folder / "run/vrrp.pid"])

@@ -12,8 +12,8 @@ from lab import agents, cli, mariadb, places, processes, stage
 from lab.measure import Load, Observer, stopped_at_end
 
 from . import rows
+from .tasuki import timing
 
-INTERVAL_MS = 100
 RATE = 500
 COLUMNS = {"case": "case", "subject": "subject", "median": "gap median ms", "max": "gap max ms",
            "lost": "lost", "acked": "acknowledged", "unknown": "unknown", "failed": "refused",
@@ -35,7 +35,7 @@ def lose_node(lab):
 
 
 def switchover(lab):
-    agents.tasuki(lab, "db1", "switchover", "db", "--to", "db2", "--yes", seconds=60)
+    agents.switchover(lab, "db1", "db2")
     return "db2"
 
 
@@ -54,10 +54,10 @@ def rows_written_by(lab, node) -> int:
     return int(found[0][0]) if found else 0
 
 
-def measure(case) -> dict:
+def measure(case, options) -> dict:
     lab = places.open_lab("b-mysql")
     stage.clean(lab)
-    stage.up(lab, cli.up_options("--interval-ms", str(INTERVAL_MS)), say=lambda line: None)
+    stage.up(lab, cli.up_options(*timing(options)), say=lambda line: None)
     try:
         with stopped_at_end(Observer(lab)) as observer, \
                 stopped_at_end(Load(lab, "--rate", RATE)) as load:
@@ -77,16 +77,17 @@ def run(options) -> list:
     found = {}
     for number in range(options.runs):
         for case in CASES:
-            one = measure(case)
+            one = measure(case, options)
             found.setdefault(case, []).append(one)
             print(f"run {number + 1}: {case}: gap {one['longest_gap_ms']:.1f} ms, "
                   f"lost {one['lost']} of {one['acked']}, unknown {one['unknown']}, "
                   f"refused {one['failed']}", flush=True)
-    return [result(case, runs) for case, runs in found.items()]
+    return [result(case, runs, options) for case, runs in found.items()]
 
 
-def result(case, runs) -> dict:
-    return rows.row("mysql", case, "tasuki", INTERVAL_MS, [one["longest_gap_ms"] for one in runs],
+def result(case, runs, options) -> dict:
+    return rows.row("mysql", case, "tasuki", options.interval_ms,
+                    [one["longest_gap_ms"] for one in runs],
                     lost=sum(one["lost"] for one in runs), acked=sum(one["acked"] for one in runs),
                     unknown=sum(one["unknown"] for one in runs),
                     failed=sum(one["failed"] for one in runs),

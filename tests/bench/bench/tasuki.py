@@ -1,20 +1,23 @@
-"""The subject: our own agents, profile `fast`, with the same interval as the peer."""
+"""The subject: our own agents, profile `fast`, with the peer's interval."""
 
 from lab import agents, cli, network, places, processes, stage
 
 name = "tasuki"
-INTERVAL_MS = 100
 
 
-def set_up():
+def timing(options) -> list:
+    """Words for `lab up`: the interval, and the lease where it is not the profile's."""
+    lease = ["--lease-ms", str(options.lease_ms)] if options.lease_ms else []
+    return ["--interval-ms", str(options.interval_ms), *lease]
+
+
+def set_up(options):
     lab = places.open_lab("b-tasuki")
     stage.clean(lab)
-    stage.up(lab, cli.up_options("--no-mysql", "--interval-ms", str(INTERVAL_MS)),
-             say=lambda line: None)
+    stage.up(lab, cli.up_options("--no-mysql", *timing(options)), say=lambda line: None)
     processes.wait_until(lambda: network.holders(lab) == ["db1"], 10, "db1 holds the address")
     return lab
 
 
 def hand_over(lab, node):
-    target = "db2" if node == "db1" else "db1"
-    agents.tasuki(lab, node, "switchover", "db", "--to", target, "--yes")
+    agents.switchover(lab, node, "db2" if node == "db1" else "db1")

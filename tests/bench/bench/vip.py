@@ -31,12 +31,12 @@ def plan(subject, lab, node):
 CASES = {"node-loss": lose_node, "planned": plan}
 
 
-def measure(subject, case) -> dict:
-    lab = subject.set_up()
+def measure(subject, case, options) -> dict:
+    lab = subject.set_up(options)
     try:
         with stopped_at_end(Observer(lab)) as observer:
             # At any phase of the interval, so that the median is one over all phases.
-            time.sleep(SETTLE_S + random.uniform(0, 2 * subject.INTERVAL_MS / 1000))
+            time.sleep(SETTLE_S + random.uniform(0, 2 * options.interval_ms / 1000))
             CASES[case](subject, lab, "db1")
             processes.wait_until(
                 lambda: [node for node in network.holders(lab) if node != "db1"], 20,
@@ -52,16 +52,15 @@ def run(options) -> list:
     for number in range(options.runs):
         for case in CASES:
             for name in options.subjects or SUBJECTS:
-                summary = measure(SUBJECTS[name], case)
+                summary = measure(SUBJECTS[name], case, options)
                 found.setdefault((case, name), []).append(summary)
                 print(f"run {number + 1}: {case} {name}: gap {summary['longest_gap_ms']:.1f} ms, "
                       f"two answered {summary['dual_active_ms']:.1f} ms", flush=True)
-    return [result(case, name, summaries) for (case, name), summaries in found.items()]
+    return [result(case, name, summaries, options) for (case, name), summaries in found.items()]
 
 
-def result(case, name, summaries) -> dict:
+def result(case, name, summaries, options) -> dict:
     gaps = [one["longest_gap_ms"] for one in summaries]
     dual = sorted(one["dual_active_ms"] for one in summaries)
-    return rows.row("vip", case, name, SUBJECTS[name].INTERVAL_MS, gaps,
-                    dual_median=dual[len(dual) // 2], dual_max=dual[-1],
+    return rows.row("vip", case, name, options.interval_ms, gaps, dual_median=dual[len(dual) // 2], dual_max=dual[-1],
                     observer_pause_max=max(one["own_pause_ms"] for one in summaries))

@@ -143,6 +143,14 @@ def bootstrap(lab: Lab, master: str = "db1") -> None:
     tasuki(lab, master, "bootstrap", "--master", f"db={master}", "--yes")
 
 
+def switchover(lab: Lab, node: str, target: str, name: str = "db") -> None:
+    """Returns when the command does; exit code 5 (still running) is left to the caller's wait."""
+    done = tasuki(lab, node, "switchover", name, "--to", target, "--yes", check=False, seconds=60)
+    if done.returncode not in (0, 5):
+        raise LabError(f"switchover of {name} to {target}: exit {done.returncode}: "
+                       f"{done.stderr.strip() or done.stdout.strip()}")
+
+
 def wait_healthy(lab: Lab, node: str = "db1", seconds: float = 30.0) -> float:
     began = time.monotonic()
     try:

@@ -79,8 +79,7 @@ TEST_CASE("a server is judged by the variables it has", "[mysql][dialect]") {
 TEST_CASE("texts are quoted so that they end where they end", "[mysql][dialect]") {
     CHECK(quoted("a'b\\c") == "'a\\'b\\\\c'");
     CHECK(quoted(std::string_view("a\0b", 3)) == "'a\\0b'");
-    auto const text =
-        mariadb().change_source({*endpoint::parse("10.0.0.1:3307"), "repl_a", "p'w"});
+    auto const text = mariadb().change_source({*endpoint::parse("10.0.0.1:3307"), "repl_a", "p'w"});
     CHECK(text == "CHANGE MASTER TO MASTER_HOST='10.0.0.1', MASTER_PORT=3307, "
                   "MASTER_USER='repl_a', MASTER_PASSWORD='p\\'w', MASTER_USE_GTID=slave_pos, "
                   "MASTER_CONNECT_RETRY=1, MASTER_HEARTBEAT_PERIOD=0.5");
@@ -169,10 +168,10 @@ TEST_CASE("streams and waiting commits are counted apart", "[mysql][dialect]") {
     CHECK(facts.waiting_for_ack == 2);
     CHECK(facts.connected_accounts == std::vector<std::string>{"repl_a", "repl_b"});
     words.parse_status(variables_of({{"Binlog_snapshot_file", "binlog.000007"},
-                                      {"Binlog_snapshot_position", "4711"},
-                                      {"Rpl_semi_sync_master_clients", "2"},
-                                        {"Rpl_semi_sync_master_wait_sessions", "1"}}),
-                          facts);
+                                     {"Binlog_snapshot_position", "4711"},
+                                     {"Rpl_semi_sync_master_clients", "2"},
+                                     {"Rpl_semi_sync_master_wait_sessions", "1"}}),
+                       facts);
     CHECK(facts.binlog_file == "binlog.000007");
     CHECK(facts.binlog_offset == 4711);
     CHECK(facts.semi_sync_clients == 2);
@@ -223,18 +222,18 @@ TEST_CASE("an access error becomes the GRANT to run", "[mysql][grants]") {
 }
 
 TEST_CASE("obstacles are those who would be hurt", "[mysql][dialect]") {
-    table const sessions{{"ID", "USER", "HOST", "COMMAND", "STATE", "TIME_MS", "INFO", "TRX",
-                          "TRX_MS", "LOCKED", "MODIFIED"},
-                         {{"1", "app", "h", "Sleep", "", "50000", std::nullopt, std::nullopt,
-                           std::nullopt, std::nullopt, std::nullopt},
-                          {"2", "app", "h", "Query", "executing", "3000", "SELECT 1",
-                           std::nullopt, std::nullopt, std::nullopt, std::nullopt},
-                          {"3", "app", "h", "Sleep", "", "2000", std::nullopt, "77", "2500", "0",
-                           "4"},
-                          {"4", "dba", "h", "Sleep", "", "10", std::nullopt, std::nullopt,
-                           std::nullopt, std::nullopt, std::nullopt},
-                          {"5", "app", "h", "Query", "Waiting for table metadata lock", "20",
-                           "INSERT", std::nullopt, std::nullopt, std::nullopt, std::nullopt}}};
+    table const sessions{
+        {"ID", "USER", "HOST", "COMMAND", "STATE", "TIME_MS", "INFO", "TRX", "TRX_MS", "LOCKED",
+         "MODIFIED"},
+        {{"1", "app", "h", "Sleep", "", "50000", std::nullopt, std::nullopt, std::nullopt,
+          std::nullopt, std::nullopt},
+         {"2", "app", "h", "Query", "executing", "3000", "SELECT 1", std::nullopt, std::nullopt,
+          std::nullopt, std::nullopt},
+         {"3", "app", "h", "Sleep", "", "2000", std::nullopt, "77", "2500", "0", "4"},
+         {"4", "dba", "h", "Sleep", "", "10", std::nullopt, std::nullopt, std::nullopt,
+          std::nullopt, std::nullopt},
+         {"5", "app", "h", "Query", "Waiting for table metadata lock", "20", "INSERT", std::nullopt,
+          std::nullopt, std::nullopt, std::nullopt}}};
     table const privileged{{"GRANTEE", "PRIVILEGE_TYPE"}, {{"'dba'@'%'", "SUPER"}}};
     auto const found = dialect::parse_obstacles(sessions, privileged, milliseconds{1000});
     REQUIRE(found.size() == 4);
@@ -251,8 +250,7 @@ TEST_CASE("obstacles are those who would be hurt", "[mysql][dialect]") {
 
 TEST_CASE("a server that boots writable is a fault, unless nobody can tell", "[mysql][dialect]") {
     auto const boot = [](char const* value, char const* origin) {
-        return dialect::boot_faults(
-                   {{"GLOBAL_VALUE", "GLOBAL_VALUE_ORIGIN"}, {{value, origin}}})
+        return dialect::boot_faults({{"GLOBAL_VALUE", "GLOBAL_VALUE_ORIGIN"}, {{value, origin}}})
             .size();
     };
     CHECK(boot("OFF", "COMPILE-TIME") == 1);
@@ -267,8 +265,8 @@ TEST_CASE("an option file is read as a server reads it", "[mysql][options]") {
     CHECK(is_skip_slave_start("skip-replica-start=1"));
     CHECK_FALSE(is_skip_slave_start("skip_slave_start=0"));
     CHECK_FALSE(is_skip_slave_start("# skip_slave_start"));
-    CHECK(read_option_file("[client]\nuser=a\n[mysqld]\r\n skip_slave_start \r\n")
-              .skips_slave_start);
+    CHECK(
+        read_option_file("[client]\nuser=a\n[mysqld]\r\n skip_slave_start \r\n").skips_slave_start);
     CHECK(read_option_file("[mariadb-10.11]\nskip-slave-start").skips_slave_start);
     CHECK_FALSE(read_option_file("skip-slave-start").skips_slave_start);
     CHECK_FALSE(read_option_file("[mysqldump]\nskip-slave-start\n").skips_slave_start);

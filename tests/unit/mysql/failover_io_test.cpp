@@ -125,7 +125,8 @@ TEST_CASE("a freeze without a working applier fails and leaves no rule", "[mysql
         nodes[1].sql("SET STATEMENT sql_log_bin=0 FOR SELECT 1");
         auto session = nodes[1].login("root", "");
         REQUIRE(session.query("SET sql_log_bin=0", milliseconds{1000}).has_value());
-        REQUIRE(session.query("INSERT INTO app.t VALUES (7, 'errant')", milliseconds{1000}).has_value());
+        REQUIRE(session.query("INSERT INTO app.t VALUES (7, 'errant')", milliseconds{1000})
+                    .has_value());
         auto app = nodes[0].login("app", "apppw");
         REQUIRE(app.query("INSERT INTO app.t VALUES (7, 'x')", milliseconds{5000}).has_value());
         nodes.at(1).await_facts(

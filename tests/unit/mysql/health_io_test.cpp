@@ -42,9 +42,8 @@ TEST_CASE("death of mysqld is seen at once and a closed connection is no death",
 
     auto const killed = lab::clock::now();
     nodes[0].signal(SIGKILL);
-    nodes.at(0).await_facts([](server_facts const& seen) {
-        return seen.condition == health::down;
-    });
+    nodes.at(0).await_facts(
+        [](server_facts const& seen) { return seen.condition == health::down; });
     // The prober may see the closed socket before the process has come to its end.
     while (nodes.at(0).gone().empty() && ms_since(killed) < 2000)
         std::this_thread::sleep_for(milliseconds{1});

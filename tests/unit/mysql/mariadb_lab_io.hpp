@@ -67,8 +67,7 @@ class agent {
                    milliseconds timeout = milliseconds{300});
 
     /// Submits and waits for the answer.
-    answer ask(operation what, std::uint64_t under = 1,
-               milliseconds limit = milliseconds{3000});
+    answer ask(operation what, std::uint64_t under = 1, milliseconds limit = milliseconds{3000});
     std::uint64_t submit(operation what, std::uint64_t under, milliseconds limit);
     answer await(std::uint64_t ticket);
     /// As `ask`, and the test fails unless it was done.

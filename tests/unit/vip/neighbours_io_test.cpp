@@ -2,6 +2,9 @@
 #include "tasuki/vip/arp_io.hpp"
 #include "tasuki/vip/frames.hpp"
 
+#include <fstream>
+#include <iterator>
+
 namespace tasuki::vip {
 namespace {
 
@@ -32,6 +35,14 @@ struct expected {
     byte_string reply;
     byte_string advert;
 };
+
+/// The kernel joins the solicited-node group a moment after the address was added; until then it
+/// does not hear who asks for it. Looks at eth0 of the namespace that is entered.
+bool hears_solicitations_of_the_vip() {
+    std::ifstream groups{"/proc/thread-self/net/igmp6"};
+    std::string const text{std::istreambuf_iterator<char>{groups}, {}};
+    return text.find("ff0200000000000000000001ff000050") != std::string::npos;
+}
 
 } // namespace
 
@@ -107,6 +118,8 @@ TEST_CASE("vip: a stranger that answers the probe is seen, silence and peers are
     net->ip({"addr add " +
              ip_prefix{ip(address), static_cast<std::uint8_t>(ip(address).size() * 8)}.to_string() +
              " dev eth0" + (ip(address).is_v4() ? "" : " nodad")});
+    if (!ip(address).is_v4())
+        REQUIRE(eventually(hears_solicitations_of_the_vip));
     net->enter_a();
     REQUIRE(node.subject->probe(db));
     CHECK(eventually([&] { return node.subject->stranger(db).has_value(); }, &node.io));

@@ -109,9 +109,9 @@ int run(settings const& wanted) {
         });
     watch_until_end(wanted, shared, began);
     shared.stop = true;
-    auto const ended = monotonic_now();
     for (auto& thread : threads)
         thread.join();
+    auto const ended = monotonic_now();
     fmt::print("{}\n", to_json(summarise(tallies, ended), began, ended));
     if (wanted.ids_file.empty())
         return 0;
