@@ -34,11 +34,9 @@ class open_place {
     open_place(open_place const&) = delete;
     open_place& operator=(open_place const&) = delete;
     ~open_place() { --*count_; }
-    [[nodiscard]] bool first_use() { return !used_.exchange(true); }
 
   private:
     std::shared_ptr<std::atomic<std::size_t>> count_;
-    std::atomic<bool> used_{false};
 };
 
 /// A connection that a peer has opened to us: its requests come in, our answers go out.
@@ -86,8 +84,6 @@ class channel_session : public std::enable_shared_from_this<channel_session> {
         handler_(peer_, std::move(message.body),
                  [place = std::move(place), weak = weak_from_this(), id = message.id,
                   executor = io_.get_executor()](byte_string body) {
-                     if (!place->first_use())
-                         return;
                      asio::dispatch(executor, [weak, id, body = std::move(body)]() mutable {
                          if (auto const self = weak.lock())
                              self->answer(id, std::move(body));

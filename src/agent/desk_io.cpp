@@ -93,6 +93,12 @@ void desk::with_view(on_view use) {
 
 /// What the history knows and the lease thread does not.
 void desk::fill(http::cluster_view& view) const {
+    for (auto const& [id, card] : cards_)
+        for (auto& node : view.nodes)
+            if (node.name == settings_.name_of(id)) {
+                node.version = card.version;
+                node.enforcement = card.enforcement;
+            }
     for (auto& group : view.groups)
         for (auto const& each : history_.operations()) {
             if (each.group != group.name)
@@ -367,6 +373,10 @@ void desk::on(http::post_standby const& asked, answer done) {
     auto const node = node_known(asked.node);
     if (!node)
         return done(error_response(not_found("node", asked.node)));
+    if (asked.lasting)
+        return done(error_response({501, "not_supported",
+                                    "this version keeps a node on standby until it is activated",
+                                    "tasuki standby " + asked.node + " without --for"}));
     each_group(
         {},
         [node = *node, reason = asked.reason](group_id id) {
@@ -449,6 +459,10 @@ void desk::decided(transition const& turn) {
     decisions_.push_front(std::move(view));
     if (decisions_.size() > decisions_kept)
         decisions_.pop_back();
+}
+
+void desk::met(node_id node, peer_card card) {
+    cards_[node] = std::move(card);
 }
 
 void desk::found(std::vector<http::check_item_view> items) {

@@ -31,7 +31,7 @@ namespace {
 
 constexpr duration way_there_and_back = milliseconds{300};
 constexpr duration note_limit = milliseconds{1000};
-constexpr auto links_period = std::chrono::seconds{5};
+constexpr auto card_period = std::chrono::seconds{5};
 // Tickets of orders that other nodes gave carry this bit here; theirs is kept beside.
 constexpr std::uint64_t foreign_ticket = 1ULL << 63U;
 
@@ -83,7 +83,7 @@ class front::body {
     void on_server_answer(group_id, mysql::answer);
     void on_request(node_id from, byte_string const& said, peer_channel::reply_function reply);
     void broadcast(peer_message const&);
-    void tell_links();
+    void tell_card();
     [[nodiscard]] std::string group_name(group_id) const;
 
     front_options options_;
@@ -98,7 +98,7 @@ class front::body {
     std::map<std::uint64_t, foreign_order> foreign_;
     std::uint64_t foreign_count_ = 0;
     std::set<mac_address> peer_macs_;
-    asio::steady_timer links_timer_{io_};
+    asio::steady_timer card_timer_{io_};
     std::vector<std::thread> checks_;
     std::atomic<bool> serving_{false};
 };
@@ -160,7 +160,7 @@ result<void> front::body::run(lease_loop& lease) {
                  settings_.cluster);
     serving_ = true;
     lease.start();
-    tell_links();
+    tell_card();
     io_.run();
     for (auto& thread : checks_)
         thread.join();
@@ -396,7 +396,8 @@ void front::body::on_request(node_id from, byte_string const& said,
                        desk_->take_wish(
                            it, [reply](answer_operator const& got) { reply(encode(got)); });
                    },
-                   [&](peer_links& it) {
+                   [&](peer_card& it) {
+                       desk_->met(from, it);
                        peer_macs_.insert(it.macs.begin(), it.macs.end());
                        lease_->set_peer_macs(peer_macs_);
                        reply({});
@@ -411,13 +412,17 @@ void front::body::broadcast(peer_message const& message) {
         channel_->request(peer.id, bytes, note_limit, [](result<byte_string> const&) {});
 }
 
-void front::body::tell_links() {
-    auto const& macs = lease_->own_macs();
-    broadcast(peer_links{{macs.begin(), macs.end()}});
-    links_timer_.expires_after(links_period);
-    links_timer_.async_wait([this](boost::system::error_code const& error) {
+void front::body::tell_card() {
+    lease_->ask([this](node const&, conditions const& now, moment) {
+        asio::post(io_, [this, enforcement = now.enforcement] {
+            auto const& macs = lease_->own_macs();
+            broadcast(peer_card{{macs.begin(), macs.end()}, options_.version, enforcement});
+        });
+    });
+    card_timer_.expires_after(card_period);
+    card_timer_.async_wait([this](boost::system::error_code const& error) {
         if (!error)
-            tell_links();
+            tell_card();
     });
 }
 

@@ -45,6 +45,7 @@ void group::woke(work& job) {
         update_presence(job);
         update_fitness(job);
         continue_bootstrap(job);
+        obey_record(job);
     }
     if (data_)
         data_->woke(job.at.now);

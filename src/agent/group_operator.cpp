@@ -221,6 +221,50 @@ void group::asked(work& job, operator_asked const& what, ask_standby const& it) 
                        false, what});
 }
 
+bool group::successor_exists(work const& job) const {
+    if (data_)
+        return readiness(job).failover;
+    auto const& standby = record().standby;
+    return std::any_of(settings_.members.begin(), settings_.members.end(), [&](node_id member) {
+        return member != node_.self && job.alive(member) &&
+               std::find(standby.begin(), standby.end(), member) == standby.end();
+    });
+}
+
+/// What the record asks of the active node itself: a pause that is over, a standby of its own.
+void group::obey_record(work& job) {
+    if (elect_.now_role != election::role::active || !changes_.empty())
+        return;
+    auto const& known = record();
+    if (known.paused && known.paused_until_ms != 0 && job.at.wall_ms >= known.paused_until_ms)
+        queue_change(job, {[](election::record& record) {
+                               record.paused = false;
+                               record.paused_until_ms = 0;
+                               record.pause_reason.clear();
+                           },
+                           false,
+                           {}});
+    bool const leaves =
+        std::find(known.standby.begin(), known.standby.end(), node_.self) != known.standby.end();
+    if (!leaves || operation_.running || !successor_exists(job))
+        return;
+    if (!data_)
+        return step(job, election::hand_over{});
+    if (data_->state() != service::open)
+        return;
+    begin_operation(job, {operation_id{job.at.wall_ms},
+                          "switchover",
+                          node_.self,
+                          {},
+                          node_.name_of(node_.self) + " goes on standby",
+                          true,
+                          true,
+                          {},
+                          {},
+                          job.at.wall_ms});
+    data_->switch_over(opening_now(job), std::nullopt, false, job.at.now);
+}
+
 void group::asked(work& job, operator_asked const& what, ask_bootstrap const& it) {
     auto const& vote = elect_.vote;
     if (!vote.votes)

@@ -22,7 +22,7 @@
 
 #include <algorithm>
 #include <deque>
-#include <future>
+#include <map>
 #include <thread>
 #include <utility>
 
@@ -123,7 +123,8 @@ class lease_loop::body {
         // Neither is granted everywhere; without them a busy machine may delay a renewal.
         if (pthread_setschedparam(pthread_self(), SCHED_RR, &priority) != 0)
             depart(remark{false, "no real-time priority for the lease thread"});
-        mlockall(MCL_CURRENT | MCL_FUTURE);
+        // On fault: what is used stays in memory, unused stack of other threads is not fetched.
+        mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
         paths_->start();
         happen(woke{});
         io_.run();
@@ -152,6 +153,7 @@ class lease_loop::body {
     void on_keeper(vip::keeper_event const& event);
     void on_stored(write_done const& done);
     void refuse(heartbeat::reject why, endpoint const& source);
+    void link_changed_on(std::string const& interface, bool up);
     void leave();
     void refresh_conditions();
     void depart(departure what) { options_.depart(std::move(what)); }
@@ -170,6 +172,7 @@ class lease_loop::body {
     heartbeat::reject_log rejects_;
     conditions conditions_;
     std::set<mac_address> own_macs_;
+    std::map<group_id, std::string> carriers_; ///< interface of each group's address, as last seen
     instant due_ = never;
     instant fired_ = never;
     bool leaving_ = false;
@@ -421,6 +424,18 @@ void lease_loop::body::on_keeper(vip::keeper_event const& event) {
                      !std::holds_alternative<vip::address_removed>(event) &&
                      !std::holds_alternative<vip::link_up>(event);
     depart(remark{bad, to_string(event)});
+}
+
+/// A link matters to the groups whose addresses it carries, by configuration or as last seen.
+void lease_loop::body::link_changed_on(std::string const& interface, bool up) {
+    for (auto const& group : options_.from.groups) {
+        auto const carrier = carriers_.find(group.id);
+        bool carries = carrier != carriers_.end() && carrier->second == interface;
+        for (auto const& vip : group.vips)
+            carries = carries || vip.interface_on(options_.node) == interface;
+        if (carries && group.has_member(options_.node))
+            happen(link_changed{group.id, up});
+    }
 }
 
 void lease_loop::body::refresh_conditions() {

@@ -159,8 +159,10 @@ json::object body_of(peer_wish const& it) {
     return out;
 }
 
-json::object body_of(peer_links const& it) {
-    auto out = opening("links");
+json::object body_of(peer_card const& it) {
+    auto out = opening("card");
+    out["version"] = it.version;
+    out["enforcement"] = it.enforcement;
     json::array macs;
     for (auto const& mac : it.macs)
         macs.emplace_back(mac.to_string());
@@ -168,11 +170,13 @@ json::object body_of(peer_links const& it) {
     return out;
 }
 
-result<peer_message> take_links(json::object const& document) {
+result<peer_message> take_card(json::object const& document, members& in) {
     auto const* list = document.if_contains("macs");
     if (list == nullptr || !list->is_array() || list->get_array().size() > links_max)
         return malformed("no list of links");
-    peer_links out;
+    peer_card out;
+    out.version = in.text("version");
+    out.enforcement = in.text("enforcement");
     for (auto const& text : list->get_array()) {
         if (!text.is_string())
             return malformed("a link's address is no text");
@@ -267,8 +271,8 @@ result<peer_message> take_message(json::object const& document, members& in) {
         return take_facts(in);
     if (type == "wish")
         return take_peer_wish(in);
-    if (type == "links")
-        return take_links(document);
+    if (type == "card")
+        return take_card(document, in);
     return malformed("unknown type");
 }
 

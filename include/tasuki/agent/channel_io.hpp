@@ -66,8 +66,8 @@ struct channel_condition {
 class peer_channel {
   public:
     using answer_function = std::function<void(result<byte_string>)>;
-    /// Callable from any thread while the io_context lives, once; later calls do nothing. Dropped
-    /// without a call, the caller waits until its deadline.
+    /// Callable from any thread while the io_context lives. The caller takes the first answer and
+    /// ignores later ones; without any it waits until its deadline.
     using reply_function = std::function<void(byte_string)>;
     using request_handler =
         std::function<void(node_id from, byte_string body, reply_function reply)>;

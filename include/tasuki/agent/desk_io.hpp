@@ -34,6 +34,7 @@ class desk {
     void noted(progress_note const&);
     void decided(transition const&);
     void found(std::vector<http::check_item_view>);
+    void met(node_id, peer_card);
     /// Called with each change of an operation.
     std::function<void(http::stream_event)> publish;
 
@@ -82,6 +83,7 @@ class desk {
     std::uint64_t last_operation_ = 0;
     std::deque<http::decision_view> decisions_;
     std::vector<http::check_item_view> findings_;
+    std::map<node_id, peer_card> cards_;
 };
 
 } // namespace tasuki::agent

@@ -125,6 +125,8 @@ class group {
     void asked(work&, operator_asked const&, ask_standby const&);
     void asked(work&, operator_asked const&, ask_bootstrap const&);
     void continue_bootstrap(work&);
+    void obey_record(work&);
+    [[nodiscard]] bool successor_exists(work const&) const;
     [[nodiscard]] bool forwarded(work&, operator_asked const&);
     [[nodiscard]] http::plan_view plain_plan(std::string kind, node_id to) const;
     void switch_plain(work&, operator_asked const&, ask_switchover const&);

@@ -31,11 +31,14 @@ struct peer_wish {
     operation_id operation;
     operator_wish wish;
 };
-/// The MACs of the sender's links: whoever else answers for a virtual IP is a stranger.
-struct peer_links {
+/// What the sender is: the MACs of its links (whoever else answers for a virtual IP is a stranger),
+/// its version, and what takes the address away from it.
+struct peer_card {
     std::vector<mac_address> macs;
+    std::string version;
+    std::string enforcement;
 };
-using peer_message = std::variant<peer_order, peer_facts, peer_note, peer_wish, peer_links>;
+using peer_message = std::variant<peer_order, peer_facts, peer_note, peer_wish, peer_card>;
 
 [[nodiscard]] byte_string encode(peer_message const&);
 [[nodiscard]] result<peer_message> decode_peer_message(byte_view);

@@ -62,5 +62,6 @@ def run(options) -> list:
 def result(case, name, summaries, options) -> dict:
     gaps = [one["longest_gap_ms"] for one in summaries]
     dual = sorted(one["dual_active_ms"] for one in summaries)
-    return rows.row("vip", case, name, options.interval_ms, gaps, dual_median=dual[len(dual) // 2], dual_max=dual[-1],
+    return rows.row("vip", case, name, options.interval_ms, gaps,
+                    dual_median=dual[len(dual) // 2], dual_max=dual[-1],
                     observer_pause_max=max(one["own_pause_ms"] for one in summaries))

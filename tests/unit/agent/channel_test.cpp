@@ -198,11 +198,13 @@ TEST_CASE("channel: a frame that was replayed, dropped or reordered is refused",
     frame_sealer sealer{counting_key()};
     auto const first = sealer.seal(encode(freeze));
     auto const second = sealer.seal(encode(freeze));
+    auto const third = sealer.seal(encode(freeze));
     {
         frame_opener opener{counting_key()};
         CHECK(opener.open(after_length(first)));
         CHECK(reason(opener.open(after_length(first))) == "forged");
-        // Nothing opens any more: the stream is not what the other side sent.
+        // Nothing opens any more, not even the frame that bears the next number.
+        CHECK(reason(opener.open(after_length(third))) == "forged");
         CHECK(reason(opener.open(after_length(second))) == "forged");
     }
     frame_opener opener{counting_key()};

@@ -1,7 +1,6 @@
 #include "fixture.hpp"
 
-using namespace tasuki;
-using namespace tasuki::election;
+namespace tasuki::election {
 
 TEST_CASE("deadlines count from the send time, with twice the drift taken off", "[election]") {
     machine_under_test it;
@@ -149,7 +148,7 @@ std::vector<event> every_event(machine_under_test const& it) {
         from_b(write{incarnation{22}, first_record()}),
         from_b(written{under, record_version{1}, true, under}),
         from_b(written{under, record_version{1}, false, next(under)}),
-        from_b(release{under, incarnation{22}, a}),
+        from_b(release{next(under), incarnation{22}, a}),
         from_b(recall{incarnation{22}}),
         from_b(recalled{life_a, false, epoch{1}, {}, {}, first_record()}),
         from_b(bootstrap{first_record()}),
@@ -190,3 +189,5 @@ TEST_CASE("every event in every role has a decided outcome", "[election][table]"
         CHECK(row == expected[static_cast<std::size_t>(from)]);
     }
 }
+
+} // namespace tasuki::election

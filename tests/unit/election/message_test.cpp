@@ -2,8 +2,7 @@
 
 #include "tasuki/election/message.hpp"
 
-using namespace tasuki;
-using namespace tasuki::election;
+namespace tasuki::election {
 
 namespace {
 
@@ -122,3 +121,5 @@ TEST_CASE("a voter's durable state comes back as it was, and not from damaged by
     REQUIRE(*back == it);
     REQUIRE_FALSE(decode_durable_state(out.view().first(out.size() - 1)).has_value());
 }
+
+} // namespace tasuki::election

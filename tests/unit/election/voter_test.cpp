@@ -1,7 +1,6 @@
 #include "fixture.hpp"
 
-using namespace tasuki;
-using namespace tasuki::election;
+namespace tasuki::election {
 
 namespace {
 
@@ -181,3 +180,5 @@ TEST_CASE("the first record is taken only by a voter without any state", "[elect
     REQUIRE(blank.it.vote.memory.known.master == c);
     REQUIRE_FALSE(knowing.it.vote.memory.known.master == c);
 }
+
+} // namespace tasuki::election

@@ -12,8 +12,22 @@ problem failed(failure kind, std::string text) {
     return {kind, std::move(text)};
 }
 
+/// Sequences only grow along a log.
 bool contains(std::vector<gtid> const& log, gtid const& what) {
-    return std::find(log.begin(), log.end(), what) != log.end();
+    auto const place = std::lower_bound(
+        log.begin(), log.end(), what,
+        [](gtid const& left, gtid const& right) { return left.sequence < right.sequence; });
+    return place != log.end() && *place == what;
+}
+
+gtid_list state_of(std::vector<gtid> const& log) {
+    std::map<std::uint32_t, gtid> last;
+    for (gtid const& each : log)
+        last[each.server] = each;
+    std::vector<gtid> entries;
+    for (auto const& [server, each] : last)
+        entries.push_back(each);
+    return gtid_list::of(std::move(entries));
 }
 
 gtid_list applied_of(server const& it) {
@@ -122,8 +136,11 @@ bool cluster::receive(node_id node, bool acknowledgement_lost) {
     auto const have = received_of(it).entries();
     auto next = source->binlog.begin();
     if (!have.empty()) {
-        auto const place = std::find(next, source->binlog.end(), have.front());
-        if (place == source->binlog.end()) {
+        auto const place = std::lower_bound(
+            next, source->binlog.end(), have.front(), [](gtid const& left, gtid const& right) {
+                return left.sequence < right.sequence;
+            });
+        if (place == source->binlog.end() || *place != have.front()) {
             it.receiver_errno = 1236; // strict mode: the position is not in the master's binlog
             it.receiver_runs = false;
             return false;
@@ -184,7 +201,7 @@ server_facts cluster::facts_of(node_id node) const {
     facts.semi_sync_clients = static_cast<std::uint32_t>(semi_sync_clients(it));
     facts.waiting_for_ack = static_cast<std::uint32_t>(it.waiting.size());
     facts.binlog_position = position_of(it.binlog);
-    facts.binlog_state = gtid_list::of(it.binlog);
+    facts.binlog_state = state_of(it.binlog);
     facts.binlog_file = "binlog.000001";
     facts.binlog_offset = it.binlog.size() * 100;
     for (auto const& [other, each] : servers_)

@@ -127,6 +127,7 @@ class world {
     std::shared_ptr<keeper> keeper_;
     std::optional<conclude> ignored_;
     std::size_t promises_checked_ = 0;
+    node_id checked_master_;
     bool former_[16] = {};
 };
 

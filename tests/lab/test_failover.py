@@ -1,0 +1,162 @@
+"""The real agents, on real servers, under real faults: nobody loses an acknowledged row, and never
+do two answer for the address."""
+
+import time
+import unittest
+
+import rig
+from lab import agents, mariadb, network, places, processes, stage
+from lab.measure import Load, Observer, stopped_at_end
+
+BOUND_S = 20
+
+
+class WatchedCase(rig.LabCase):
+    """A fresh lab for each test."""
+
+    @classmethod
+    def setUpClass(cls):
+        pass
+
+    @classmethod
+    def tearDownClass(cls):
+        pass
+
+    def setUp(self):
+        super().setUpClass()
+        self.addCleanup(super().tearDownClass)
+
+    def wait_holder(self, node):
+        processes.wait_until(lambda: node in network.holders(self.lab), BOUND_S,
+                             f"{node} takes the address")
+
+    def assert_one_at_a_time(self, observer):
+        self.assertEqual(observer.summary["dual_active_ms"], 0, observer.events[-3:])
+
+
+class AddressTest(WatchedCase):
+    name = "t-address"
+    options = ("--no-mysql",)
+
+    def watch(self, fault, successor="db2", after=1.0):
+        with stopped_at_end(Observer(self.lab)) as observer:
+            time.sleep(0.3)
+            fault()
+            self.wait_holder(successor)
+            time.sleep(after)
+        return observer
+
+    def test_the_address_of_a_lost_node_is_taken_over(self):
+        observer = self.watch(lambda: stage.kill_node(self.lab, "db1"))
+        self.assert_one_at_a_time(observer)
+        self.assertLess(observer.summary["silent_at_end_ms"], 100)
+
+    def test_a_holder_cut_off_from_its_voters_is_silent_before_the_next_one_answers(self):
+        def cut():
+            for other in ("db2", "db3", "wit"):
+                network.cut(self.lab, "db1", other)
+
+        observer = self.watch(cut)
+        self.assert_one_at_a_time(observer)
+
+    def test_a_holder_that_only_hears_nothing_is_replaced_without_overlap(self):
+        def deafen():
+            for other in ("db2", "db3", "wit"):
+                network.cut(self.lab, other, "db1", one_way=True)
+
+        observer = self.watch(deafen)
+        self.assert_one_at_a_time(observer)
+
+    def test_a_holder_with_one_path_left_keeps_the_address(self):
+        with stopped_at_end(Observer(self.lab)) as observer:
+            for other in ("db2", "db3", "wit"):
+                network.cut(self.lab, "db1", other, paths=(0,))
+            time.sleep(2.5)
+        self.assertEqual(network.holders(self.lab), ["db1"])
+        self.assertEqual([s["source"] for s in observer.summary["sources"]], [places.mac("db1")])
+
+    def test_an_agent_that_is_stopped_hands_over(self):
+        observer = self.watch(lambda: stage.stop(self.lab, "db1", "agent"))
+        self.assert_one_at_a_time(observer)
+        self.assertNotIn("db1", network.holders(self.lab))
+
+    def test_a_switchover_moves_the_address_there_and_back(self):
+        observer = self.watch(lambda: agents.switchover(self.lab, "db1", "db2"))
+        self.assert_one_at_a_time(observer)
+        observer = self.watch(lambda: agents.switchover(self.lab, "db2", "db1"), "db1")
+        self.assert_one_at_a_time(observer)
+
+
+class DataTest(WatchedCase):
+    name = "t-data"
+    options = ()
+
+    def watch(self, fault, master="db2"):
+        def written():
+            rows = mariadb.sql(self.lab, master, "SELECT COUNT(*) FROM app.writes "
+                               f"WHERE node={places.NUMBER[master]}", check=False)
+            return int(rows[0][0]) if rows else 0
+
+        with stopped_at_end(Observer(self.lab)) as observer, stopped_at_end(Load(self.lab)) as load:
+            time.sleep(1)
+            fault()
+            before = written()
+            processes.wait_until(lambda: written() > before + 50, BOUND_S,
+                                 f"{master} takes writes")
+            time.sleep(0.5)
+        self.assert_one_at_a_time(observer)
+        self.assertEqual(load.summary["dual_acked_ms"], 0)
+        checked = load.verify(master)
+        self.assertEqual((checked["lost"], checked["unexpected"]), (0, 0), checked["missing"][:5])
+        return load
+
+    def assert_whole_again(self, master):
+        agents.wait_healthy(self.lab, master, 30)
+        sums = [lambda node=node: mariadb.sql(self.lab, node, "CHECKSUM TABLE app.writes")
+                for node in places.DATABASES]
+        processes.wait_until(lambda: len({str(one()) for one in sums}) == 1, 10,
+                             "all three servers hold the same rows")
+        read_only = {node: mariadb.sql(self.lab, node, "SELECT @@read_only")[0][0]
+                     for node in places.DATABASES}
+        self.assertEqual([node for node, value in read_only.items() if value == "0"], [master])
+
+    def test_a_killed_server_is_replaced_and_comes_back_as_a_replica(self):
+        self.watch(lambda: stage.kill_process(self.lab, "db1", "mysqld"))
+        stage.start(self.lab, "db1", "mysqld")
+        self.assert_whole_again("db2")
+
+    def test_a_lost_node_is_replaced_and_comes_back_as_a_replica(self):
+        self.watch(lambda: stage.kill_node(self.lab, "db1"))
+        stage.revive_node(self.lab, "db1")
+        self.assert_whole_again("db2")
+
+    def test_a_master_cut_off_from_its_voters_is_replaced_and_comes_back(self):
+        def cut():
+            for other in ("db2", "db3", "wit"):
+                network.cut(self.lab, "db1", other)
+
+        self.watch(cut)
+        network.heal(self.lab)
+        self.assert_whole_again("db2")
+
+    def test_a_switchover_under_load_loses_nothing_there_and_back(self):
+        self.watch(lambda: agents.switchover(self.lab, "db1", "db2"))
+        self.assert_whole_again("db2")
+        self.watch(lambda: agents.switchover(self.lab, "db2", "db1"), "db1")
+        self.assert_whole_again("db1")
+
+    def test_a_lost_standby_leaves_the_master_and_protects_it_again_when_it_is_back(self):
+        self.watch(lambda: stage.kill_node(self.lab, "db2"), "db1")
+        stage.revive_node(self.lab, "db2")
+        self.assert_whole_again("db1")
+
+    def test_nobody_is_promoted_when_the_other_voters_are_gone(self):
+        stage.kill_node(self.lab, "wit")
+        stage.kill_node(self.lab, "db1")
+        time.sleep(5)
+        self.assertEqual(network.holders(self.lab), ["db1"])
+        self.assertEqual(mariadb.sql(self.lab, "db2", "SELECT @@read_only"), [["1"]])
+
+
+if __name__ == "__main__":
+    rig.main()
