@@ -207,12 +207,13 @@ void group::asked(work& job, operator_asked const& what, ask_pause const& it) {
 void group::asked(work& job, operator_asked const& what, ask_standby const& it) {
     if (forwarded(job, what))
         return;
-    if (it.standby && it.node == node_.self)
-        return answer(
-            job, what,
-            {.code = "is_active",
-             .text = node_.name_of(it.node) + " is the active node of group " + settings_.name,
-             .next_command = "tasuki switchover " + settings_.name});
+    bool const leaves = it.standby && it.node == node_.self;
+    if (leaves && !successor_exists(job))
+        return answer(job, what,
+                      {.code = "no_candidate",
+                       .text = node_.name_of(it.node) + " is the active node of group " +
+                               settings_.name + ", and nobody could take over",
+                       .next_command = "tasuki why " + settings_.name});
     queue_change(job, {[it](election::record& record) {
                            std::erase(record.standby, it.node);
                            if (it.standby)
