@@ -11,7 +11,8 @@ namespace tasuki::agent {
 namespace {
 
 constexpr duration refusal_pause = milliseconds{3000};
-constexpr std::uint64_t own_ticket = 1; // no procedure waits for the answer
+constexpr std::uint64_t own_ticket = 1; // no procedure waits for the answer of these
+constexpr std::uint64_t fence_ticket = 2;
 constexpr duration fence_limit = milliseconds{1000};
 
 } // namespace
@@ -137,7 +138,7 @@ void group::fence_own_server(work& job) {
     if (elect_.latest.degraded_since_ms != 0)
         what = mysql::kill_server{};
     job.effects.emplace_back(submit_order{
-        settings_.id, mysql::order{own_ticket, elect_.under, fence_limit, std::move(what)}});
+        settings_.id, mysql::order{fence_ticket, elect_.under, fence_limit, std::move(what)}});
 }
 
 void group::facts(work& job, node_id node, mysql::server_facts const& read) {
@@ -194,6 +195,13 @@ void group::release_if_master_is_dead(work& job) {
 void group::answered(work& job, mysql::answer const& what) {
     if (!data_)
         return;
+    // What cannot be closed (a commit waits for an acknowledgement that never comes) is ended: its
+    // waiting commits are acknowledged to nobody, and the server can come back as a replica.
+    bool const still_open = what.ticket == fence_ticket && !what.done;
+    if (still_open && elect_.now_role != election::role::active && !own_server_gone_)
+        job.effects.emplace_back(
+            submit_order{settings_.id, mysql::order{own_ticket, elect_.under, fence_limit,
+                                                    mysql::kill_server{}}});
     data_->answered(what, job.at.now);
     grant_wishes(job);
 }

@@ -36,6 +36,7 @@ constexpr duration reject_log_period = std::chrono::seconds{10};
 constexpr duration shortest_pause = milliseconds{1};
 constexpr duration stall_worth_a_line = milliseconds{100};
 constexpr auto leaving_limit = std::chrono::seconds{10};
+constexpr auto leaving_poll = std::chrono::milliseconds{5};
 
 std::uint64_t nanoseconds_of(clockid_t clock) {
     timespec value{};
@@ -155,6 +156,7 @@ class lease_loop::body {
     void refuse(heartbeat::reject why, endpoint const& source);
     void link_changed_on(std::string const& interface, bool up);
     void leave();
+    void wait_until_idle();
     void refresh_conditions();
     void depart(departure what) { options_.depart(std::move(what)); }
 
@@ -176,6 +178,8 @@ class lease_loop::body {
     instant due_ = never;
     instant fired_ = never;
     bool leaving_ = false;
+    asio::steady_timer leaving_timer_{io_};
+    std::chrono::steady_clock::time_point leave_before_;
     std::thread thread_;
 };
 
@@ -449,19 +453,20 @@ void lease_loop::body::leave() {
     leaving_ = true;
     auto const at = read_clocks();
     carry_out(node_->retire(at));
-    auto const limit = std::make_shared<asio::steady_timer>(io_, leaving_limit);
-    limit->async_wait([this, limit](boost::system::error_code const&) { io_.stop(); });
-    auto const poll = std::make_shared<std::function<void()>>();
-    *poll = [this, poll] {
-        if (node_->is_idle()) {
-            // One more turn, so that the last release leaves the socket.
-            io_.stop();
-            return;
-        }
-        auto const again = std::make_shared<asio::steady_timer>(io_, std::chrono::milliseconds{5});
-        again->async_wait([poll, again](boost::system::error_code const&) { (*poll)(); });
-    };
-    (*poll)();
+    leave_before_ = std::chrono::steady_clock::now() + leaving_limit;
+    wait_until_idle();
+}
+
+void lease_loop::body::wait_until_idle() {
+    if (node_->is_idle() || std::chrono::steady_clock::now() >= leave_before_) {
+        io_.stop();
+        return;
+    }
+    leaving_timer_.expires_after(leaving_poll);
+    leaving_timer_.async_wait([this](boost::system::error_code const& error) {
+        if (!error)
+            wait_until_idle();
+    });
 }
 
 result<std::unique_ptr<lease_loop>> lease_loop::open(lease_loop_options options) {

@@ -35,7 +35,7 @@ class NetworkTest(rig.LabCase):
                     self.assertTrue(reaches(self.lab, one, address), f"{one} {address}")
 
     def test_a_cut_holds_both_ways_on_both_paths_until_healed(self):
-        network.cut(self.lab, "db1", "db2")
+        network.cut(self.lab, ["db1"], ["db2"])
         self.assertFalse(reaches(self.lab, "db1", places.address("db2")))
         self.assertFalse(reaches(self.lab, "db1", places.address("db2", 1)))
         self.assertTrue(reaches(self.lab, "db1", places.address("db3")))
@@ -43,7 +43,7 @@ class NetworkTest(rig.LabCase):
         self.assertTrue(reaches(self.lab, "db1", places.address("db2")))
 
     def test_a_cut_of_one_path_leaves_the_other(self):
-        network.cut(self.lab, "db1", "db2", paths=(0,))
+        network.cut(self.lab, ["db1"], ["db2"], paths=(0,))
         self.assertFalse(reaches(self.lab, "db1", places.address("db2")))
         self.assertTrue(reaches(self.lab, "db1", places.address("db2", 1)))
 
@@ -57,14 +57,14 @@ class NetworkTest(rig.LabCase):
         for one, other in (("db1", "db2"), ("db2", "db1")):
             network.batch(self.lab.namespace(one), [
                 f"neigh replace {places.address(other)} lladdr {places.mac(other)} dev eth0"])
-        network.cut(self.lab, "db1", "db2", one_way=True)
+        network.cut(self.lab, ["db1"], ["db2"], one_way=True)
         before = received("db1"), received("db2")
         self.assertFalse(reaches(self.lab, "db2", places.address("db1")))
         self.assertFalse(reaches(self.lab, "db1", places.address("db2")))
         self.assertEqual((received("db1") - before[0], received("db2") - before[1]), (1, 0))
 
     def test_an_isolated_node_is_cut_from_all(self):
-        network.cut(self.lab, "db1", "all")
+        network.cut(self.lab, ["db1"], network.everybody_but(self.lab, "db1"))
         for other in ("db2", "db3", "wit", "client"):
             self.assertFalse(reaches(self.lab, other, places.address("db1")))
 

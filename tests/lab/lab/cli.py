@@ -29,10 +29,10 @@ def parser() -> argparse.ArgumentParser:
         part.add_argument("role", choices=stage.ROLES)
         if name == "kill-process":
             part.add_argument("--signal", default="KILL", help="KILL, STOP, CONT, TERM, ...")
-    cut = commands.add_parser("cut", help="silently drop all frames between two nodes")
+    cut = commands.add_parser("cut", help="silently drop all frames between a node and others")
     cut.add_argument("one", **node)
-    cut.add_argument("other", choices=[*places.NUMBER, "all"], metavar="NODE|all")
-    cut.add_argument("--one-way", action="store_true", help="only from the first to the second")
+    cut.add_argument("others", nargs="+", choices=[*places.NUMBER, "all"], metavar="NODE|all")
+    cut.add_argument("--one-way", action="store_true", help="only from the first to the others")
     cut.add_argument("--path", type=int, choices=network.PATHS, help="one network path only")
     commands.add_parser("heal", help="take back every cut")
     link = commands.add_parser("link", help="take a node's carrier away, or give it back")
@@ -98,7 +98,9 @@ def act_on_node(lab, options) -> None:
             stage.kill_process(lab, options.node, options.role, signal_number(options.signal))
         case "cut":
             paths = network.PATHS if options.path is None else (options.path,)
-            network.cut(lab, options.one, options.other, options.one_way, paths)
+            all_of_them = network.everybody_but(lab, options.one)
+            others = all_of_them if "all" in options.others else options.others
+            network.cut(lab, [options.one], others, options.one_way, paths)
         case "heal":
             network.heal(lab)
         case "link":

@@ -83,16 +83,18 @@ table bridge tasuki_lab {
 """
 
 
-def cut(lab: Lab, one: str, other: str, one_way: bool = False, paths=PATHS) -> list:
-    """No frame from `one` to `other`, nor back unless one_way; `all` stands for everybody else."""
-    others = [node for node in lab.nodes if node != one] if other == "all" else [other]
-    pairs = [(one, node) for node in others]
+def everybody_but(lab: Lab, one: str) -> list:
+    return [node for node in lab.nodes if node != one]
+
+
+def cut(lab: Lab, sources: list, targets: list, one_way: bool = False, paths=PATHS) -> None:
+    """No frame from any source to any target, nor back unless one_way. All at one moment."""
+    pairs = [(one, other) for one in sources for other in targets if one != other]
     if not one_way:
-        pairs += [(node, one) for node in others]
+        pairs += [(other, one) for one, other in pairs]
     elements = ", ".join(f'"{port(a, path)}" . "{port(b, path)}"'
                          for a, b in pairs for path in paths)
     nft(lab, f"add element bridge tasuki_lab cuts {{ {elements} }}")
-    return pairs
 
 
 def heal(lab: Lab) -> None:

@@ -1,0 +1,135 @@
+"""The command line of scripts/demo."""
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+
+from lab import cli, places, stage
+from lab.places import LabError, open_lab
+
+from . import stories
+from .timeline import Teller
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="scripts/demo", description="Four faults on real MariaDB servers and real agents in "
+        "network namespaces of this machine: what happens, and how long writes stop. Needs root; "
+        "touches nothing outside the namespaces it makes.")
+    top.add_argument("--name", default="", help="name of the lab, as in scripts/lab")
+    top.add_argument("--once", action="store_true",
+                     help="remove everything at the end instead of leaving the cluster running")
+    top.add_argument("--json", action="store_true",
+                     help="one JSON object a story on standard output, words on standard error")
+    return top
+
+
+def interrupted(number, frame) -> None:
+    raise KeyboardInterrupt
+
+
+def prepare(lab, teller: Teller) -> None:
+    """A lab that an earlier demonstration left is replaced, anybody else's is not."""
+    if lab.read_description().get("demo"):
+        teller.say("removing the cluster that an earlier demonstration left")
+        stage.clean(lab)
+    teller.title("A cluster: three MariaDB servers, a witness, one address for the application")
+    stage.up(lab, cli.up_options(), say=lambda line: teller.say(f"   {line}"))
+    lab.write_description(demo=True)
+    stories.wait_settled(lab)
+
+
+def play(lab, teller: Teller) -> list:
+    return [stories.run(lab, teller, story, number)
+            for number, story in enumerate(stories.STORIES, 1)]
+
+
+def summary(teller: Teller, facts: list) -> None:
+    teller.title("story           writes stopped   acknowledged   lost   two answered")
+    for row in facts:
+        teller.say(f"{row['story']:<14}{row['write_outage_ms']:>13} ms{row['acked']:>15,}"
+                   f"{row['lost']:>7}{row['dual_active_ms']:>12} ms")
+
+
+def farewell(lab, teller: Teller) -> None:
+    script = "scripts/lab" + (f" --name {lab.name}" if lab.name else "")
+    teller.title("The cluster is still running. Look at it:")
+    for node, port in lab.read_description().get("relays", {}).items():
+        teller.say(f"   http://127.0.0.1:{port}/   status page of {node}")
+    teller.say(f"   {script} status")
+    teller.say(f"   {places.program('tasuki')} --socket {lab.control_socket('db1')} status")
+    teller.say("   (why db, history, switchover db --yes instead of status; see --help)")
+    teller.say(f"Break it:   {script} kill db1, {script} revive db1; see {script} --help")
+    teller.say(f"End it:     {script} down")
+
+
+def keep_logs(lab, teller: Teller) -> None:
+    kept = tempfile.mkdtemp(prefix="tasuki-demo-")
+    for node in places.AGENTS:
+        if (lab.of(node) / "log").exists():
+            shutil.copytree(lab.of(node) / "log", f"{kept}/{node}")
+    teller.say(f"The logs of all nodes are kept in {kept}: look there at */agent.log first.")
+
+
+def clean(lab, teller: Teller) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    stage.clean(lab)
+    teller.say("everything is removed")
+
+
+def failed(lab, teller: Teller, options, error: Exception) -> None:
+    teller.say()
+    teller.say(f"scripts/demo: {error}", "1;31")
+    if not lab.read_description().get("demo"):
+        return
+    if options.once:
+        keep_logs(lab, teller)
+        clean(lab, teller)
+        return
+    script = "scripts/lab" + (f" --name {lab.name}" if lab.name else "")
+    teller.say(f"Look at: {script} status; the agents' logs {lab.folder}/*/log/agent.log;")
+    teller.say(f"{places.program('tasuki')} --socket {lab.control_socket('db2')} history")
+    teller.say(f"End it with: {script} down")
+
+
+def perform(lab, teller: Teller, options) -> int:
+    try:
+        prepare(lab, teller)
+        facts = play(lab, teller)
+    except (LabError, stories.StoryFailed) as error:
+        failed(lab, teller, options, error)
+        return 1
+    summary(teller, facts)
+    if options.once:
+        clean(lab, teller)
+    else:
+        farewell(lab, teller)
+    if options.json:
+        for row in facts:
+            print(json.dumps(row, separators=(",", ":")), flush=True)
+    return 0
+
+
+def main() -> int:
+    options = parser().parse_args()
+    teller = Teller(sys.stderr if options.json else sys.stdout)
+    if os.geteuid() != 0:
+        print("scripts/demo: network namespaces need root: run it with sudo", file=sys.stderr)
+        return 1
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupted)
+    lab = open_lab(options.name)
+    theirs = bool(lab.read_description()) and not lab.read_description().get("demo")
+    try:
+        return perform(lab, teller, options)
+    except KeyboardInterrupt:
+        teller.say()
+        teller.say("interrupted")
+        if not theirs:
+            clean(lab, teller)
+        return 130
