@@ -1,7 +1,5 @@
 #include "tasuki/election/message.hpp"
 
-#include "tasuki/core/overloaded.hpp"
-
 #include <algorithm>
 #include <utility>
 
@@ -20,69 +18,68 @@ milliseconds take_ms(byte_reader& in) {
     return milliseconds{in.u32()};
 }
 
-void put_body(message const& what, byte_writer& out) {
-    std::visit(overloaded{
-                   [&](renew const& it) {
-                       out.u64(it.under.value());
-                       out.u64(it.life.value());
-                       put_ms(out, it.lease);
-                       out.u64(it.sequence);
-                   },
-                   [&](grant const& it) {
-                       out.u64(it.under.value());
-                       out.u64(it.life.value());
-                       out.u64(it.sequence);
-                   },
-                   [&](prevote const& it) {
-                       out.u64(it.under.value());
-                       out.u64(it.life.value());
-                   },
-                   [&](prevote_reply const& it) {
-                       out.u64(it.under.value());
-                       out.u64(it.life.value());
-                       out.u8(it.granted ? 1 : 0);
-                       out.u64(it.promised.value());
-                       put_ms(out, it.remaining);
-                   },
-                   [&](prepare const& it) {
-                       out.u64(it.under.value());
-                       out.u64(it.life.value());
-                   },
-                   [&](promise const& it) {
-                       out.u64(it.under.value());
-                       out.u64(it.life.value());
-                       out.u8(it.granted ? 1 : 0);
-                       out.u64(it.promised.value());
-                       put_ms(out, it.remaining);
-                       encode(it.known, out);
-                   },
-                   [&](write const& it) {
-                       out.u64(it.life.value());
-                       encode(it.content, out);
-                   },
-                   [&](written const& it) {
-                       out.u64(it.under.value());
-                       out.u64(it.version.value());
-                       out.u8(it.accepted ? 1 : 0);
-                       out.u64(it.promised.value());
-                   },
-                   [&](release const& it) {
-                       out.u64(it.under.value());
-                       out.u64(it.life.value());
-                       out.u32(it.successor.value());
-                   },
-                   [&](recall const& it) { out.u64(it.life.value()); },
-                   [&](recalled const& it) {
-                       out.u64(it.life.value());
-                       out.u8(it.blank ? 1 : 0);
-                       out.u64(it.promised.value());
-                       out.u32(it.promised_to.value());
-                       out.u64(it.promised_life.value());
-                       encode(it.known, out);
-                   },
-                   [&](bootstrap const& it) { encode(it.content, out); },
-               },
-               what);
+void put(byte_writer& out, renew const& it) {
+    out.u64(it.under.value());
+    out.u64(it.life.value());
+    put_ms(out, it.lease);
+    out.u64(it.sequence);
+}
+void put(byte_writer& out, grant const& it) {
+    out.u64(it.under.value());
+    out.u64(it.life.value());
+    out.u64(it.sequence);
+}
+void put(byte_writer& out, prevote const& it) {
+    out.u64(it.under.value());
+    out.u64(it.life.value());
+}
+void put(byte_writer& out, prevote_reply const& it) {
+    out.u64(it.under.value());
+    out.u64(it.life.value());
+    out.u8(it.granted ? 1 : 0);
+    out.u64(it.promised.value());
+    put_ms(out, it.remaining);
+}
+void put(byte_writer& out, prepare const& it) {
+    out.u64(it.under.value());
+    out.u64(it.life.value());
+}
+void put(byte_writer& out, promise const& it) {
+    out.u64(it.under.value());
+    out.u64(it.life.value());
+    out.u8(it.granted ? 1 : 0);
+    out.u64(it.promised.value());
+    put_ms(out, it.remaining);
+    encode(it.known, out);
+}
+void put(byte_writer& out, write const& it) {
+    out.u64(it.life.value());
+    encode(it.content, out);
+}
+void put(byte_writer& out, written const& it) {
+    out.u64(it.under.value());
+    out.u64(it.version.value());
+    out.u8(it.accepted ? 1 : 0);
+    out.u64(it.promised.value());
+}
+void put(byte_writer& out, release const& it) {
+    out.u64(it.under.value());
+    out.u64(it.life.value());
+    out.u32(it.successor.value());
+}
+void put(byte_writer& out, recall const& it) {
+    out.u64(it.life.value());
+}
+void put(byte_writer& out, recalled const& it) {
+    out.u64(it.life.value());
+    out.u8(it.blank ? 1 : 0);
+    out.u64(it.promised.value());
+    out.u32(it.promised_to.value());
+    out.u64(it.promised_life.value());
+    encode(it.known, out);
+}
+void put(byte_writer& out, bootstrap const& it) {
+    encode(it.content, out);
 }
 
 // Each taker reads in the order of the fields; aggregates evaluate left to right.
@@ -154,7 +151,7 @@ static_assert(std::size(takers) == std::variant_size_v<message>);
 
 void encode(entry const& it, byte_writer& out) {
     byte_writer body;
-    put_body(it.what, body);
+    std::visit([&](auto const& what) { put(body, what); }, it.what);
     out.u32(it.group.value());
     out.u8(static_cast<std::uint8_t>(it.what.index()));
     out.u16(static_cast<std::uint16_t>(body.size()));

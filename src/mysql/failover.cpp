@@ -158,6 +158,9 @@ void run::committed(bool ok) {
     case phase::freeze:
         s_.fence_recorded = true;
         break;
+    case phase::look:
+        s_.retracted = true;
+        break;
     case phase::choose:
         start_drain();
         break;

@@ -272,6 +272,10 @@ void run::start_look() {
 }
 
 void run::check_look() {
+    if (s_.awaits_journal)
+        return;
+    if (s_.retracted)
+        return start_arm();
     if (s_.grace == never)
         s_.grace = now_ + rules_.straggler_grace;
     for (member const& who : s_.input.members)
@@ -289,7 +293,12 @@ void run::check_look() {
             }
     }
     s_.target = own_holdings();
-    start_arm();
+    if (s_.what != kind::reopen || s_.input.recorded.reached != milestone::choose)
+        return start_arm();
+    // A `choose` is believed as long as what was frozen for it stays frozen. What follows here
+    // lets it acknowledge again, so the record has to stop saying so first.
+    say("taking back that " + name(s_.input.recorded.chosen) + " was chosen");
+    write_steady();
 }
 
 std::optional<std::string> run::looks_wrong(member const& who) {
@@ -298,6 +307,12 @@ std::optional<std::string> run::looks_wrong(member const& who) {
     if (who.node == s_.input.self || theirs == nullptr || !is_usable(theirs->condition))
         return std::nullopt;
     bool const ours = theirs->replica && theirs->replica->master == self().server;
+    if (!theirs->read_only && !ours && s_.what == kind::reopen) {
+        say(who.name + " accepts writes and is not the recorded master: ending it");
+        s_.given_up.insert(who.node);
+        put(who.node, kill_server{}, rules_.step_limit);
+        return std::nullopt;
+    }
     if (!theirs->read_only && !ours)
         return who.name + " accepts writes and does not replicate from " + name(s_.input.self) +
                ": make it read-only, or bootstrap with it as the master";

@@ -10,13 +10,14 @@ void run::start_drain() {
     enter(phase::drain, rules_.drain_limit);
     for (member const& who : s_.input.members) {
         server_facts const* const facts = facts_of(who.node);
-        bool const concerned = s_.frozen.contains(who.node) || who.node == s_.ahead;
+        bool const concerned = s_.frozen.contains(who.node) || who.node == s_.ahead ||
+                               who.node == s_.input.self;
         if (facts == nullptr || s_.drained.contains(who.node))
             continue;
         // Without a replica role nothing waits to be applied. What was received in an earlier life
         // cannot be drained; the position to reach does not count it.
         bool const nothing = !facts->replica || !facts->replica->received;
-        if (nothing && (concerned || who.node == s_.input.self))
+        if (nothing && concerned)
             s_.drained.insert(who.node);
         else if (concerned)
             put(who.node, drain{}, rules_.drain_slice);
@@ -176,6 +177,8 @@ void run::engage_all() {
         for (member const& who : s_.input.members)
             if (is_engaged(who) && may_acknowledge(who) == ackers && !s_.book.waits_for(who.node))
                 engage(who);
+    if (now_ >= s_.recheck_at)
+        s_.recheck_at = now_ + rules_.recheck;
 }
 
 void run::engage(member const& who) {
@@ -185,8 +188,11 @@ void run::engage(member const& who) {
         theirs != nullptr && role != s_.possible.end() && role->second.life != theirs->life;
     if (reborn)
         s_.repointed.erase(who.node);
-    if (theirs == nullptr || !is_usable(theirs->condition))
-        return put(who.node, survey{}, rules_.confirm_limit);
+    if (theirs == nullptr || !is_usable(theirs->condition)) {
+        if (now_ >= s_.recheck_at)
+            put(who.node, survey{}, rules_.confirm_limit);
+        return;
+    }
     if (s_.repointed.contains(who.node)) {
         if (role != s_.possible.end() && !is_confirmed(role->second))
             put(who.node, survey{}, rules_.confirm_limit);
@@ -288,7 +294,8 @@ void run::check_repoint() {
         s_.input.members.begin(), s_.input.members.end(), [&](member const& who) {
             return may_acknowledge(who) && !is_silent(who.node) && s_.book.waits_for(who.node);
         });
-    if (now_ >= s_.bound || (!hope && (!answers_due || now_ >= s_.grace)))
+    bool const hopeless = !s_.blocking && !hope && (!answers_due || now_ >= s_.grace);
+    if (now_ >= s_.bound || hopeless)
         without_ackers();
 }
 
@@ -298,9 +305,10 @@ void run::without_ackers() {
         return start_record();
     }
     say("no acker yet, and on_no_acker = \"block\": writes stay closed until one follows");
+    s_.blocking = true;
     s_.given_up.clear();
     s_.bound = now_ + rules_.acker_limit;
-    s_.grace = s_.bound;
+    s_.grace = never;
 }
 
 } // namespace tasuki::mysql::failover

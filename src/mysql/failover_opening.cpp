@@ -46,6 +46,11 @@ void run::check_open() {
 void run::start_recant() {
     enter(phase::recant, rules_.journal_limit);
     s_.bound = never;
+    write_steady();
+}
+
+/// What was read from the record, without the operation; a closing stays true.
+void run::write_steady() {
     journal_entry entry = s_.input.recorded;
     if (entry.reached != milestone::closed)
         entry.reached = milestone::steady;

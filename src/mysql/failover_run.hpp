@@ -83,6 +83,7 @@ class run {
     void start_open();
     void check_open();
     void start_recant();
+    void write_steady();
     void start_undo();
     void check_undo();
 

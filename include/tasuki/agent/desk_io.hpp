@@ -48,6 +48,7 @@ class desk {
     void respond(operator_wish const&, operation_id, answer_operator const&, answer const&);
     void each_group(std::string const& group, std::function<operator_wish(group_id)>, answer);
     [[nodiscard]] http::answerer signature() const;
+    [[nodiscard]] static http::api_error not_found(std::string what, std::string const& name);
     [[nodiscard]] std::optional<group_id> group_named(std::string const&) const;
     [[nodiscard]] std::optional<node_id> node_known(std::string const&) const;
     [[nodiscard]] operation_id new_operation();

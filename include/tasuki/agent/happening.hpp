@@ -2,6 +2,7 @@
 // What can happen to a node, and what it can want: the two closed lists between the pure core and
 // whoever runs it (the agent's runtime, or a simulator). Effects are carried out in order.
 
+#include "tasuki/agent/wish.hpp"
 #include "tasuki/core/bytes.hpp"
 #include "tasuki/core/ids.hpp"
 #include "tasuki/core/result.hpp"
@@ -72,38 +73,6 @@ struct order_answered {
     mysql::answer what;
 };
 
-/// What an operator may ask for, at whichever node.
-struct ask_switchover {
-    group_id group;
-    std::optional<node_id> to;
-    bool dry_run = false;
-    std::string reason;
-};
-struct ask_failover {
-    group_id group;
-    node_id to;
-    bool allow_loss = false;
-    bool dry_run = false;
-    std::string reason;
-};
-struct ask_pause {
-    group_id group;
-    bool paused = true;
-    std::uint64_t until_ms = 0;
-    std::string reason;
-};
-struct ask_standby {
-    group_id group;
-    node_id node;
-    bool standby = true;
-    std::string reason;
-};
-struct ask_bootstrap {
-    group_id group;
-    node_id master; ///< not set: the first member, if there is no MySQL
-};
-using operator_wish =
-    std::variant<ask_switchover, ask_failover, ask_pause, ask_standby, ask_bootstrap>;
 struct operator_asked {
     std::uint64_t request = 0; ///< repeated by `answer_operator`
     operation_id operation;

@@ -55,6 +55,7 @@ struct policy {
     duration acker_limit = milliseconds{10'000}; ///< for k ackers before on_no_acker decides
     duration step_limit = milliseconds{3000};    ///< arm, follow, open_writes: one try
     duration poll = milliseconds{20};
+    duration recheck = milliseconds{1000}; ///< of servers that were of no use
     unsigned tries = 3;
 };
 
@@ -101,10 +102,13 @@ struct state {
     bool chose = false;       ///< a `choose` of ours may be in the record
     bool fence_recorded = false;
     bool awaits_journal = false;
+    bool retracted = false; ///< reopen: another's `choose` is no longer in the record
+    bool blocking = false;  ///< waits for an acker without end, as configured
     unsigned tries_left = 0;
     instant bound = never; ///< of this phase
     instant grace = never; ///< of those that are not needed
     instant poll_at = never;
+    instant recheck_at = long_ago; ///< of servers that were of no use
     instant journal_bound = never;
     conclude verdict; ///< what to say when the undoing is over
 };

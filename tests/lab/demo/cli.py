@@ -7,8 +7,9 @@ import shutil
 import signal
 import sys
 import tempfile
+import traceback
 
-from lab import cli, places, stage
+from lab import cli, places, processes, stage
 from lab.places import LabError, open_lab
 
 from . import stories
@@ -32,13 +33,19 @@ def interrupted(number, frame) -> None:
     raise KeyboardInterrupt
 
 
+def somebody_elses(lab) -> bool:
+    """Only what an earlier demonstration left is replaced without a question."""
+    described = lab.read_description()
+    return bool(described.get("ready") and not described.get("demo") and processes.running(lab))
+
+
 def prepare(lab, teller: Teller) -> None:
-    """A lab that an earlier demonstration left is replaced, anybody else's is not."""
     if lab.read_description().get("demo"):
         teller.say("removing the cluster that an earlier demonstration left")
         stage.clean(lab)
     teller.title("A cluster: three MariaDB servers, a witness, one address for the application")
-    stage.up(lab, cli.up_options(), say=lambda line: teller.say(f"   {line}"))
+    stage.up(lab, cli.up_options(),
+             say=lambda line: "http" in line or teller.say(f"   {line}"))  # pages: at the end
     lab.write_description(demo=True)
     stories.wait_settled(lab)
 
@@ -63,7 +70,7 @@ def farewell(lab, teller: Teller) -> None:
     teller.say(f"   {script} status")
     teller.say(f"   {places.program('tasuki')} --socket {lab.control_socket('db1')} status")
     teller.say("   (why db, history, switchover db --yes instead of status; see --help)")
-    teller.say(f"Break it:   {script} kill db1, {script} revive db1; see {script} --help")
+    teller.say(f"Break it:   {script} kill db1; {script} revive db1; {script} --help")
     teller.say(f"End it:     {script} down")
 
 
@@ -85,8 +92,6 @@ def clean(lab, teller: Teller) -> None:
 def failed(lab, teller: Teller, options, error: Exception) -> None:
     teller.say()
     teller.say(f"scripts/demo: {error}", "1;31")
-    if not lab.read_description().get("demo"):
-        return
     if options.once:
         keep_logs(lab, teller)
         clean(lab, teller)
@@ -101,7 +106,9 @@ def perform(lab, teller: Teller, options) -> int:
     try:
         prepare(lab, teller)
         facts = play(lab, teller)
-    except (LabError, stories.StoryFailed) as error:
+    except Exception as error:
+        if not isinstance(error, (LabError, stories.StoryFailed)):
+            traceback.print_exc()
         failed(lab, teller, options, error)
         return 1
     summary(teller, facts)
@@ -121,15 +128,17 @@ def main() -> int:
     if os.geteuid() != 0:
         print("scripts/demo: network namespaces need root: run it with sudo", file=sys.stderr)
         return 1
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupted)
     lab = open_lab(options.name)
-    theirs = bool(lab.read_description()) and not lab.read_description().get("demo")
+    if somebody_elses(lab):
+        print(f"scripts/demo: a lab is up in {lab.folder}: `scripts/lab down` first, or choose "
+              "another with --name", file=sys.stderr)
+        return 1
     try:
         return perform(lab, teller, options)
     except KeyboardInterrupt:
         teller.say()
         teller.say("interrupted")
-        if not theirs:
-            clean(lab, teller)
+        clean(lab, teller)
         return 130

@@ -95,8 +95,7 @@ def run(lab: Lab, teller: Teller, story: Story, number: int) -> dict:
     facts = judge(place, watch, new, epoch)
     place.put_back()
     took = wait_settled(lab, place.revived)
-    teller.say(f"   healthy again {took:.1f} s after {place.old if story.takes_over else place.other}"
-               " was put back" if story.name != "switchover" else f"   healthy {took:.1f} s later")
+    teller.say(f"   healthy and ready for the next fault {took:.1f} s after it was all put back")
     return facts
 
 
@@ -140,8 +139,8 @@ def judge(place: Stage, watch: Watch, new: str, epoch: int) -> dict:
     acked, lost = verified["acked"], verified["lost"]
     moved = f"{place.old} -> {new}" if place.old != new else f"{place.old} stays"
     healthy = lost == 0 and dual == 0 and both == 0
-    place.teller.say(f"   {moved}, epoch {epoch}: no write for {outage:.0f} ms; {acked:,} "
-                     f"acknowledged, {lost} of them lost; two nodes answered for {dual:.0f} ms",
+    place.teller.say(f"   {moved}, epoch {epoch}: no write for {outage:.0f} ms; {acked:,} writes "
+                     f"kept, {lost} lost; two answered: {dual:.0f} ms",
                      "1;32" if healthy else "1;31")
     if not healthy:
         raise StoryFailed(f"lost {lost}, two nodes answered for {dual} ms, two masters "

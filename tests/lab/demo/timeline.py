@@ -4,6 +4,7 @@ Sources tell of an event some time after it, each with its own delay: an entry i
 moment so that an earlier one that arrives later still comes before it.
 """
 
+import os
 import re
 import textwrap
 import time
@@ -27,7 +28,11 @@ class Teller:
     def say(self, text: str = "", colour: str = "") -> None:
         if colour and self.colours:
             text = f"\x1b[{colour}m{text}\x1b[0m"
-        print(text, file=self.stream, flush=True)
+        try:
+            print(text, file=self.stream, flush=True)
+        except BrokenPipeError:  # nobody reads any more: as Ctrl-C, and silent from here on
+            self.stream = open(os.devnull, "w", encoding="ascii", errors="replace")
+            raise KeyboardInterrupt from None
 
     def title(self, text: str) -> None:
         self.say()
@@ -59,9 +64,10 @@ class Timeline:
 
     def tell(self, everything: bool = False) -> None:
         until = time.monotonic() * 1000 - HOLD_BACK_S * 1000
-        due = sorted(entry for entry in self.waiting if everything or entry[0] <= until)
-        self.waiting = [entry for entry in self.waiting if entry not in due]
-        for at_ms, who, what in due:
+        due = [entry for entry in self.waiting if everything or entry[0] <= until]
+        self.waiting = [entry for entry in self.waiting if not everything and entry[0] > until]
+        # By time alone: what one node says within a millisecond stays in the order it was said.
+        for at_ms, who, what in sorted(due, key=lambda entry: entry[0]):
             self.teller.event(at_ms - self.origin, who, what)
 
 

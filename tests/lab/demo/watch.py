@@ -78,7 +78,7 @@ class Watch:
                 self.timeline.add(event["at_ms"], "client", f"{node} answers for {places.VIP}")
             case "silent":
                 self.timeline.add(event["at_ms"], "client",
-                                  f"{node} answered for {places.VIP} for the last time")
+                                  f"{node} no longer answers for {places.VIP}")
             case "announcement" if node not in self.announced:
                 self.announced.add(node)
                 self.timeline.add(event["at_ms"], "client", f"{node} announces {places.VIP}")

@@ -142,7 +142,7 @@ TEST_CASE("failover: each answer that fails or never comes has a decided end", "
              {{"journal open", node_id{}, failed}, aborted, "majority", true},
              {{"journal open", node_id{}, lost}, aborted, "majority", true},
              {{"drain", db2, failed}, aborted, "could not apply", false},
-             {{"drain", db2, lost}, aborted, "could not apply", false},
+             {{"drain", db2, lost}, aborted, "not applied in time", false},
              {{"drain", db3, failed}, done, "degraded", true},
              {{"drain", db3, lost}, done, "degraded", true},
              {{"arm", db2, failed}, aborted, "semi-sync", true},

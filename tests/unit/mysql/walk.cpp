@@ -62,6 +62,28 @@ void world::note_down(std::string line) {
         history.pop_front();
 }
 
+std::string world::describe() const {
+    std::string text = "record " + std::string(to_string(record.reached)) + ", " +
+                       to_string(record.now, members_) + "\n";
+    for (member const& who : members_) {
+        auto const facts = servers.facts_of(who.node);
+        text += who.name + (servers.at(who.node).up ? "" : " down") +
+                (gone_.contains(who.node) ? " gone" : "") +
+                (facts.read_only ? " read-only" : " open") +
+                (facts.source_semi_sync ? " source" : "") +
+                (facts.replica_semi_sync ? " acker" : "") + " at " +
+                facts.binlog_state.to_string();
+        if (facts.replica)
+            text += " from " + facts.replica->master.to_string() + " receiver " +
+                    std::string(to_string(facts.replica->receiver)) + " " +
+                    std::to_string(facts.replica->receiver_errno) + " received " +
+                    (facts.replica->received ? facts.replica->received->to_string() : "?") +
+                    (facts.replica->applier_runs ? "" : " applier stopped");
+        text += servers.at(who.node).blocked ? " frozen\n" : "\n";
+    }
+    return text;
+}
+
 void world::later(duration delay, std::function<void()> what) {
     agenda_.push_back({now_ + delay, ++sequence_, std::move(what)});
 }

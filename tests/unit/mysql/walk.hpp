@@ -83,6 +83,8 @@ class world {
     int degradations = 0;
     std::string violation; ///< the first broken promise; empty: none
     std::deque<std::string> history;
+    /// Each server in a line, for the report of a broken promise.
+    [[nodiscard]] std::string describe() const;
 
   private:
     struct due {

@@ -1,0 +1,89 @@
+#pragma once
+// The inside of `front`: its parts and who owns them. It belongs to front_io and front_mail_io, and
+// nobody else includes it. Everything here lives on the front thread, except where said otherwise.
+
+#include "tasuki/agent/front_io.hpp"
+
+#include "tasuki/agent/channel_io.hpp"
+#include "tasuki/agent/desk_io.hpp"
+#include "tasuki/agent/make_settings.hpp"
+#include "tasuki/agent/secret_io.hpp"
+#include "tasuki/core/overloaded.hpp"
+#include "tasuki/mysql/server_io.hpp"
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <spdlog/spdlog.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+namespace tasuki::agent {
+
+namespace asio = boost::asio;
+
+class front::body {
+  public:
+    explicit body(front_options options)
+        : options_(std::move(options))
+        , settings_(make_settings(options_.from, options_.node)) {}
+
+    result<void> open();
+    result<void> run(lease_loop& lease);
+    void take(departure what);
+
+  private:
+    struct foreign_order {
+        std::uint64_t ticket = 0; ///< as the asker knows it
+        peer_channel::reply_function reply;
+    };
+
+    result<void> open_channel();
+    result<void> open_servers();
+    result<void> open_http();
+    result<void> open_server(group_config const&);
+    void check_server_later(mysql::server_options const&);
+    mysql::server_callbacks callbacks_of(group_id);
+
+    void handle(departure& what);
+    void on(ask_peer& it);
+    void on(transition& it);
+    void on(progress_note& it);
+    void on(answer_operator& it) { desk_->answered(it); }
+    void on(remark& it);
+    void on(submit_order& it) { submit(it.group, std::move(it.what)); }
+
+    void submit(group_id, mysql::order);
+    void on_server_answer(group_id, mysql::answer);
+    void on_request(node_id from, byte_string const& said, peer_channel::reply_function reply);
+    void broadcast(peer_message const&);
+    void tell_card();
+    [[nodiscard]] std::string group_name(group_id) const;
+
+    front_options options_;
+    node_settings settings_;
+    asio::io_context io_{1};
+    asio::executor_work_guard<asio::io_context::executor_type> keep_running_{io_.get_executor()};
+    std::unique_ptr<peer_channel> channel_;
+    std::map<group_id, mysql::local_server> servers_;
+    std::unique_ptr<desk> desk_;
+    std::unique_ptr<http::http_server> http_;
+    lease_loop* lease_ = nullptr;
+    std::map<std::uint64_t, foreign_order> foreign_;
+    std::uint64_t foreign_count_ = 0;
+    std::set<mac_address> peer_macs_;
+    asio::steady_timer card_timer_{io_};
+    std::vector<std::thread> checks_;
+    std::atomic<bool> serving_{false};
+};
+
+} // namespace tasuki::agent

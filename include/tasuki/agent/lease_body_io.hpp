@@ -1,0 +1,147 @@
+#pragma once
+// The inside of the lease thread: what it owns and how it turns effects into deeds. It belongs to
+// lease_loop_io and lease_effects_io, and nobody else includes it. One thread, no locks.
+
+#include "tasuki/agent/lease_loop_io.hpp"
+
+#include "tasuki/agent/make_settings.hpp"
+#include "tasuki/agent/stamp_io.hpp"
+#include "tasuki/agent/store_io.hpp"
+#include "tasuki/core/overloaded.hpp"
+#include "tasuki/heartbeat/key_io.hpp"
+#include "tasuki/heartbeat/log_limit.hpp"
+#include "tasuki/heartbeat/udp_io.hpp"
+#include "tasuki/vip/keeper_io.hpp"
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <map>
+#include <thread>
+#include <utility>
+
+namespace tasuki::agent {
+
+namespace asio = boost::asio;
+
+/// The name of a group's state in the state folder.
+[[nodiscard]] std::string folder_name(group_settings const&);
+
+class lease_loop::body {
+  public:
+    explicit body(lease_loop_options options)
+        : options_(std::move(options))
+        , settings_(make_settings(options_.from, options_.node))
+        , cluster_(heartbeat::cluster_named(settings_.cluster))
+        , timer_(io_)
+        , rejects_(std::chrono::seconds{10}) {}
+
+    result<void> open() {
+        conditions_.version = options_.version;
+        for (auto const& warning : options_.from.warnings)
+            conditions_.warnings.push_back(to_string(warning));
+        if (auto const opened = open_state(); !opened)
+            return opened.error();
+        if (auto const opened = open_addresses(); !opened)
+            return opened.error();
+        open_paths();
+        return {};
+    }
+
+    void start() {
+        thread_ = std::thread{[this] { run(); }};
+    }
+
+    void stop() {
+        if (!thread_.joinable())
+            return;
+        asio::post(io_, [this] { leave(); });
+        thread_.join();
+    }
+
+    void post(happening what) {
+        asio::post(io_, [this, what = std::move(what)] { happen(what); });
+    }
+
+    void ask(std::function<void(node const&, conditions const&, moment)> question) {
+        asio::post(io_, [this, question = std::move(question)] {
+            refresh_conditions();
+            question(*node_, conditions_, read_clocks());
+        });
+    }
+
+    void set_peer_macs(std::set<mac_address> macs) {
+        asio::post(io_, [this, macs = std::move(macs)] { keeper_->set_peer_macs(macs); });
+    }
+
+    void announce(group_id group, std::function<void(result<void>)> done) {
+        asio::post(io_, [this, group, done = std::move(done)] { done(keeper_->announce(group)); });
+    }
+
+    [[nodiscard]] std::set<mac_address> const& own_macs() const { return own_macs_; }
+
+  private:
+    // --- opening ----------------------------------------------------------------------------
+    result<void> open_state();
+    result<void> open_addresses();
+    void open_paths();
+    [[nodiscard]] election::voter_start start_of(group_settings const&, loaded_state const&);
+
+    // --- the thread -------------------------------------------------------------------------
+    void run();
+
+    void happen(happening const& what) {
+        auto const at = read_clocks();
+        carry_out(node_->handle(what, at));
+    }
+
+    void carry_out(std::vector<effect> effects);
+    void act(transmit& it);
+    void act(store_state& it);
+    void act(stamp_grant& it);
+    void act(open_address& it);
+    void act(extend_address& it);
+    void act(close_address& it);
+    void act(probe_address& it);
+    void act(wake& it);
+    template<class Other>
+    void act(Other& it) {
+        depart(std::move(it));
+    }
+
+    void on_datagram(heartbeat::datagram const& arrived);
+    void on_keeper(vip::keeper_event const& event);
+    void on_stored(write_done const& done);
+    void refuse(heartbeat::reject why, endpoint const& source);
+    void link_changed_on(std::string const& interface, bool up);
+    void leave();
+    void wait_until_idle();
+    void refresh_conditions();
+    void depart(departure what) { options_.depart(std::move(what)); }
+
+    lease_loop_options options_;
+    node_settings settings_;
+    heartbeat::cluster_id cluster_;
+    asio::io_context io_{1};
+    asio::executor_work_guard<asio::io_context::executor_type> keep_running_{io_.get_executor()};
+    asio::basic_waitable_timer<std::chrono::steady_clock> timer_;
+    std::unique_ptr<state_store> store_;
+    std::unique_ptr<stamp_page> stamps_;
+    std::unique_ptr<vip::keeper> keeper_;
+    std::unique_ptr<heartbeat::udp_paths> paths_;
+    std::unique_ptr<node> node_;
+    heartbeat::reject_log rejects_;
+    conditions conditions_;
+    std::set<mac_address> own_macs_;
+    std::map<group_id, std::string> carriers_; ///< interface of each group's address, as last seen
+    instant due_ = never;
+    instant fired_ = never;
+    bool leaving_ = false;
+    asio::steady_timer leaving_timer_{io_};
+    std::chrono::steady_clock::time_point leave_before_;
+    std::thread thread_;
+};
+
+} // namespace tasuki::agent
