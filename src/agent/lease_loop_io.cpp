@@ -37,6 +37,7 @@ void lease_loop::body::run() {
     // On fault: what is used stays in memory, unused stack of other threads is not fetched.
     mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
     paths_->start();
+    vouch_later();
     happen(woke{});
     io_.run();
 }
@@ -121,6 +122,18 @@ result<void> lease_loop::body::open_addresses() {
     own_macs_ = keeper_->own_macs();
     conditions_.enforcement = std::string{to_string(keeper_->rung())};
     return {};
+}
+
+/// While this voter is silent it cannot say that it has granted nothing; afterwards the page of
+/// stamps is complete, and a restarted agent may rely on it.
+void lease_loop::body::vouch_later() {
+    if (stamps_->loaded())
+        return stamps_->vouch();
+    vouch_timer_.expires_after(election::longest_lease);
+    vouch_timer_.async_wait([this](boost::system::error_code const& error) {
+        if (!error)
+            stamps_->vouch();
+    });
 }
 
 void lease_loop::body::open_paths() {

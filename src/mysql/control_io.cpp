@@ -196,6 +196,11 @@ void control::add_facts(answer& out) {
 
 performer_hooks control::make_hooks() {
     return {.superseded = [this] { return board_.superseded(); },
+            .order_waits =
+                [this] {
+                    std::scoped_lock const lock(mutex_);
+                    return !orders_.empty();
+                },
             .statement_begins =
                 [this](std::uint64_t session) {
                     board_.statement_begins(session);

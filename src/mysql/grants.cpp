@@ -81,6 +81,7 @@ std::vector<std::string> missing_grants(account_name const& account, table const
 
 std::string remedy_for(sql_error const& error, account_name const& account) {
     constexpr unsigned access_denied = 1045;
+    constexpr unsigned kill_denied = 1095;
     constexpr unsigned table_access_denied = 1142;
     constexpr unsigned column_access_denied = 1143;
     constexpr unsigned database_access_denied = 1044;
@@ -96,6 +97,8 @@ std::string remedy_for(sql_error const& error, account_name const& account) {
             if (error.text.find(one.shown) != std::string::npos ||
                 error.text.find(one.name) != std::string::npos)
                 return grant_text(one.name, one.scope, account);
+    if (error.number == kill_denied)
+        return grant_text("CONNECTION ADMIN", "*.*", account);
     if (error.number == table_access_denied || error.number == column_access_denied ||
         error.number == database_access_denied)
         return grant_text("SELECT, CREATE, INSERT, UPDATE", "tasuki.*", account);

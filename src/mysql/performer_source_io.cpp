@@ -83,11 +83,17 @@ performer::done performer::run_one(open_writes const&) {
     return std::string{};
 }
 
-/// read_only in tries of 200 ms: between them waiting writes go on, and idle blockers are ended.
+/// read_only in tries of 200 ms: between them waiting writes go on, and blockers are ended.
 result<void> performer::read_only_bounded() {
+    auto const held_up = [](problem cause) {
+        if (cause.kind == failure::timed_out)
+            cause.text += ": read_only waits behind a running statement, a table lock or a commit "
+                          "without acknowledgement";
+        return cause;
+    };
     for (;;) {
         if (auto ours = still_ours(); !ours)
-            return ours;
+            return held_up(ours.error());
         auto const span = std::clamp(left() / 2, milliseconds{10}, read_only_try);
         auto const closed = execute(words_.read_only_on(span), clock::now() + span + read_only_try);
         if (closed)
@@ -95,12 +101,8 @@ result<void> performer::read_only_bounded() {
         if (closed.error().number != sql_errno::statement_timeout &&
             closed.error().number != sql_errno::query_interrupted)
             return explain(closed.error(), words_.read_only_on(span));
-        if (auto ours = still_ours(); !ours)
-            return problem{ours.error().kind, ours.error().text +
-                                                  ": read_only waits behind a running statement, a "
-                                                  "table lock or a commit without acknowledgement"};
         if (auto ended = end_writers(false); !ended)
-            return ended;
+            return held_up(ended.error());
     }
 }
 
@@ -276,10 +278,15 @@ result<void> performer::commit_elsewhere(std::uint32_t server) {
     for (std::string const& statement : statements) {
         opened->begin(statement);
         std::optional<rows_or_error> answered;
-        while (!(answered = opened->poll(poll_slice)))
+        while (!(answered = opened->poll(poll_slice))) {
             if (auto ours = still_ours(); !ours)
                 return problem{ours.error().kind,
                                "a probe commit got no acknowledgement: " + ours.error().text};
+            // Whoever waits may be what lets the commits go.
+            if (hooks_.order_waits())
+                return problem{failure::timed_out, "a probe commit got no acknowledgement before "
+                                                   "the next order came"};
+        }
         if (!*answered)
             return explain(answered->error(), statement);
     }

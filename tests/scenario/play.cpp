@@ -65,14 +65,14 @@ std::array const machine_rules{
          }},
     rule{"pause X N U",
          [](cluster& on, words const& it) { on.pause(it[1], span_of(it[2], it[3])); }},
-    rule{"cut X Y one-way", [](cluster& on, words const& it) { on.cut(it[1], it[2], false); }},
-    rule{"cut X Y", [](cluster& on, words const& it) { on.cut(it[1], it[2]); }},
     rule{"cut X off",
          [](cluster& on, words const& it) {
              for (auto const& each : on.machines())
                  if (each.name != it[1])
                      on.cut(it[1], each.name);
          }},
+    rule{"cut X Y one-way", [](cluster& on, words const& it) { on.cut(it[1], it[2], false); }},
+    rule{"cut X Y", [](cluster& on, words const& it) { on.cut(it[1], it[2]); }},
     rule{"slow X Y N U",
          [](cluster& on, words const& it) { on.slow(it[1], it[2], span_of(it[3], it[4])); }},
     rule{"heal", [](cluster& on, words const&) { on.heal(); }},

@@ -87,6 +87,7 @@ class lease_loop::body {
     result<void> open_state();
     result<void> open_addresses();
     void open_paths();
+    void vouch_later();
     [[nodiscard]] election::voter_start start_of(group_settings const&, loaded_state const&);
 
     // --- the thread -------------------------------------------------------------------------
@@ -140,6 +141,7 @@ class lease_loop::body {
     instant fired_ = never;
     bool leaving_ = false;
     asio::steady_timer leaving_timer_{io_};
+    asio::steady_timer vouch_timer_{io_};
     std::chrono::steady_clock::time_point leave_before_;
     std::thread thread_;
 };

@@ -23,6 +23,8 @@ namespace tasuki::mysql {
 struct performer_hooks {
     /// A newer epoch waits: end at the next safe point.
     std::function<bool()> superseded;
+    /// Another order is behind this one: a wait without end has to give way.
+    std::function<bool()> order_waits;
     /// Around each statement: from now on it may be killed; returns when nobody aims at it.
     std::function<void(std::uint64_t session)> statement_begins;
     std::function<void()> statement_ends;

@@ -158,8 +158,8 @@ void cluster::pause(std::string const& name, duration span) {
 }
 
 void cluster::cut(std::string const& from, std::string const& to, bool both_ways) {
-    auto const left = node_named(from);
-    auto const right = node_named(to);
+    auto const left = at(from).settings.self;
+    auto const right = at(to).settings.self;
     cut_.emplace(left, right);
     if (both_ways)
         cut_.emplace(right, left);
@@ -168,7 +168,7 @@ void cluster::cut(std::string const& from, std::string const& to, bool both_ways
 }
 
 void cluster::slow(std::string const& from, std::string const& to, duration way) {
-    slow_[{node_named(from), node_named(to)}] = way;
+    slow_[{at(from).settings.self, at(to).settings.self}] = way;
 }
 
 void cluster::heal() {

@@ -116,7 +116,7 @@ void cluster::cut(node_id left, node_id right, bool is_cut) {
 
 void cluster::commit(node_id node) {
     server& it = at(node);
-    if (!it.up || it.read_only)
+    if (!it.up || it.read_only || it.waiting.size() >= clients_max)
         return;
     auto const last = applied_of(it).entries();
     std::uint64_t const sequence = last.empty() ? 0 : last.front().sequence;

@@ -43,6 +43,9 @@ struct server {
     std::vector<gtid> waiting; ///< commits without acknowledgement
 };
 
+/// Clients that commit at once; each waits for its answer.
+inline constexpr std::size_t clients_max = 20;
+
 /// A commit that a client was told to be safe.
 struct promise {
     gtid what;

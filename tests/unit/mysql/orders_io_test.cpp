@@ -72,6 +72,27 @@ TEST_CASE("read_only itself is bounded behind a commit that waits", "[mysql][mar
     CHECK(reader.query("SELECT * FROM app.t", milliseconds{1000}).has_value());
 }
 
+TEST_CASE("writes are opened again when closing them fails half way", "[mysql][mariadb]") {
+    TASUKI_NEEDS_MARIADB();
+    lab::cluster nodes(2);
+    nodes.replicate();
+    auto root = nodes[0].login("root", "");
+    REQUIRE(root.query("SET sql_log_bin=0", milliseconds{1000}).has_value());
+    REQUIRE(root.query("REVOKE CONNECTION ADMIN ON *.* FROM tasuki@localhost", milliseconds{1000})
+                .has_value());
+    nodes.new_agent(0);
+    nodes.at(0).await_facts([](server_facts const& seen) { return seen.condition == health::up; });
+    // It may write in spite of read_only, and cannot be ended.
+    auto const failed = nodes.at(0).ask(close_writes{});
+    CHECK_FALSE(failed.done);
+    CHECK(failed.kind == failure::not_permitted);
+    CHECK(failed.detail.find("GRANT CONNECTION ADMIN") != std::string::npos);
+    CHECK(nodes[0].sql("SELECT @@read_only") == "0");
+    auto app = nodes[0].login("app", "apppw");
+    CHECK(app.query("INSERT INTO app.t VALUES (1, 'x')", milliseconds{3000}).has_value());
+    CHECK(nodes.at(0).must(probe_commit{}).done);
+}
+
 TEST_CASE("closing writes ends a long writer and privileged sessions", "[mysql][mariadb]") {
     TASUKI_NEEDS_MARIADB();
     lab::cluster nodes(2);

@@ -230,7 +230,7 @@ std::optional<conclude> world::drive(std::shared_ptr<actor> const& who,
 }
 
 void world::let_something_happen(bool faults) {
-    for (std::uint64_t i = below(6); i > 0; --i) {
+    for (std::uint64_t left = below(6); left > 0; --left) {
         node_id const node = any_node();
         switch (below(3)) {
         case 0:
@@ -238,11 +238,13 @@ void world::let_something_happen(bool faults) {
             check("commit");
             break;
         case 1:
-            servers.receive(node, chance(0.02));
+            for (int i = 0; i < 4; ++i)
+                servers.receive(node, chance(0.02));
             check("receive");
             break;
         default:
-            servers.apply(node);
+            for (int i = 0; i < 4; ++i)
+                servers.apply(node);
         }
     }
     if (faults && chance(0.02))
