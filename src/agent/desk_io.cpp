@@ -138,6 +138,12 @@ void desk::on(http::get_why const& asked, answer done) {
                                                               moment at) {
         asio::post(io_, [this, done, view = why_of(from, group, at)]() mutable {
             view->decisions.assign(decisions_.begin(), decisions_.end());
+            auto const now = signature().time;
+            for (auto& decision : view->decisions)
+                decision.since = now - decision.time;
+            for (auto& reason : view->reasons) // the reader is there already
+                if (reason.next_command == "tasuki why " + view->group)
+                    reason.next_command.clear();
             done(http::json_response(why_json(signature(), *view)));
         });
     });

@@ -14,11 +14,15 @@ constexpr duration address_retry = milliseconds{500};
 } // namespace
 
 bool work::alive(node_id node) const {
+    return at.now <= silent_since(node);
+}
+
+instant work::silent_since(node_id node) const {
     auto const* peer = peers.find(node);
     if (peer == nullptr)
-        return true; // ourselves
+        return never; // ourselves
     auto const last = peer->heard.heard_at();
-    return last && at.now - *last <= silent_after;
+    return last ? *last + silent_after : long_ago;
 }
 
 group::group(node_settings const& node, group_settings const& settings, election::policy rules,
@@ -132,14 +136,20 @@ void group::start_serving(work& job, election::start_serving const&) {
         open_database(job);
     else {
         auto const& known = record();
-        bool const planned = known.kind == election::operation_kind::switchover;
-        begin_operation(job, {planned && known.operation.is_set() ? known.operation
-                                                                  : operation_id{job.at.wall_ms},
+        bool const planned = !forced_ && known.kind == election::operation_kind::switchover;
+        operation_id id{job.at.wall_ms};
+        if (forced_)
+            id = forced_id_;
+        else if (planned && known.operation.is_set())
+            id = known.operation;
+        begin_operation(job, {id,
                               planned ? "switchover" : "failover",
                               known.master,
-                              node_.self,
-                              planned ? "" : "the last holder's lease has run out",
-                              !planned,
+                              planned && known.chosen.is_set() ? known.chosen : node_.self,
+                              forced_   ? forced_->reason
+                              : planned ? ""
+                                        : "the last holder's lease has run out",
+                              !planned && !forced_,
                               true,
                               {},
                               {},
@@ -149,9 +159,11 @@ void group::start_serving(work& job, election::start_serving const&) {
                                it.master = self;
                                it.kind = election::operation_kind::none;
                                it.operation = {};
+                               it.chosen = {};
                            },
                            false,
                            {}});
+        forced_.reset(); // it was allowed once
     }
     want_address(job);
 }
@@ -160,7 +172,9 @@ void group::stop_serving(work& job, election::stop_serving const& order) {
     drop_changes(job);
     if (data_) {
         bool const lost = order.why == election::reason::lease_lost;
-        if (lost && data_->state() == service::open)
+        bool const writable =
+            data_->state() == service::open || data_->state() == service::switching;
+        if (lost && writable)
             fence_own_server(job);
         data_->close();
     }
@@ -256,7 +270,9 @@ void group::send_next_change(work& job) {
         if (failed.for_database && data_)
             data_->journalled(false, job.at.now);
         if (failed.asked)
-            answer(job, *failed.asked, {.code = "too_large", .text = fits.error().text});
+            answer(
+                job, *failed.asked,
+                {.code = "too_large", .text = fits.error().text, .next_command = "tasuki status"});
         return send_next_change(job);
     }
     step(job, election::write_record{std::move(content)});
@@ -272,8 +288,8 @@ void group::committed(work& job, election::record const&) {
         data_->journalled(true, job.at.now);
     if (done.asked)
         answer(job, *done.asked, {.accepted = true, .text = "recorded by a majority"});
-    if (successor_after_change_.is_set())
-        return step(job, election::hand_over{std::exchange(successor_after_change_, node_id{})});
+    if (done.successor.is_set())
+        return step(job, election::hand_over{done.successor});
     send_next_change(job);
     grant_wishes(job);
     update_fitness(job);
@@ -287,7 +303,6 @@ void group::drop_changes(work& job) {
                     .text = "the lease was lost before a majority had recorded it",
                     .next_command = "tasuki status"});
     change_sent_ = false;
-    successor_after_change_ = {};
 }
 
 } // namespace tasuki::agent

@@ -37,16 +37,17 @@ void group::open_database(work& job) {
         id = forced_id_;
     else if (planned && elect_.latest.operation.is_set())
         id = elect_.latest.operation;
-    begin_operation(job, {id,
-                          kind,
-                          now.recorded.now.master,
-                          node_.self,
-                          forced_ ? forced_->reason : std::string{},
-                          !forced_ && !planned,
-                          true,
-                          {},
-                          {},
-                          job.at.wall_ms});
+    begin_operation(job,
+                    {id,
+                     kind,
+                     now.recorded.now.master,
+                     planned && now.recorded.chosen.is_set() ? now.recorded.chosen : node_.self,
+                     forced_ ? forced_->reason : std::string{},
+                     !forced_ && !planned,
+                     true,
+                     {},
+                     {},
+                     job.at.wall_ms});
     note(job, "lease", "active under epoch " + std::to_string(elect_.under.value()));
     data_->open(now, job.at.now);
     grant_wishes(job);
@@ -81,6 +82,8 @@ void group::on_wish(work& job, mysql::journal& it) {
 }
 
 void group::on_wish(work& job, mysql::note& it) {
+    if (pending_plan_)
+        return; // a dry run changes nothing, the history included
     note(job, std::move(it.step), std::move(it.text));
 }
 
@@ -187,7 +190,7 @@ void group::release_if_master_is_dead(work& job) {
     auto const ready = readiness(job);
     if (!ready.failover || !ready.to || *ready.to == node_.self || record().paused)
         return;
-    job.effects.emplace_back(transition{settings_.id, "active -> stepping_down", "mysqld_died",
+    job.effects.emplace_back(transition{settings_.id, "mysqld of the master died", "mysqld_died",
                                         elect_.under, "released to " + node_.name_of(*ready.to)});
     step(job, election::hand_over{*ready.to});
 }
@@ -210,9 +213,13 @@ void group::update_presence(work& job) {
     if (!data_)
         return;
     auto const& standby = record().standby;
+    // A node that is itself deaf hears nobody: an acker is lost only if a majority has confirmed us
+    // after it fell silent. Otherwise a deaf master would record that it goes on unprotected, and
+    // nobody could take over from it.
+    instant const confirmed = confirmed_at(elect_, rules_);
     for (auto const member : settings_.members)
         if (member != node_.self)
-            data_->presence(member, job.alive(member),
+            data_->presence(member, job.silent_since(member) > confirmed,
                             std::find(standby.begin(), standby.end(), member) != standby.end(),
                             job.at.now);
     release_if_master_is_dead(job);

@@ -44,6 +44,14 @@ void group::end_operation(work& job, std::string result, std::string text) {
     if (!operation_.running)
         return;
     operation_.running = false;
+    // What came down elsewhere than it was meant to has not been done.
+    bool const missed = operation_.kind == "switchover" && operation_.to.is_set() &&
+                        operation_.to != node_.self && result == "done";
+    if (missed) {
+        result = "failed";
+        text = node_.name_of(operation_.to) + " did not take over: " + node_.name_of(node_.self) +
+               " is active" + (text.empty() ? "" : "; " + text);
+    }
     operation_.result = result;
     operation_.text = text;
     job.effects.emplace_back(
@@ -81,9 +89,10 @@ void group::asked(work& job, operator_asked const& what, ask_switchover const& i
     if (forwarded(job, what))
         return;
     if (it.to && *it.to == node_.self)
-        return answer(
-            job, what,
-            {.code = "already_active", .text = node_.name_of(node_.self) + " is already active"});
+        return answer(job, what,
+                      {.code = "already_active",
+                       .text = node_.name_of(node_.self) + " is already active",
+                       .next_command = "tasuki status"});
     if (!data_)
         return switch_plain(job, what, it);
     if (data_->state() != service::open)
@@ -92,10 +101,11 @@ void group::asked(work& job, operator_asked const& what, ask_switchover const& i
                        .text = "the database is " + std::string{to_string(data_->state())} +
                                (data_->detail().empty() ? "" : ": " + data_->detail()),
                        .next_command = "tasuki why " + settings_.name});
-    if (it.dry_run)
+    if (it.dry_run) {
         pending_plan_ = what;
-    else
-        answer(job, what, {.accepted = true, .text = "started"});
+        return data_->switch_over(opening_now(job), it.to, true, job.at.now);
+    }
+    answer(job, what, {.accepted = true, .text = "started"});
     begin_operation(job, {what.operation,
                           "switchover",
                           node_.self,
@@ -106,7 +116,7 @@ void group::asked(work& job, operator_asked const& what, ask_switchover const& i
                           {},
                           {},
                           job.at.wall_ms});
-    data_->switch_over(opening_now(job), it.to, it.dry_run, job.at.now);
+    data_->switch_over(opening_now(job), it.to, false, job.at.now);
 }
 
 void group::switch_plain(work& job, operator_asked const& what, ask_switchover const& it) {
@@ -140,13 +150,14 @@ void group::switch_plain(work& job, operator_asked const& what, ask_switchover c
     note(job, "release", "the lease goes to " + node_.name_of(to));
     operation_.running = false; // the successor ends it
     answer(job, what, {.accepted = true, .text = "started"});
-    successor_after_change_ = to;
-    queue_change(job, {[id = what.operation](election::record& record) {
+    queue_change(job, {[id = what.operation, to](election::record& record) {
                            record.operation = id;
                            record.kind = election::operation_kind::switchover;
+                           record.chosen = to;
                        },
                        false,
-                       {}});
+                       {},
+                       to});
 }
 
 /// What would happen, where no procedure makes a plan of its own.
@@ -168,6 +179,12 @@ http::plan_view group::plain_plan(std::string kind, node_id to) const {
 }
 
 void group::asked(work& job, operator_asked const& what, ask_failover const& it) {
+    auto const& members = settings_.members;
+    if (std::find(members.begin(), members.end(), it.to) == members.end())
+        return answer(job, what,
+                      {.code = "no_candidate",
+                       .text = "say which member of group " + settings_.name + " takes over",
+                       .next_command = "tasuki failover " + settings_.name + " --to NODE"});
     if (it.to != node_.self)
         return answer(job, what, {.forward_to = it.to});
     auto const active = holder(job.at.now);
@@ -234,6 +251,9 @@ bool group::successor_exists(work const& job) const {
 
 /// What the record asks of the active node itself: a pause that is over, a standby of its own.
 void group::obey_record(work& job) {
+    auto const holding = holder(job.at.now);
+    if (holding.is_set() && holding != node_.self)
+        forced_.reset(); // somebody else was faster: the permission is void
     if (elect_.now_role != election::role::active || !changes_.empty())
         return;
     auto const& known = record();
@@ -270,7 +290,9 @@ void group::asked(work& job, operator_asked const& what, ask_bootstrap const& it
     auto const& vote = elect_.vote;
     if (!vote.votes)
         return answer(job, what,
-                      {.code = "not_a_voter", .text = "run `tasuki bootstrap` on a voter"});
+                      {.code = "not_a_voter",
+                       .text = node_.name_of(node_.self) + " is no voter: ask on one that is",
+                       .next_command = "tasuki bootstrap"});
     if (!vote.blank)
         return answer(job, what,
                       {.code = "already_bootstrapped",
@@ -280,6 +302,12 @@ void group::asked(work& job, operator_asked const& what, ask_bootstrap const& it
         return answer(job, what,
                       {.code = "master_missing",
                        .text = "group " + settings_.name + " has MySQL: say who is its master",
+                       .next_command = "tasuki bootstrap --master " + settings_.name + "=NODE"});
+    auto const& members = settings_.members;
+    if (it.master.is_set() && std::find(members.begin(), members.end(), it.master) == members.end())
+        return answer(job, what,
+                      {.code = "not_a_member",
+                       .text = "the master has to be a member of group " + settings_.name,
                        .next_command = "tasuki bootstrap --master " + settings_.name + "=NODE"});
     pending_bootstrap_ = {what, it, job.at.now + bootstrap_patience};
     continue_bootstrap(job);

@@ -113,7 +113,11 @@ void node::dispatch(work& job, happening const& what) {
 void node::on_wish(work& job, operator_asked const& it) {
     auto const id = std::visit([](auto const& wish) { return wish.group; }, it.wish);
     if (auto* const found = find(id))
-        found->wish(job, it);
+        return found->wish(job, it);
+    job.effects.emplace_back(answer_operator{.request = it.request,
+                                             .code = "no_group",
+                                             .text = "this node's configuration has no such group",
+                                             .next_command = "tasuki config check"});
 }
 
 void node::on_heard(work& job, heard const& it) {

@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 
 #include <algorithm>
+#include <limits>
 
 namespace tasuki::agent {
 
@@ -62,13 +63,17 @@ class members {
         spoilt_ = true;
         return false;
     }
-    node_id node(std::string_view key) { return node_id{static_cast<std::uint32_t>(number(key))}; }
-    group_id group(std::string_view key) {
-        return group_id{static_cast<std::uint32_t>(number(key))};
-    }
+    node_id node(std::string_view key) { return node_id{id(key)}; }
+    group_id group(std::string_view key) { return group_id{id(key)}; }
     [[nodiscard]] bool spoilt() const { return spoilt_; }
 
   private:
+    std::uint32_t id(std::string_view key) {
+        auto const value = number(key);
+        spoilt_ = spoilt_ || value > std::numeric_limits<std::uint32_t>::max();
+        return static_cast<std::uint32_t>(value);
+    }
+
     json::object const& from_;
     bool spoilt_ = false;
 };
@@ -230,7 +235,9 @@ result<peer_message> take_note(members& in) {
 
 result<json::object> parse_object(byte_view bytes) {
     boost::system::error_code error;
-    auto parsed = json::parse(text_of(bytes), error);
+    json::parse_options options;
+    options.allow_invalid_utf8 = true; // a server's message comes in any character set
+    auto parsed = json::parse(text_of(bytes), error, {}, options);
     if (error || !parsed.is_object())
         return malformed("no JSON object");
     auto const* version = parsed.get_object().if_contains("v");

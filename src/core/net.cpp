@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cstdio>
 #include <cstring>
@@ -44,6 +45,8 @@ ip_address ip_address::v6(std::array<std::byte, 16> bytes) {
 result<ip_address> ip_address::parse(std::string_view text) {
     std::string const copy{text};
     std::array<std::byte, 16> bytes{};
+    if (text.find('\0') != std::string_view::npos) // the C functions would stop reading there
+        return malformed("IP address", text.substr(0, text.find('\0')), "10.77.0.1");
     if (inet_pton(AF_INET, copy.c_str(), bytes.data()) == 1) {
         ip_address out;
         out.bytes_ = bytes;
@@ -68,8 +71,10 @@ result<ip_prefix> ip_prefix::parse(std::string_view text) {
     auto const longest = static_cast<std::uint8_t>(address->size() * 8);
     if (slash == std::string_view::npos)
         return ip_prefix{*address, longest};
-    auto const length = parse_integer<std::uint8_t>(text.substr(slash + 1));
-    if (!length || *length > longest)
+    auto const digits = text.substr(slash + 1);
+    auto const length = parse_integer<std::uint8_t>(digits);
+    bool const padded = digits.size() > 1 && digits.front() == '0';
+    if (!length || *length > longest || padded)
         return malformed("prefix", text, "10.77.0.50/32");
     return ip_prefix{*address, *length};
 }
@@ -102,10 +107,11 @@ result<endpoint> endpoint::parse(std::string_view text) {
     auto host = text.substr(0, colon);
     if (host.empty())
         return endpoint{ip_address{}, *port};
-    if (host.size() > 2 && host.front() == '[' && host.back() == ']')
+    bool const bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
+    if (bracketed)
         host = host.substr(1, host.size() - 2);
     auto const address = ip_address::parse(host);
-    if (!address)
+    if (!address || address->is_v4() == bracketed)
         return malformed("address and port", text, example);
     return endpoint{*address, *port};
 }
@@ -116,16 +122,20 @@ std::string endpoint::to_string() const {
 }
 
 result<mac_address> mac_address::parse(std::string_view text) {
+    constexpr std::size_t letters = 17; // six pairs and five colons
     mac_address out;
-    std::string const copy{text};
-    std::array<unsigned, 6> parts{};
-    char excess = '\0';
-    int const read = std::sscanf(copy.c_str(), "%2x:%2x:%2x:%2x:%2x:%2x%c", &parts[0], &parts[1],
-                                 &parts[2], &parts[3], &parts[4], &parts[5], &excess);
-    if (read != 6)
+    bool good = text.size() == letters;
+    for (std::size_t index = 0; good && index < out.bytes.size(); ++index) {
+        auto const pair = text.substr(index * 3, 2);
+        unsigned value = 0;
+        auto const* const end = pair.data() + pair.size();
+        good = std::isxdigit(static_cast<unsigned char>(pair[0])) != 0 &&
+               std::from_chars(pair.data(), end, value, 16).ptr == end &&
+               (index == 0 || text[index * 3 - 1] == ':');
+        out.bytes[index] = static_cast<std::byte>(value);
+    }
+    if (!good)
         return malformed("MAC address", text, "02:00:00:00:00:01");
-    std::transform(parts.begin(), parts.end(), out.bytes.begin(),
-                   [](unsigned part) { return static_cast<std::byte>(part); });
     return out;
 }
 

@@ -80,6 +80,14 @@ void forget_lease(state& it) {
 
 } // namespace
 
+instant confirmed_at(state const& it, policy const& rules) {
+    std::vector<instant> times;
+    times.reserve(it.grants.size());
+    for (auto const& each : it.grants)
+        times.push_back(each.sent);
+    return majority_newest(times, rules.cluster.majority());
+}
+
 void start_holding(progress& at, epoch under, record const& newest) {
     auto& it = at.it;
     forget_lease(it);
@@ -111,11 +119,7 @@ void on_grant(progress& at, node_id from, grant const& reply) {
         known = it.grants.insert(it.grants.end(), {from, long_ago});
     known->sent = std::max(known->sent, sent);
 
-    std::vector<instant> times;
-    times.reserve(it.grants.size());
-    for (auto const& each : it.grants)
-        times.push_back(each.sent);
-    instant const base = majority_newest(times, at.rules.cluster.majority());
+    instant const base = confirmed_at(it, at.rules);
     if (base == long_ago)
         return;
     auto const until = deadlines_of(base, at.rules.terms);

@@ -147,10 +147,20 @@ class DataTest(WatchedCase):
         self.let_back_in("db1")
         self.assert_whole_again("db2")
 
+    def test_a_master_that_only_hears_nothing_is_replaced(self):
+        self.watch(lambda: network.cut(self.lab, OTHERS, ["db1"], one_way=True))
+        self.wait_until_fenced("db1")
+
     def test_rows_that_the_new_master_kept_come_back_to_the_one_that_wrote_them(self):
-        # Its commits still reach the acker, whose answers are lost: the new master has rows that the
-        # old one truncates when it starts again, and they carry its own server_id.
-        checked = self.watch(lambda: network.cut(self.lab, OTHERS, ["db1"], one_way=True))
+        # For a moment its commits still reach the acker, whose answers are lost (the agents still
+        # use the second path): the new master has rows that the old one truncates when it starts
+        # again, and they carry its own server_id.
+        def cut():
+            network.cut(self.lab, OTHERS, ["db1"], one_way=True, paths=(0,))
+            time.sleep(0.15)
+            network.cut(self.lab, ["db1"], OTHERS)
+
+        checked = self.watch(cut)
         self.assertGreater(checked["unknown_present"], 0)
         self.wait_until_fenced("db1")
         self.let_back_in("db1")

@@ -80,6 +80,8 @@ std::array const machine_rules{
     rule{"link up X", [](cluster& on, words const& it) { on.link(it[2], true); }},
     rule{"mysqld dies on X", [](cluster& on, words const& it) { on.crash_server(it[3]); }},
     rule{"mysqld starts on X", [](cluster& on, words const& it) { on.boot_server(it[3]); }},
+    rule{"commit on X",
+         [](cluster& on, words const& it) { on.servers().commit(node_named(it[2])); }},
     rule{"all replicate from X",
          [](cluster& on, words const& it) { on.servers().set_up(node_named(it[3]), {}); }},
 };

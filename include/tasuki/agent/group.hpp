@@ -30,6 +30,8 @@ struct work {
     duration silent_after;
 
     [[nodiscard]] bool alive(node_id node) const;
+    /// From when on the node counts as silent, if nothing more is heard of it.
+    [[nodiscard]] instant silent_since(node_id node) const;
 };
 
 /// The operation under way, for its timeline.
@@ -87,6 +89,7 @@ class group {
         std::function<void(election::record&)> apply;
         bool for_database = false;
         std::optional<operator_asked> asked;
+        node_id successor{}; ///< who gets the lease once this is recorded
     };
 
     void step(work&, election::event);
@@ -164,8 +167,7 @@ class group {
     std::optional<patient_bootstrap> pending_bootstrap_;
     std::optional<ask_failover> forced_;
     operation_id forced_id_;
-    node_id successor_after_change_; ///< a switchover that waits for its record
-    std::string refusal_;            ///< why the last promotion here was refused
+    std::string refusal_; ///< why the last promotion here was refused
     instant refused_until_ = long_ago;
     std::uint64_t active_since_ms_ = 0;
     instant wake_election_ = long_ago;

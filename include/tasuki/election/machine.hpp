@@ -93,6 +93,10 @@ struct outcome {
     return it.now_role == role::active && now < it.until.hard;
 }
 
+/// When the newest renewal left that a majority has granted: proof that we were heard, and heard
+/// them.
+[[nodiscard]] instant confirmed_at(state const&, policy const&);
+
 /// What this node knows of the record: its own committed one, or what its voter has stored.
 [[nodiscard]] inline record const& known_record(state const& it) {
     return it.latest.order() > it.vote.memory.known.order() ? it.latest : it.vote.memory.known;

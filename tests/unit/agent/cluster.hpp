@@ -152,6 +152,7 @@ class cluster {
     void replicate();
     void shut_gates(instant until);
     void check();
+    void check_release(machine const&, transmit const&);
     [[nodiscard]] bool answers(machine const&) const;
     [[nodiscard]] machine& machine_of(node_id);
     [[nodiscard]] std::string epoch_text(epoch) const;

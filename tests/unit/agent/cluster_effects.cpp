@@ -45,6 +45,7 @@ void cluster::carry_out(machine& it, std::vector<effect>& effects) {
 
 void cluster::on_effect(machine& it, transmit& what) {
     std::pair const way{it.settings.self, what.header.to};
+    check_release(it, what);
     if (cut_.contains(way))
         return;
     auto& target = machine_of(what.header.to);
@@ -55,6 +56,17 @@ void cluster::on_effect(machine& it, transmit& what) {
                  arrived.what.payload = sent.payload;
                  happen(there, arrived);
              });
+}
+
+/// Whoever gives the lease up has given the address up before.
+void cluster::check_release(machine const& it, transmit const& what) {
+    if (!it.address || what.payload.empty())
+        return;
+    auto const entries = election::decode_entries(what.payload);
+    for (auto const& each : *entries)
+        if (std::holds_alternative<election::release>(each.what))
+            violations_.push_back(std::to_string(ms()) + " ms: " + it.name +
+                                  " releases and still has the address");
 }
 
 void cluster::on_effect(machine& it, store_state& what) {
@@ -136,7 +148,8 @@ void cluster::on_effect(machine& it, transition& what) {
     std::string line = it.name + ": " + what.change;
     if (!what.why.empty() && what.why != "none")
         line += ", " + what.why;
-    line += ", " + epoch_text(what.under);
+    if (what.under.is_set())
+        line += ", " + epoch_text(what.under);
     say(line + (what.detail.empty() ? "" : ": " + what.detail));
 }
 

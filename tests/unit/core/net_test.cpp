@@ -59,7 +59,7 @@ TEST_CASE("an endpoint is an address and a port from 1 to 65535", "[core][net]")
     CHECK(endpoint::parse(":7802")->to_string() == "0.0.0.0:7802");
     CHECK(endpoint::parse("10.0.0.1:65535")->port == 65535);
     for (std::string const text : {"10.0.0.1", "10.0.0.1:", "10.0.0.1:0", "10.0.0.1:65536", "[]:80",
-                                   "[::1:80", "db1:80", "10.0.0.1:80x"})
+                                   "[::1:80", "db1:80", "10.0.0.1:80x", "::1:80", "[10.0.0.1]:80"})
         CHECK(endpoint::parse(text).has_error());
 }
 
@@ -69,7 +69,15 @@ TEST_CASE("a MAC address has six bytes in hex", "[core][net]") {
     CHECK(parsed->to_string() == "02:00:5e:00:00:ff");
     CHECK(parsed->is_set());
     CHECK_FALSE(mac_address{}.is_set());
-    for (std::string const text : {"", "02:00:00:00:00", "02:00:00:00:00:01:02",
-                                   "02:00:00:00:00:0g", "02:00:00:00:00:01x", "02-00-00-00-00-01"})
+    for (std::string const text :
+         {"", "02:00:00:00:00", "02:00:00:00:00:01:02", "02:00:00:00:00:0g", "02:00:00:00:00:01x",
+          "02-00-00-00-00-01", " 2:00:00:00:00:01", "+2:00:00:00:00:01", "2:0:0:0:0:1"})
         CHECK(mac_address::parse(text).has_error());
+}
+
+TEST_CASE("text that a C function would read only in part is refused", "[core][net]") {
+    using namespace std::string_view_literals;
+    CHECK(ip_address::parse("10.0.0.1\0junk"sv).has_error());
+    CHECK(ip_prefix::parse("10.0.0.1/024").has_error());
+    CHECK(ip_prefix::parse("10.0.0.1/0").has_value());
 }

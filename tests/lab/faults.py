@@ -1,0 +1,121 @@
+"""What the scenario tests share: a cluster that is healthy before each fault, an application that
+writes meanwhile, and the two promises that are checked after every fault."""
+
+import signal
+import time
+
+import rig
+from lab import agents, mariadb, network, places, processes, stage
+from lab.measure import Load, Observer, stopped_at_end
+from lab.places import LabError
+
+BOUND_S = 30
+BOOT_SILENCE_S = 10.5  # a voter that has lost its grants in a boot does not vote for 10 s
+OTHER = {"db1": "db2", "db2": "db1"}
+
+
+class Play:
+    """What was measured around one fault."""
+
+    def __init__(self, observer, load, verified):
+        self.observer = observer
+        self.load = load
+        self.verified = verified
+
+
+class FaultCase(rig.LabCase):
+    """One lab for all tests of the class; each begins with it healthy, or gets a new one."""
+
+    options = ()
+
+    def setUp(self):
+        try:
+            self.restore()
+        except (LabError, OSError, KeyError) as error:
+            print(f"the lab is built anew: {str(error).splitlines()[0]}", flush=True)
+            self.tearDownClass()
+            self.setUpClass()
+            self.restore()
+        self.old = self.active()
+        self.new = OTHER[self.old]
+
+    def restore(self):
+        """Wires healed, everybody running, one master with one acker, every voter voting."""
+        network.heal(self.lab)
+        booted = False
+        for node in places.AGENTS:
+            if not processes.running(self.lab, node):
+                stage.revive_node(self.lab, node)
+                booted = True
+        for process in processes.running(self.lab):
+            processes.send_signal(process, signal.SIGCONT)
+        for role, nodes in (("agent", places.AGENTS), ("mysqld", places.DATABASES)):
+            for node in nodes:
+                if not processes.running(self.lab, node, role):
+                    stage.start(self.lab, node, role)
+        began = time.monotonic()
+        self.wait_settled()
+        if booted:
+            time.sleep(max(0.0, began + BOOT_SILENCE_S - time.monotonic()))
+
+    def active(self):
+        return agents.group(self.lab, "wit").get("active")
+
+    def is_settled(self):
+        group = agents.group(self.lab, self.active()) if self.active() in OTHER else {}
+        ready = group.get("ready", {})
+        return bool(ready.get("failover") and ready.get("lossless") and not group["operation"]
+                    and agents.healthy(self.lab, self.active()))
+
+    def wait_settled(self):
+        try:
+            processes.wait_until(self.is_settled, 2 * BOUND_S, "healthy and ready to fail over",
+                                 0.3)
+        except LabError as error:
+            said = agents.tasuki(self.lab, "wit", "status", check=False)
+            raise LabError(f"{error}\n{said.stdout}{said.stderr}") from None
+
+    def rows(self, node):
+        """Written through this very server; 0 while it does not answer."""
+        found = mariadb.sql(self.lab, node, "SELECT COUNT(*) FROM app.writes WHERE node="
+                            f"{places.NUMBER[node]}", check=False)
+        return int(found[0][0]) if found else 0
+
+    def wait_writes(self, node, more=50):
+        before = self.rows(node)
+        try:
+            processes.wait_until(lambda: self.rows(node) > before + more, BOUND_S,
+                                 f"{node} takes writes", 0.1)
+        except LabError as error:
+            why = agents.tasuki(self.lab, "wit", "status", check=False)
+            self.fail(f"{error}\n{why.stdout}{agents.tail(self.lab, node, 8)}")
+
+    def play(self, fault, master=None, rate=300):
+        """The fault under writes, until `master` takes writes; both promises are checked."""
+        master = master or self.new
+        with stopped_at_end(Observer(self.lab)) as observer, \
+                stopped_at_end(Load(self.lab, "--rate", rate, "--connections", 8)) as load:
+            self.wait_writes(self.old)
+            fault()
+            self.wait_writes(master)
+        return self.judge(observer, load, master)
+
+    def judge(self, observer, load, master):
+        verified = load.verify(master)
+        self.assertEqual(verified["lost"], 0, verified["missing"][:5])
+        self.assertEqual(verified["unexpected"], 0)
+        self.assertGreater(verified["acked"], 0)
+        self.assertEqual(observer.summary["dual_active_ms"], 0, observer.events[-5:])
+        self.assertEqual(load.summary["dual_acked_ms"], 0, load.summary)
+        return Play(observer, load, verified)
+
+    def writable(self):
+        return [node for node in places.DATABASES if mariadb.sql(
+            self.lab, node, "SELECT @@read_only", check=False) == [["0"]]]
+
+    def why(self, node="wit"):
+        done = agents.tasuki(self.lab, node, "why", "db", check=False)
+        return done.stdout + done.stderr
+
+    def kill(self, node, role):
+        stage.kill_process(self.lab, node, role)

@@ -1,0 +1,177 @@
+"""Faults of servers and wires under writes: no acknowledged row is lost, never do two answer."""
+
+import signal
+import time
+
+import faults
+import rig
+from lab import agents, mariadb, network, places, processes, stage
+
+OTHERS = ("db2", "db3", "wit")
+
+
+class ServerFaultsTest(faults.FaultCase):
+    name = "t-faults"
+
+    def test_a_frozen_server_is_replaced(self):
+        self.play(lambda: stage.kill_process(self.lab, self.old, "mysqld", signal.SIGSTOP))
+
+    def test_a_stopped_sql_thread_on_the_candidate_costs_no_row(self):
+        def fault():
+            mariadb.sql(self.lab, self.new, "STOP SLAVE SQL_THREAD")
+            time.sleep(0.3)
+            self.kill(self.old, "mysqld")
+
+        self.play(fault)
+
+    def test_an_acker_whose_server_restarted_just_before_loses_nothing(self):
+        """It is admitted again before the fault, or it does not count: then the group waits for
+        its old master rather than promote somebody who may not have everything."""
+        with faults.stopped_at_end(faults.Observer(self.lab)) as observer, \
+                faults.stopped_at_end(faults.Load(self.lab, "--rate", 300)) as load:
+            self.wait_writes(self.old)
+            self.kill(self.new, "mysqld")
+            stage.start(self.lab, self.new, "mysqld")
+            self.kill(self.old, "mysqld")
+            time.sleep(3)
+            if not self.writable():
+                stage.start(self.lab, self.old, "mysqld")
+            processes.wait_until(self.writable, faults.BOUND_S, "somebody is master")
+            master, = self.writable()
+            self.wait_writes(master)
+        self.judge(observer, load, master)
+
+    def test_master_and_only_acker_lost_together_is_refused_and_why_says_so(self):
+        with faults.stopped_at_end(faults.Observer(self.lab)) as observer, \
+                faults.stopped_at_end(faults.Load(self.lab, "--rate", 300)) as load:
+            self.wait_writes(self.old)
+            both = processes.running(self.lab, "db1", "mysqld") + processes.running(
+                self.lab, "db2", "mysqld")
+            processes.kill(both)
+            time.sleep(3)
+            self.assertEqual(self.writable(), [])
+            said = self.why()
+            self.assertIn("failover now: NO", said)
+            self.assertRegex(said, self.new)
+            for node in ("db1", "db2"):
+                stage.start(self.lab, node, "mysqld")
+            processes.wait_until(self.writable, faults.BOUND_S, "somebody is master again")
+            master, = self.writable()
+            self.wait_writes(master)
+        self.judge(observer, load, master)
+
+    def test_a_broken_applier_on_the_candidate_is_refused_until_it_is_repaired(self):
+        mariadb.sql(self.lab, self.new, "SET sql_log_bin=0; "
+                    "REPLACE INTO app.writes VALUES (999, 1, 0)")
+        mariadb.sql(self.lab, self.old, "SET sql_log_bin=0; DELETE FROM app.writes "
+                    "WHERE client=999")
+
+        def fault():
+            mariadb.sql(self.lab, self.old, "INSERT INTO app.writes VALUES (999, 1, 0)")
+            time.sleep(0.5)
+            self.assertFalse(self.is_settled())
+            self.kill(self.old, "mysqld")
+            time.sleep(3)
+            self.assertEqual(self.writable(), [])
+            self.assertRegex(self.why(), "(?i)duplicate|1062|applier|sql thread")
+            mariadb.sql(self.lab, self.new, "SET sql_log_bin=0; DELETE FROM app.writes "
+                        "WHERE client=999; START SLAVE SQL_THREAD")
+
+        self.play(fault)
+
+    def test_an_old_master_returns_by_itself_and_one_with_rows_of_its_own_is_kept_out(self):
+        self.play(lambda: self.kill(self.old, "mysqld"))
+        stage.start(self.lab, self.old, "mysqld")
+        self.wait_settled()
+        self.kill(self.old, "agent")
+        mariadb.sql(self.lab, self.old, "STOP SLAVE; INSERT INTO app.writes VALUES (998, 1, 0)")
+        stage.start(self.lab, self.old, "agent")
+
+        def quarantined():
+            group = agents.group(self.lab, self.new)
+            return [replica["quarantined"] for replica in group["mysql"]["replicas"]
+                    if replica["node"] == self.old and replica["quarantined"]]
+
+        reason = processes.wait_until(quarantined, faults.BOUND_S, f"{self.old} is quarantined",
+                                      0.2)
+        self.assertRegex(reason[0], f"0-{places.NUMBER[self.old]}-")
+        said = agents.tasuki(self.lab, self.new, "status", check=False)
+        self.assertNotEqual(said.returncode, 0)
+        self.assertIn("quarantine", said.stdout)
+        self.assertEqual(mariadb.sql(self.lab, self.old, "SELECT @@read_only"), [["1"]])
+        self.addCleanup(self.give_up_lab)
+
+    def give_up_lab(self):
+        """The next test gets a new one: a server with rows of its own needs a copy of the data."""
+        self.tearDownClass()
+        self.setUpClass()
+
+    def test_a_new_active_node_that_crashes_in_its_failover_costs_no_row(self):
+        log = self.lab.log(self.new, "agent")
+
+        def fault():
+            said = log.stat().st_size
+            self.kill(self.old, "mysqld")
+            processes.wait_until(lambda: b"-> active" in log.read_bytes()[said:], 10,
+                                 f"{self.new} is active", 0.001)
+            self.kill(self.new, "agent")
+            time.sleep(1)
+            stage.start(self.lab, self.new, "agent")
+
+        self.play(fault)
+
+
+class WireFaultsTest(faults.FaultCase):
+    name = "t-wires"
+
+    def epoch(self):
+        return agents.group(self.lab, self.active())["epoch"]
+
+    def others(self):
+        return [node for node in places.AGENTS if node != self.old]
+
+    def test_a_master_cut_off_from_all_others_is_replaced(self):
+        self.play(lambda: network.cut(self.lab, [self.old], self.others()))
+
+    def test_a_master_that_nobody_hears_is_replaced(self):
+        self.play(lambda: network.cut(self.lab, [self.old], self.others(), one_way=True))
+
+    def test_a_master_that_hears_nobody_is_replaced(self):
+        self.play(lambda: network.cut(self.lab, self.others(), [self.old], one_way=True))
+
+    def test_a_lost_witness_changes_nothing(self):
+        epoch = self.epoch()
+        played = self.play(lambda: (network.cut(self.lab, ["wit"], places.DATABASES),
+                                    time.sleep(2.5)), master=self.old)
+        self.assertEqual(agents.group(self.lab, self.old)["epoch"], epoch)
+        self.assertEqual([each["source"] for each in played.observer.summary["sources"]],
+                         [places.mac(self.old)])
+
+    def test_a_standby_is_lost_and_comes_back(self):
+        self.play(lambda: stage.kill_node(self.lab, self.new), master=self.old)
+        stage.revive_node(self.lab, self.new)
+        self.wait_settled()
+
+    def test_a_lost_node_is_replaced(self):
+        self.play(lambda: stage.kill_node(self.lab, self.old))
+
+
+class SwitchoverTest(faults.FaultCase):
+    name = "t-moves"
+
+    def test_twenty_switchovers_forth_and_back_under_load_lose_nothing(self):
+        with faults.stopped_at_end(faults.Observer(self.lab)) as observer, \
+                faults.stopped_at_end(faults.Load(self.lab, "--rate", 300)) as load:
+            master = self.old
+            for _ in range(20):
+                self.wait_writes(master, 20)
+                self.wait_settled()
+                master = faults.OTHER[master]
+                agents.switchover(self.lab, "wit", master)
+            self.wait_writes(master)
+        played = self.judge(observer, load, master)
+        self.assertGreater(len(played.load.summary["servers"]), 20)
+
+
+if __name__ == "__main__":
+    rig.main()
