@@ -109,6 +109,22 @@ class FaultCase(rig.LabCase):
         self.assertEqual(load.summary["dual_acked_ms"], 0, load.summary)
         return Play(observer, load, verified)
 
+    def assert_equal_or_quarantined(self, master):
+        """A replica has what the master has, or somebody knows that it has not."""
+        def differing():
+            replicas = agents.group(self.lab, master)["mysql"]["replicas"]
+            known = {replica["node"] for replica in replicas
+                     if replica["quarantined"] or replica["errant"]}
+            sums = {node: mariadb.sql(self.lab, node, "CHECKSUM TABLE app.writes", check=False)
+                    for node in places.DATABASES}
+            return [node for node in sums if sums[node] != sums[master] and node not in known]
+
+        try:
+            processes.wait_until(lambda: not differing(), 10, "replicas hold what the master holds",
+                                 0.5)
+        except LabError as error:
+            self.fail(f"{error}: {differing()} differ from {master} and are not quarantined")
+
     def writable(self):
         return [node for node in places.DATABASES if mariadb.sql(
             self.lab, node, "SELECT @@read_only", check=False) == [["0"]]]

@@ -59,6 +59,8 @@ class ServerFaultsTest(faults.FaultCase):
             master, = self.writable()
             self.wait_writes(master)
         self.judge(observer, load, master)
+        self.wait_settled()
+        self.assert_equal_or_quarantined(master)
 
     def test_a_broken_applier_on_the_candidate_is_refused_until_it_is_repaired(self):
         mariadb.sql(self.lab, self.new, "SET sql_log_bin=0; "

@@ -57,8 +57,8 @@ def rows_written_by(lab, node) -> int:
 def measure(case, options) -> dict:
     lab = places.open_lab("b-mysql")
     stage.clean(lab)
-    stage.up(lab, cli.up_options(*timing(options)), say=lambda line: None)
     try:
+        stage.up(lab, cli.up_options(*timing(options)), say=lambda line: None)
         with stopped_at_end(Observer(lab)) as observer, \
                 stopped_at_end(Load(lab, "--rate", RATE)) as load:
             time.sleep(BEFORE_S)

@@ -1,6 +1,6 @@
 """The subject: our own agents, profile `fast`, with the peer's interval."""
 
-from lab import agents, cli, network, places, processes, stage
+from lab import agents, cli, stage
 
 name = "tasuki"
 
@@ -11,12 +11,8 @@ def timing(options) -> list:
     return ["--interval-ms", str(options.interval_ms), *lease]
 
 
-def set_up(options):
-    lab = places.open_lab("b-tasuki")
-    stage.clean(lab)
+def set_up(lab, options):
     stage.up(lab, cli.up_options("--no-mysql", *timing(options)), say=lambda line: None)
-    processes.wait_until(lambda: network.holders(lab) == ["db1"], 10, "db1 holds the address")
-    return lab
 
 
 def hand_over(lab, node):

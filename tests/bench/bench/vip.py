@@ -8,7 +8,7 @@ The observer asks every millisecond; each measurement has a network of its own.
 import random
 import time
 
-from lab import network, processes, stage
+from lab import network, places, processes, stage
 from lab.measure import Observer, stopped_at_end
 
 from . import keepalived, rows, tasuki
@@ -32,14 +32,19 @@ CASES = {"node-loss": lose_node, "planned": plan}
 
 
 def measure(subject, case, options) -> dict:
-    lab = subject.set_up(options)
+    lab = places.open_lab(f"b-{subject.name}")
+    stage.clean(lab)
     try:
+        subject.set_up(lab, options)
+        processes.wait_until(lambda: len(network.holders(lab)) == 1, 10,
+                             f"{subject.name}: one node holds the address")
+        holder = network.holders(lab)[0]
         with stopped_at_end(Observer(lab)) as observer:
             # At any phase of the interval, so that the median is one over all phases.
             time.sleep(SETTLE_S + random.uniform(0, 2 * options.interval_ms / 1000))
-            CASES[case](subject, lab, "db1")
+            CASES[case](subject, lab, holder)
             processes.wait_until(
-                lambda: [node for node in network.holders(lab) if node != "db1"], 20,
+                lambda: [node for node in network.holders(lab) if node != holder], 20,
                 f"{subject.name}: somebody takes the address after {case}")
             time.sleep(AFTER_S)
         return observer.summary

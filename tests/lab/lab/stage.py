@@ -59,7 +59,8 @@ def start_agents(lab: Lab, say, began: float) -> None:
     ports = agents.start_relays(lab)
     lab.write_description(relays=ports)
     agents.wait_healthy(lab)
-    say(f"{since(began)} healthy  db1 is active for {places.VIP}")
+    active = agents.group(lab, "db1").get("active")
+    say(f"{since(began)} healthy  {active} is active for {places.VIP}")
     pages = "  ".join(f"{node} http://127.0.0.1:{port}/" for node, port in ports.items())
     say(f"        pages    {pages}")
 
