@@ -46,7 +46,7 @@ void run::check_watch() {
 
 void run::mark_health() {
     for (member const& who : s_.input.members) {
-        if (who.node == self() || !is_acker(recorded(), who.node))
+        if (who.node == self())
             continue;
         server_facts const* const theirs = facts_of(who.node);
         if (theirs == nullptr && s_.book.waits_for(who.node))

@@ -154,6 +154,10 @@ std::string dialect::set_replica_semi_sync(bool on) const {
     return fmt::format("SET GLOBAL rpl_semi_sync_slave_enabled={}", on ? 1 : 0);
 }
 
+std::string dialect::set_server_number(std::uint32_t number) const {
+    return fmt::format("SET GLOBAL server_id={}", number);
+}
+
 std::vector<std::string> dialect::prepare_source_semi_sync() const {
     // A server clamps the timeout to the largest value that it knows.
     return {"SET GLOBAL rpl_semi_sync_master_wait_point='AFTER_SYNC'",

@@ -80,7 +80,7 @@ std::uint64_t table::number(std::size_t index, std::string_view column) const {
 }
 
 void dialect::parse_settings(table const& rows, server_facts& into) const {
-    into.server_number = static_cast<std::uint32_t>(rows.number(0, "server_id"));
+    into.server_number = static_cast<std::uint32_t>(rows.number(0, "server_id")) & ~borrowed_number;
     into.read_only = is_on(rows.text(0, "read_only"));
     into.source_semi_sync = is_on(rows.text(0, "rpl_semi_sync_master_enabled"));
     into.replica_semi_sync = is_on(rows.text(0, "rpl_semi_sync_slave_enabled"));

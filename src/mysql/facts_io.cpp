@@ -18,6 +18,7 @@ boost::system::result<reading, sql_error> read_facts(dialect const& words,
     if (!settings)
         return settings.error();
     words.parse_settings(*settings, out.facts);
+    out.number_is_borrowed = (settings->number(0, "server_id") & borrowed_number) != 0;
     auto const replica = run(words.read_replica());
     if (!replica)
         return replica.error();

@@ -256,6 +256,9 @@ performer::done performer::run_one(follow const& what) {
         steps.push_back(words_.adopt_binlog_position());
     }
     steps.push_back(words_.set_replica_semi_sync(what.as_acker));
+    bool const borrows = what.adopt_binlog && !what.as_acker;
+    steps.push_back(
+        words_.set_server_number(seen->facts.server_number | (borrows ? borrowed_number : 0)));
     if (auto prepared = run_all(steps); !prepared)
         return prepared.error();
     if (auto unblocked = unblock_masters(); !unblocked)
@@ -272,7 +275,28 @@ performer::done performer::run_one(follow const& what) {
     return std::string{};
 }
 
+/// Only after everything was applied: the applier, too, passes over events of its own number.
+result<void> performer::return_borrowed_number() {
+    auto const seen = look();
+    if (!seen)
+        return seen.error();
+    if (!seen->number_is_borrowed)
+        return {};
+    if (auto stopped = run(words_.stop_receiver()); !stopped)
+        return stopped.error();
+    if (auto drained = drain_received(true); !drained) {
+        [[maybe_unused]] auto const started = run(words_.start_receiver());
+        return drained.error();
+    }
+    if (auto set = run(words_.set_server_number(seen->facts.server_number)); !set)
+        return set.error();
+    return {};
+}
+
 result<void> performer::restart_receiver(bool acknowledging) {
+    if (acknowledging)
+        if (auto returned = return_borrowed_number(); !returned)
+            return returned;
     if (auto set = run(words_.set_replica_semi_sync(acknowledging)); !set)
         return set.error();
     if (auto stopped = run(words_.stop_receiver()); !stopped)

@@ -46,6 +46,8 @@ performer::done performer::run_one(arm const& what) {
         if (auto forgotten = run(words_.forget_source()); !forgotten)
             return forgotten.error();
     }
+    if (auto own = run(words_.set_server_number(seen->facts.server_number)); !own)
+        return own.error();
     if (auto unblocked = unblock_masters(); !unblocked)
         return unblocked.error();
     auto const switched = what.semi_sync ? source_semi_sync_on() : source_semi_sync_off_if_idle();

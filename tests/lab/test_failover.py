@@ -2,7 +2,6 @@
 do two answer for the address."""
 
 import time
-import unittest
 
 import rig
 from lab import agents, mariadb, network, places, processes, show, stage

@@ -1,7 +1,6 @@
 """The measuring tools are measured: what they must see, and what they must not."""
 
 import time
-import unittest
 
 import rig
 from lab import mariadb, network, places, stage

@@ -42,6 +42,11 @@ struct obstacle {
 };
 [[nodiscard]] std::string_view to_string(obstacle::kind);
 
+/// Added to a server's number while it follows as a former master without acknowledging: MariaDB
+/// drops events that carry the receiver's own number, and its position moves on all the same, so
+/// that what it had lost of its own would never come back. A restart takes the number away again.
+inline constexpr std::uint32_t borrowed_number = 1U << 30U;
+
 class dialect {
   public:
     /// From the rows of `list_variables()`; fails on a server that lacks what a failover needs.
@@ -76,6 +81,8 @@ class dialect {
 
     [[nodiscard]] std::string set_source_semi_sync(bool on) const;
     [[nodiscard]] std::string set_replica_semi_sync(bool on) const;
+    /// The server's number as configured, or with `borrowed_number` added.
+    [[nodiscard]] std::string set_server_number(std::uint32_t number) const;
     /// The settings under which a commit waits for ever rather than go unacknowledged.
     [[nodiscard]] std::vector<std::string> prepare_source_semi_sync() const;
     [[nodiscard]] std::string read_only_off() const;

@@ -14,8 +14,9 @@ namespace tasuki::mysql {
 
 struct reading {
     server_facts facts;
-    milliseconds oldest_wait{0};   ///< of the commits that wait for an acknowledgement
-    bool acknowledges_now = false; ///< the replica side, at this moment
+    milliseconds oldest_wait{0};     ///< of the commits that wait for an acknowledgement
+    bool acknowledges_now = false;   ///< the replica side, at this moment
+    bool number_is_borrowed = false; ///< see `borrowed_number`
 };
 
 /// How a statement is run: by the caller's own rules on limits and interruption.

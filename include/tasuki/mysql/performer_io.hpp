@@ -91,6 +91,7 @@ class performer {
     [[nodiscard]] result<void> drain_received(bool receiver_must_be_stopped);
     [[nodiscard]] result<void> stop_replica_role(std::optional<endpoint> const& next_master);
     [[nodiscard]] result<void> stop_frozen_receiver(endpoint const& old_master);
+    [[nodiscard]] result<void> return_borrowed_number();
     [[nodiscard]] result<void> restart_receiver(bool acknowledging);
     [[nodiscard]] result<void> source_semi_sync_off_if_idle();
     [[nodiscard]] result<void> unblock_masters();

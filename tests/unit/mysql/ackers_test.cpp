@@ -111,6 +111,7 @@ TEST_CASE("ackers: a replica far behind, broken or barred is not admitted", "[ac
         }
     };
     far.one.rules.near_bytes = 1000;
+    far.one.between();
     far.begin();
     CHECK(far.run(std::chrono::seconds{5}).journal.empty());
 

@@ -149,6 +149,7 @@ TEST_CASE("candidate: a server with too many connections is alive", "[candidate]
 TEST_CASE("candidate: positions that cannot both be true are a split brain", "[candidate]") {
     survey_scene here;
     here.replica(db3).received = list("0-3-100");
+    here.replica(db3).applied = list("0-1-99");
     auto const seen = assess(here.input);
     REQUIRE(seen.split_brain);
     CHECK(seen.split_brain->find("db2 holds 0-1-100 and db3 holds") != std::string::npos);

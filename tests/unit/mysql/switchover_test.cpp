@@ -159,11 +159,11 @@ TEST_CASE("switchover: each answer that fails or never comes is undone before th
     auto const aborted = conclusion::aborted;
     auto const handed = conclusion::hand_over;
     for (row const& each : std::vector<row>{
-             {{"survey", db1, failed}, refused, "does not answer", true},
-             {{"survey", db1, lost}, refused, "does not answer", true},
+             {{"survey", db1, failed}, refused, "stopped answering", true},
+             {{"survey", db1, lost}, refused, "answer", true},
              {{"survey", db2, lost}, handed, "db3 takes over", false},
              {{"list_obstacles", db1, failed}, handed, "takes over", false},
-             {{"list_obstacles", db1, lost}, refused, "does not answer", true},
+             {{"list_obstacles", db1, lost}, handed, "takes over", false},
              {{"await_position", db2, failed}, refused, "cannot catch up", true},
              {{"await_position", db2, lost}, refused, "did not come near", true},
              {{"await_position", db2, failed, failure::broken, 1}, refused, "did not reach", true},

@@ -1,7 +1,7 @@
 #pragma once
 // One client: writes rows at its share of the rate and notes what became of each.
 //
-// It has at most one statement under way. When it was held up it makes up for a few lost writes only:
+// It has at most one statement under way. After a delay it makes up for a few lost writes only:
 // a burst after a gap would hide how the server does at the agreed rate.
 
 #include "session_io.hpp"
