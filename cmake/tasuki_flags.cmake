@@ -19,5 +19,10 @@ endif()
 
 find_program(TASUKI_CCACHE ccache)
 if(TASUKI_CCACHE)
-    set(CMAKE_CXX_COMPILER_LAUNCHER ${TASUKI_CCACHE})
+    # The two words let it cache what was compiled with a precompiled header.
+    set(CMAKE_CXX_COMPILER_LAUNCHER
+        ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${TASUKI_CCACHE})
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+        add_compile_options(-fpch-preprocess)
+    endif()
 endif()

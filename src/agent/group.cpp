@@ -303,6 +303,11 @@ void group::drop_changes(work& job) {
                     .text = "the lease was lost before a majority had recorded it",
                     .next_command = "tasuki status"});
     change_sent_ = false;
+    if (pending_plan_)
+        answer(job, *std::exchange(pending_plan_, std::nullopt),
+               {.code = "lease_lost",
+                .text = "the lease was lost before the plan was made",
+                .next_command = "tasuki status"});
 }
 
 } // namespace tasuki::agent

@@ -154,6 +154,10 @@ std::string dialect::set_replica_semi_sync(bool on) const {
     return fmt::format("SET GLOBAL rpl_semi_sync_slave_enabled={}", on ? 1 : 0);
 }
 
+std::string dialect::continue_at(std::uint64_t sequence) const {
+    return fmt::format("SET SESSION gtid_seq_no={}", sequence);
+}
+
 std::string dialect::set_server_number(std::uint32_t number) const {
     return fmt::format("SET GLOBAL server_id={}", number);
 }

@@ -14,12 +14,13 @@ struct privilege {
     std::string_view shown; ///< as SHOW GRANTS prints it
 };
 
-constexpr std::array<privilege, 15> privileges{{
+constexpr std::array<privilege, 16> privileges{{
     {"*.*", "PROCESS", "PROCESS"},
     {"*.*", "RELOAD", "RELOAD"},
     {"*.*", "CREATE USER", "CREATE USER"},
     {"*.*", "BINLOG MONITOR", "BINLOG MONITOR"},
     {"*.*", "BINLOG ADMIN", "BINLOG ADMIN"},
+    {"*.*", "BINLOG REPLAY", "BINLOG REPLAY"},
     {"*.*", "REPLICA MONITOR", "SLAVE MONITOR"},
     {"*.*", "REPLICATION SLAVE ADMIN", "REPLICATION SLAVE ADMIN"},
     {"*.*", "REPLICATION MASTER ADMIN", "REPLICATION MASTER ADMIN"},

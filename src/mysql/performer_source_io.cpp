@@ -17,6 +17,8 @@ constexpr milliseconds writer_patience{400};
 constexpr milliseconds poll_slice{5};
 /// Commits of our own that may wait at once; each holds a session of the server.
 constexpr std::uint64_t waiting_probes_max = 4;
+// Longer than any tail that a crash can take: what waits for an acknowledgement at one moment.
+constexpr std::uint64_t skipped_sequence = 1'000'000;
 
 } // namespace
 
@@ -79,6 +81,14 @@ performer::done performer::run_one(open_writes const&) {
     if (seen->facts.replica)
         return problem{failure::refused, fmt::format("replicates from {}: arm first",
                                                      seen->facts.replica->master.to_string())};
+    // A crash may have taken the end of the binary log while a replica has kept it. The numbers of
+    // those transactions are never used again: whoever has them is seen to have diverged.
+    std::uint64_t last = 0;
+    for (gtid const& each : seen->facts.binlog_state.entries())
+        last = std::max(last, each.sequence);
+    if (auto skipped = commit_elsewhere(seen->facts.server_number, last + skipped_sequence);
+        !skipped)
+        return skipped.error();
     if (auto opened = run(words_.read_only_off()); !opened)
         return opened.error();
     hooks_.release_probe(true);
@@ -255,14 +265,15 @@ performer::done performer::run_one(probe_commit const&) {
         return problem{
             failure::exhausted,
             fmt::format("{} commits of our own wait for an acknowledgement already", waiting)};
-    if (auto committed = commit_elsewhere(seen->facts.server_number); !committed)
+    if (auto committed = commit_elsewhere(seen->facts.server_number, std::nullopt); !committed)
         return committed.error();
     return std::string{};
 }
 
 /// On a connection of its own, which is left alone if the commit waits: the server ends it as soon
 /// as an acknowledgement comes. Ending it would release its commit group without one.
-result<void> performer::commit_elsewhere(std::uint32_t server) {
+result<void> performer::commit_elsewhere(std::uint32_t server,
+                                         std::optional<std::uint64_t> sequence) {
     std::optional<dialect> words = words_;
     auto connect = options_.connect;
     connect.limit = std::max(std::min(connect.limit, left()), milliseconds{1});
@@ -273,8 +284,11 @@ result<void> performer::commit_elsewhere(std::uint32_t server) {
     if (!found)
         return explain(found.error(), words_.find_probe_table());
     std::vector<std::string> statements;
+    if (sequence)
+        statements.push_back(words_.continue_at(*sequence));
     if (found->number(0, "found") == 0)
-        statements = words_.create_probe_table();
+        for (std::string& statement : words_.create_probe_table())
+            statements.push_back(std::move(statement));
     statements.push_back(
         words_.commit_probe(server, static_cast<std::uint64_t>(to_ms(boottime_now() - long_ago))));
     for (std::string const& statement : statements) {

@@ -100,9 +100,13 @@ std::array const operator_rules{
              ask(on, agent::ask_failover{on.id, node_named(it[3]), false, false, "scenario"});
          }},
     rule{"pause the group",
-         [](cluster& on, words const&) { ask(on, agent::ask_pause{on.id, true, 0, "scenario"}); }},
+         [](cluster& on, words const&) {
+             ask(on, agent::ask_pause{on.id, true, 0, "scenario"});
+         }},
     rule{"resume the group",
-         [](cluster& on, words const&) { ask(on, agent::ask_pause{on.id, false, 0, ""}); }},
+         [](cluster& on, words const&) {
+             ask(on, agent::ask_pause{on.id, false, 0, ""});
+         }},
     rule{"standby X",
          [](cluster& on, words const& it) {
              ask(on, agent::ask_standby{on.id, node_named(it[1]), true, "scenario"});
@@ -116,14 +120,17 @@ std::array const operator_rules{
              ask(on, agent::ask_bootstrap{on.id, node_named(it[3])});
          }},
     rule{"bootstrap",
-         [](cluster& on, words const&) { ask(on, agent::ask_bootstrap{on.id, {}}); }},
+         [](cluster& on, words const&) {
+             ask(on, agent::ask_bootstrap{on.id, {}});
+         }},
 };
 
 bool fits(words const& pattern, words const& said) {
     if (pattern.size() != said.size())
         return false;
     for (std::size_t index = 0; index < pattern.size(); ++index) {
-        bool const any = pattern[index].size() == 1 && pattern[index] >= "A" && pattern[index] <= "Z";
+        bool const any =
+            pattern[index].size() == 1 && pattern[index] >= "A" && pattern[index] <= "Z";
         if (!any && pattern[index] != said[index])
             return false;
     }

@@ -82,6 +82,8 @@ class dialect {
     [[nodiscard]] std::string set_source_semi_sync(bool on) const;
     [[nodiscard]] std::string set_replica_semi_sync(bool on) const;
     /// The server's number as configured, or with `borrowed_number` added.
+    /// The next transaction of this session gets this sequence number.
+    [[nodiscard]] std::string continue_at(std::uint64_t sequence) const;
     [[nodiscard]] std::string set_server_number(std::uint32_t number) const;
     /// The settings under which a commit waits for ever rather than go unacknowledged.
     [[nodiscard]] std::vector<std::string> prepare_source_semi_sync() const;

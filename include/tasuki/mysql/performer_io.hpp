@@ -102,7 +102,8 @@ class performer {
     [[nodiscard]] result<void> end_writers(bool privileged_too);
     [[nodiscard]] result<std::size_t> set_locked(std::string const& account, bool locked);
     [[nodiscard]] result<void> end_streams(std::string const& account);
-    [[nodiscard]] result<void> commit_elsewhere(std::uint32_t server);
+    [[nodiscard]] result<void> commit_elsewhere(std::uint32_t server,
+                                                std::optional<std::uint64_t> sequence);
 
     connection& control_;
     dialect const& words_;

@@ -21,7 +21,7 @@ PASSWORD = {"tasuki": "tasuki-lab", "repl": "repl-lab", "app": "app-lab"}
 
 # The agent's account has exactly what it needs, so that the lab proves the list of the manual.
 AGENT_GRANTS = {
-    "*.*": "PROCESS, RELOAD, CREATE USER, BINLOG MONITOR, BINLOG ADMIN, REPLICA MONITOR, "
+    "*.*": "PROCESS, RELOAD, CREATE USER, BINLOG MONITOR, BINLOG ADMIN, BINLOG REPLAY, REPLICA MONITOR, "
            "REPLICATION SLAVE ADMIN, REPLICATION MASTER ADMIN, READ_ONLY ADMIN, CONNECTION ADMIN",
     "mysql.*": "SELECT",
     "tasuki.*": "SELECT, CREATE, INSERT, UPDATE",

@@ -45,8 +45,7 @@ node_settings common_settings(shape const& of) {
         out.voters.push_back(node_named(name));
         group.members.push_back(node_named(name));
         if (group.mysql)
-            group.mysql->members.push_back(
-                member_of(name, place, holds(of.never_master, name)));
+            group.mysql->members.push_back(member_of(name, place, holds(of.never_master, name)));
     }
     for (auto const& name : of.witnesses) {
         add(name);
@@ -186,8 +185,9 @@ void cluster::crash_server(std::string const& name) {
 
 void cluster::announce_server_death(machine& it) {
     server_incarnation const life{servers_->at(it.settings.self).life};
-    later_at(it, server_death_notice,
-             [this, life](machine& there) { happen(there, server_gone{id, life}); });
+    later_at(it, server_death_notice, [this, life](machine& there) {
+        happen(there, server_gone{id, life});
+    });
 }
 
 void cluster::boot_server(std::string const& name) {

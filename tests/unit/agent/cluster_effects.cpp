@@ -226,9 +226,8 @@ void cluster::spread_facts() {
         for (auto& other : machines_)
             if (&other != &it && other.agent &&
                 !cut_.contains({it.settings.self, other.settings.self}))
-                later_at(other, network_delay, [this, read](machine& there) {
-                    happen(there, read);
-                });
+                later_at(other, network_delay,
+                         [this, read](machine& there) { happen(there, read); });
     }
     later(facts_pause, [this] { spread_facts(); });
 }

@@ -109,8 +109,8 @@ TEST_CASE("group: mysqld's death releases nothing that nobody could take", "[age
     CHECK(on.role("a") == election::role::active);
     CHECK(on.count_trace("mysqld_died") == 0);
     on.boot_server("a"); // and it opens again where it was
-    CHECK(on.run_until(
-        [&] { return on.holder() == "a" && !on.servers().at(a).read_only; }, seconds{10}));
+    CHECK(on.run_until([&] { return on.holder() == "a" && !on.servers().at(a).read_only; },
+                       seconds{10}));
 }
 
 TEST_CASE("group: a hanging mysqld is ended when somebody can take over", "[agent]") {
@@ -204,6 +204,23 @@ TEST_CASE("group: a dry run shows the trees and touches no server", "[agent]") {
     CHECK(on.notes().size() == noted);
 }
 
+TEST_CASE("group: a dry run that the lost lease interrupts is answered", "[agent]") {
+    master_on_a on;
+    on.swallows = [](std::string const&, mysql::order const&) { return true; };
+    on.cut("a", "b");
+    on.cut("a", "c");
+    auto const got = on.ask("a", ask_switchover{on.id, b, true, ""});
+    CHECK(got.code == "lease_lost");
+    on.swallows = nullptr;
+    on.heal();
+    auto const noted = on.notes().size();
+    on.crash_server("b");
+    on.crash_server("c");
+    on.boot_server("a");
+    on.run(seconds{5});
+    CHECK(on.notes().size() > noted); // later operations are told again
+}
+
 TEST_CASE("group: a second switchover is refused while one is under way", "[agent]") {
     master_on_a on;
     on.swallows = [](std::string const&, mysql::order const& what) {
@@ -259,8 +276,7 @@ TEST_CASE("group: an agent that ends moves the master first", "[agent]") {
     CHECK(on.count_orders("a", "kill_server") == 0);
 }
 
-TEST_CASE("group: an agent that ends with nobody to take over leaves nothing writable",
-          "[agent]") {
+TEST_CASE("group: an agent that ends with nobody to take over leaves nothing writable", "[agent]") {
     master_on_a on;
     on.make_degraded();
     on.retire("a");

@@ -74,16 +74,14 @@ TEST_CASE("make settings: the cluster as one node sees it", "[agent][make_settin
 
 TEST_CASE("make settings: who votes and who only watches", "[agent][make_settings]") {
     auto const it = make_settings(parsed(shop), "db1");
-    CHECK(it.voters ==
-          std::vector{node_named("db1"), node_named("db2"), node_named("wit")});
+    CHECK(it.voters == std::vector{node_named("db1"), node_named("db2"), node_named("wit")});
     CHECK(it.witnesses == std::vector{node_named("wit")});
 }
 
 TEST_CASE("make settings: a path joins two addresses of one position", "[agent][make_settings]") {
     auto const it = make_settings(parsed(shop), "db1");
-    CHECK(it.peers == std::vector<heartbeat::seat>{{node_named("db2"), 2},
-                                                   {node_named("db3"), 1},
-                                                   {node_named("wit"), 1}});
+    CHECK(it.peers == std::vector<heartbeat::seat>{
+                          {node_named("db2"), 2}, {node_named("db3"), 1}, {node_named("wit"), 1}});
     CHECK(it.paths.at(node_named("db2")) == std::vector<std::string>{"10.77.0.2", "10.78.0.2"});
     for (auto const& each : make_settings(parsed(shop), "wit").peers)
         CHECK(each.paths == 1);

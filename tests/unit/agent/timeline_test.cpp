@@ -95,10 +95,9 @@ TEST_CASE("timeline: the last line says how it ended and how long it took", "[ag
         std::string word;
         operation_result result;
     };
-    for (auto const& each : {row{"done", operation_result::done},
-                             row{"refused", operation_result::refused},
-                             row{"failed", operation_result::failed},
-                             row{"undone", operation_result::aborted}}) {
+    for (auto const& each :
+         {row{"done", operation_result::done}, row{"refused", operation_result::refused},
+          row{"failed", operation_result::failed}, row{"undone", operation_result::aborted}}) {
         auto const it = told({line("lease", 0), ending(each.word, 812)});
         CHECK(it.result == each.result);
         CHECK(it.ms == 812);
@@ -146,8 +145,7 @@ TEST_CASE("timeline: the API shows a finished operation with its steps", "[agent
     CHECK(http::is_finished(shown));
 }
 
-TEST_CASE("timeline: the API shows why one failed, and that one still runs",
-          "[agent][timeline]") {
+TEST_CASE("timeline: the API shows why one failed, and that one still runs", "[agent][timeline]") {
     auto const failed = view_of(told({line("lease", 0), ending("failed", 5)}));
     CHECK(failed.state == "failed");
     CHECK(failed.error == "text of end");

@@ -244,8 +244,7 @@ TEST_CASE("view: a protected master with its replicas", "[agent][view]") {
         CHECK(each.writable == (each.node == "a"));
 }
 
-TEST_CASE("view: a degraded master says so, and that nobody would be promoted",
-          "[agent][view]") {
+TEST_CASE("view: a degraded master says so, and that nobody would be promoted", "[agent][view]") {
     settled on{with_mysql()};
     on.servers().cut(a, b, true);
     on.servers().cut(a, c, true);

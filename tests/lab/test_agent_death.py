@@ -1,0 +1,40 @@
+"""The agent of the active node dies or hangs without a word. With the safe profile the kernel
+itself takes the address away when its lifetime ends, before anybody else may answer for it."""
+
+import signal
+
+import faults
+import rig
+from lab import network, processes, stage
+
+
+class AgentDeathTest(faults.FaultCase):
+    name = "t-agents"
+    options = ("--profile", "safe")
+
+    def test_a_killed_agent_loses_the_address_before_the_next_one_answers(self):
+        def fault():
+            self.kill(self.old, "agent")
+            processes.wait_until(lambda: self.old not in network.holders(self.lab), 5,
+                                 f"the kernel takes the address of {self.old} away")
+
+        self.play(fault)
+
+    def test_a_frozen_agent_loses_the_address_before_the_next_one_answers(self):
+        self.play(lambda: stage.kill_process(self.lab, self.old, "agent", signal.SIGSTOP))
+
+    def test_a_frozen_agent_that_wakes_up_does_not_take_anything_back(self):
+        self.play(lambda: stage.kill_process(self.lab, self.old, "agent", signal.SIGSTOP))
+        former, master = self.old, self.new
+        stage.kill_process(self.lab, former, "agent", signal.SIGCONT)
+        self.old, self.new = master, former
+        self.play(lambda: None, master=master)
+        self.assertEqual(network.holders(self.lab), [master])
+        self.wait_settled()
+
+    def test_a_lost_node_is_replaced(self):
+        self.play(lambda: stage.kill_node(self.lab, self.old))
+
+
+if __name__ == "__main__":
+    rig.main()
