@@ -78,8 +78,7 @@ result<void> front::body::run(lease_loop& lease) {
     lease.start();
     tell_card();
     io_.run();
-    for (auto& thread : checks_)
-        thread.join();
+    checks_.clear();
     http_->stop();
     channel_->stop();
     servers_.clear();

@@ -87,7 +87,7 @@ void run::learn(question const& asked, answer const& got) {
     bool const tells = got.facts.life.is_set() || got.facts.condition != health::unknown;
     if (tells)
         s_.facts[asked.node] = got.facts;
-    else if (!got.done && std::holds_alternative<survey>(asked.what))
+    else if (!got.done && !std::holds_alternative<list_obstacles>(asked.what))
         s_.facts.erase(asked.node);
 }
 

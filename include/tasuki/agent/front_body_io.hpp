@@ -82,7 +82,7 @@ class front::body {
     std::uint64_t foreign_count_ = 0;
     std::set<mac_address> peer_macs_;
     asio::steady_timer card_timer_{io_};
-    std::vector<std::thread> checks_;
+    std::vector<std::jthread> checks_; ///< joined on every way out
     std::atomic<bool> serving_{false};
 };
 

@@ -154,6 +154,8 @@ TEST_CASE("group: a lost lease ends an unprotected master altogether", "[agent]"
     on.cut("a", "c");
     CHECK(on.run_until([&] { return on.count_orders("a", "kill_server") > 0; }, seconds{2}));
     on.run(milliseconds{10});
+    for (auto const& l : on.trace()) UNSCOPED_INFO(l);
+    for (auto const& o : on.orders()) if (o.node == "a") UNSCOPED_INFO(name_of(o.what.what));
     CHECK_FALSE(on.servers().at(a).up);
 }
 

@@ -144,7 +144,8 @@ TEST_CASE("history: the list shows the newest first, and no more than asked", "[
 TEST_CASE("history: steps and texts are cut at their bounds", "[agent][history]") {
     auto given = failover(1);
     given.steps.assign(history_steps_max + 3, given.steps.front());
-    given.reason = std::string(history_text_max - 1, 'x') + "\xc3\xa9";
+    given.reason.assign(history_text_max - 1, 'x');
+    given.reason += "\xc3\xa9";
     given.detail = "bad \xff\xc0\x80 \xed\xa0\x80 good \xe2\x82\xac";
     auto const kept = bounded(given);
     CHECK(kept.steps.size() == history_steps_max);

@@ -88,5 +88,5 @@ TEST_CASE("journal: the largest journal fits the record of a heartbeat", "[agent
     byte_writer out;
     encode(record, out);
     byte_reader in{out.view()};
-    CHECK(journal_of(*decode_record(in)) == full_entry());
+    CHECK(journal_of(*election::decode_record(in)) == full_entry());
 }

@@ -50,6 +50,7 @@ mysql::server_facts sample_facts() {
     it.read_only = false;
     it.binlog_position = *mysql::gtid_list::parse("0-1-42");
     it.replica.emplace();
+    it.replica->master = *endpoint::parse("10.0.0.1:3306");
     it.replica->lag = milliseconds{12};
     return it;
 }
@@ -157,7 +158,7 @@ TEST_CASE("peer message: what is out of range or unknown is refused", "[agent][p
     CHECK(is_refused(with("node", 0x1'0000'0001))); // would be another node if it were cut off
     CHECK(is_refused(with("group", -1)));
     CHECK(is_refused(with("wall_ms", 1.5)));
-    CHECK(is_refused(with("step", std::string(200'000, 'x'))));
+    CHECK(is_refused(with("step", json::value(std::string(200'000, 'x')))));
     CHECK(is_refused(R"({"v":1,"type":"wish","operation":1,"wish":"dance","group":1})"));
     CHECK(is_refused(R"({"v":1,"type":"order","group":1,"order":"{}"})"));
     CHECK(is_refused(R"({"v":1,"type":"facts","group":1,"facts":"[]"})"));
