@@ -107,7 +107,7 @@ void group::carry_out(work& job, std::vector<election::command>& commands) {
                 },
                 [&](election::start_serving& it) { start_serving(job, it); },
                 [&](election::extend& it) {
-                    if (address_wanted_)
+                    if (address_wanted_ && address_here_)
                         job.effects.emplace_back(extend_address{settings_.id, it.under, it.until});
                 },
                 [&](election::stop_serving& it) { stop_serving(job, it); },

@@ -10,8 +10,8 @@ void run::start_drain() {
     enter(phase::drain, rules_.drain_limit);
     for (member const& who : s_.input.members) {
         server_facts const* const facts = facts_of(who.node);
-        bool const concerned = s_.frozen.contains(who.node) || who.node == s_.ahead ||
-                               who.node == s_.input.self;
+        bool const concerned =
+            s_.frozen.contains(who.node) || who.node == s_.ahead || who.node == s_.input.self;
         if (facts == nullptr || s_.drained.contains(who.node))
             continue;
         // Without a replica role nothing waits to be applied. What was received in an earlier life
@@ -290,8 +290,8 @@ void run::check_repoint() {
         return all || now_ >= s_.grace ? start_record() : void();
     }
     // Nobody is waited for who could not acknowledge: dead, or asked and answered.
-    bool const answers_due = std::any_of(
-        s_.input.members.begin(), s_.input.members.end(), [&](member const& who) {
+    bool const answers_due =
+        std::any_of(s_.input.members.begin(), s_.input.members.end(), [&](member const& who) {
             return may_acknowledge(who) && !is_silent(who.node) && s_.book.waits_for(who.node);
         });
     bool const hopeless = !s_.blocking && !hope && (!answers_due || now_ >= s_.grace);

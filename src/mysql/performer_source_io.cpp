@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace tasuki::mysql {
 namespace {
@@ -19,6 +20,7 @@ constexpr milliseconds poll_slice{5};
 constexpr std::uint64_t waiting_probes_max = 4;
 // Longer than any tail that a crash can take: what waits for an acknowledgement at one moment.
 constexpr std::uint64_t skipped_sequence = 1'000'000;
+constexpr milliseconds skip_bound{300};
 
 } // namespace
 
@@ -86,8 +88,16 @@ performer::done performer::run_one(open_writes const&) {
     std::uint64_t last = 0;
     for (gtid const& each : seen->facts.binlog_state.entries())
         last = std::max(last, each.sequence);
-    if (auto skipped = commit_elsewhere(seen->facts.server_number, last + skipped_sequence);
-        !skipped)
+    // The number is taken when the commit is written: whether it is acknowledged does not matter.
+    auto const whole = std::exchange(deadline_, std::min(deadline_, clock::now() + skip_bound));
+    auto const skipped = commit_elsewhere(seen->facts.server_number, last + skipped_sequence);
+    deadline_ = whole;
+    if (!skipped && skipped.error().text.find("read-only") != std::string::npos)
+        return problem{failure::not_permitted,
+                       fmt::format("nothing may be written while read_only is on: run GRANT "
+                                   "READ_ONLY ADMIN ON *.* TO '{}'@'localhost'",
+                                   options_.connect.user)};
+    if (!skipped && skipped.error().kind != failure::timed_out)
         return skipped.error();
     if (auto opened = run(words_.read_only_off()); !opened)
         return opened.error();

@@ -317,8 +317,7 @@ TEST_CASE("ackers: whoever acknowledges without being recorded is taken in or si
     CHECK_FALSE(here.servers.at(db3).acknowledges);
 }
 
-TEST_CASE("ackers: semi-sync switched off behind our back is recorded as what it is",
-          "[ackers]") {
+TEST_CASE("ackers: semi-sync switched off behind our back is recorded as what it is", "[ackers]") {
     group here({db2, db3});
     here.begin();
     here.run(std::chrono::seconds{2});
@@ -345,8 +344,7 @@ TEST_CASE("ackers: an alive acker whose receiver does not run is lost after its 
     CHECK(here.names() == std::set{db2});
 }
 
-TEST_CASE("ackers: a replica locked out comes back without the role, then with it",
-          "[ackers]") {
+TEST_CASE("ackers: a replica locked out comes back without the role, then with it", "[ackers]") {
     group here({db2, db3});
     here.begin();
     here.run(std::chrono::seconds{2});

@@ -103,10 +103,10 @@ TEST_CASE("candidate: each exclusion names its reason", "[candidate]") {
     };
     for (row const& each : std::vector<row>{
              {"does not answer", [](survey_scene& s) { s.input.facts.erase(db2); }, false},
-             {"is down",
-              [](survey_scene& s) { s.input.facts[db2].condition = health::down; }, false},
-             {"is hanging",
-              [](survey_scene& s) { s.input.facts[db2].condition = health::hanging; }, false},
+             {"is down", [](survey_scene& s) { s.input.facts[db2].condition = health::down; },
+              false},
+             {"is hanging", [](survey_scene& s) { s.input.facts[db2].condition = health::hanging; },
+              false},
              {"is disk_full",
               [](survey_scene& s) { s.input.facts[db2].condition = health::disk_full; }, false},
              {"does not replicate", [](survey_scene& s) { s.input.facts[db2].replica.reset(); },
@@ -181,8 +181,7 @@ TEST_CASE("readiness: an acker in another life does not count", "[candidate]") {
     CHECK_FALSE(judge_readiness(input).failover);
 }
 
-TEST_CASE("readiness: degraded is said, and promotes only where that is accepted",
-          "[candidate]") {
+TEST_CASE("readiness: degraded is said, and promotes only where that is accepted", "[candidate]") {
     auto input = ready_scene();
     input.recorded.degraded = true;
     input.recorded.ackers.clear();

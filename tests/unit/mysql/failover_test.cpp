@@ -1,82 +1,10 @@
-#include "tasuki/mysql/failover.hpp"
-
-#include "scene.hpp"
+#include "promotion.hpp"
 
 #include <catch2/catch.hpp>
 
 using namespace tasuki;
 using namespace tasuki::mysql;
 using namespace tasuki::mysql::scene;
-
-namespace {
-
-using promotion = stage<failover::state, failover::event, failover::policy, failover::outcome>;
-
-/// db1 was the master, db2 and db3 its ackers; ten commits, all received, some not applied.
-struct group {
-    explicit group(std::size_t count = 3)
-        : all(members(count))
-        , servers(all) {
-        std::set<node_id> ackers;
-        for (member const& who : all)
-            if (who.node != db1)
-                ackers.insert(who.node);
-        servers.set_up(db1, ackers);
-        record.reached = milestone::open;
-        record.now.master = db1;
-        for (node_id const node : ackers)
-            record.now.ackers.push_back({node, servers.facts_of(node).life});
-        for (int i = 0; i < 10; ++i) {
-            servers.commit(db1);
-            for (node_id const node : ackers)
-                servers.receive(node);
-        }
-        servers.apply(db2);
-    }
-
-    failover::begin begin(node_id self = db2) const {
-        failover::begin input;
-        input.under = epoch{2};
-        input.self = self;
-        input.members = all;
-        input.recorded = record;
-        return input;
-    }
-
-    played play(failover::begin const& input, std::vector<mishap> mishaps = {},
-                failover::policy rules = {}, duration span = std::chrono::minutes{10}) {
-        promotion one(servers, failover::step, failover::next_wake, rules);
-        one.mishaps = std::move(mishaps);
-        one.tell(input);
-        return one.run(span);
-    }
-
-    [[nodiscard]] bool holds_all(node_id node) const {
-        for (auto const& promise : servers.acknowledged())
-            if (!servers.has(node, promise.what))
-                return false;
-        return !servers.acknowledged().empty();
-    }
-    [[nodiscard]] bool nobody_frozen() const {
-        for (member const& who : all)
-            if (servers.at(who.node).blocked)
-                return false;
-        return true;
-    }
-
-    std::vector<member> all;
-    model::cluster servers;
-    journal_entry record;
-};
-
-std::vector<milestone> milestones(played const& seen) {
-    std::vector<milestone> out;
-    for (journal_entry const& each : seen.journal)
-        out.push_back(each.reached);
-    return out;
-}
-
-} // namespace
 
 TEST_CASE("failover: a dead master's commits are all on the new one", "[failover]") {
     group here;
@@ -88,8 +16,7 @@ TEST_CASE("failover: a dead master's commits are all on the new one", "[failover
     CHECK_FALSE(here.servers.at(db2).read_only);
     CHECK(here.servers.at(db2).source_semi_sync);
     CHECK(here.servers.at(db3).master == here.all[1].server);
-    CHECK(milestones(seen) ==
-          std::vector{milestone::fence, milestone::choose, milestone::open});
+    CHECK(milestones(seen) == std::vector{milestone::fence, milestone::choose, milestone::open});
     journal_entry const& last = seen.journal.back();
     CHECK(last.now.master == db2);
     CHECK(last.now.ackers == std::vector{acker{db3, here.servers.facts_of(db3).life}});
@@ -118,7 +45,7 @@ TEST_CASE("failover: each answer that fails or never comes has a decided end", "
     struct row {
         mishap what;
         conclusion end;
-        std::string part;       ///< of the text
+        std::string part; ///< of the text
         bool frozen_stay = false;
     };
     auto const failed = fate::failed;
@@ -174,8 +101,7 @@ TEST_CASE("failover: a majority is told that `choose` is over before anybody is 
           "[failover]") {
     group here;
     auto const seen = here.play(here.begin(), {{"drain", db2, fate::failed}});
-    CHECK(milestones(seen) ==
-          std::vector{milestone::fence, milestone::choose, milestone::steady});
+    CHECK(milestones(seen) == std::vector{milestone::fence, milestone::choose, milestone::steady});
     CHECK(seen.journal.back().now == here.record.now);
     CHECK(seen.verdict->successor == db3);
 
@@ -338,248 +264,4 @@ TEST_CASE("failover: a broken applier hands the lease to a better one", "[failov
     CHECK(seen.verdict->how == conclusion::refused);
     CHECK(seen.verdict->successor == db3);
     CHECK(here.nobody_frozen());
-}
-
-TEST_CASE("failover: without ackers it opens degraded, recorded first, or it waits",
-          "[failover]") {
-    group here(2);
-    here.servers.crash(db1);
-    auto const seen = here.play(here.begin());
-    REQUIRE(seen.verdict->how == conclusion::done);
-    CHECK(seen.journal.back().now.degraded);
-    CHECK_FALSE(here.servers.at(db2).source_semi_sync);
-    CHECK(seen.place_of("disable_semi_sync db2") < seen.place_of("open_writes db2"));
-    CHECK(seen.ended - instant{milliseconds{1000}} < milliseconds{1000});
-
-    group blocked(2);
-    blocked.servers.crash(db1);
-    failover::policy block;
-    block.on_no_acker = failover::no_acker::block;
-    auto const waits = blocked.play(blocked.begin(), {}, block, std::chrono::minutes{3});
-    CHECK_FALSE(waits.verdict.has_value());
-    CHECK(blocked.servers.at(db2).read_only);
-    CHECK(waits.has_noted("on_no_acker = \"block\""));
-
-    for (fate const how : {fate::failed, fate::lost}) {
-        group stuck(2);
-        auto const end = stuck.play(stuck.begin(), {{"disable_semi_sync", db2, how}});
-        CHECK(end.verdict->how == conclusion::aborted);
-        CHECK(stuck.servers.at(db2).read_only);
-    }
-}
-
-TEST_CASE("failover: blocked writes open when a replica comes back", "[failover]") {
-    group here;
-    failover::policy block;
-    block.on_no_acker = failover::no_acker::block;
-    promotion one(here.servers, failover::step, failover::next_wake, block);
-    one.mishaps = {{"follow", db3, fate::failed}};
-    one.tell(here.begin());
-    CHECK_FALSE(one.run(std::chrono::minutes{1}).verdict.has_value());
-    one.mishaps.clear();
-    CHECK(one.run(std::chrono::minutes{1}).verdict->how == conclusion::done);
-    CHECK_FALSE(here.servers.at(db2).read_only);
-}
-
-TEST_CASE("failover: who was asked to acknowledge and did not show it is in the record",
-          "[failover]") {
-    group here(4);
-    auto const seen = here.play(here.begin(), {{"follow", node_id{4}, fate::lost}});
-    REQUIRE(seen.verdict->how == conclusion::done);
-    standing const& now = seen.journal.back().now;
-    CHECK(now.ackers.size() == 1);
-    CHECK(now.next_ackers.size() == 2);
-    CHECK(is_acker(now, node_id{4}));
-}
-
-TEST_CASE("failover: a successor goes on where its predecessor died", "[failover]") {
-    // db2 dies after each of its first n answers; db3 takes over under the next epoch.
-    for (int answers = 0; answers < 40; ++answers) {
-        INFO("the predecessor died after " << answers << " steps");
-        group here;
-        here.servers.crash(db1);
-        promotion first(here.servers, failover::step, failover::next_wake);
-        int left = answers;
-        first.between = [] {};
-        first.tell(here.begin());
-        while (left-- > 0 && !first.result.verdict)
-            first.run(milliseconds{1});
-        if (first.result.verdict)
-            break;
-        journal_entry const record =
-            first.result.journal.empty() ? here.record : first.result.journal.back();
-        auto input = here.begin(db3);
-        input.under = epoch{3};
-        input.recorded = record;
-        promotion second(here.servers, failover::step, failover::next_wake);
-        second.state.book.next_ticket = 1000;
-        second.tell(input);
-        auto const seen = second.run();
-        REQUIRE(seen.verdict);
-        INFO(seen.verdict->text);
-        CHECK(seen.verdict->how == conclusion::done);
-        CHECK(here.holds_all(db3));
-        CHECK(here.servers.at(db2).read_only);
-    }
-}
-
-TEST_CASE("failover: a predecessor's proof stands when the predecessor itself is gone",
-          "[failover]") {
-    group here;
-    here.servers.crash(db1);
-    promotion first(here.servers, failover::step, failover::next_wake);
-    first.mishaps = {{"arm", db2, fate::lost}};
-    first.tell(here.begin());
-    first.run(milliseconds{100});
-    REQUIRE(first.result.journal.back().reached == milestone::choose);
-    here.servers.crash(db2);
-    auto input = here.begin(db3);
-    input.under = epoch{3};
-    input.recorded = first.result.journal.back();
-    auto const seen = here.play(input);
-    REQUIRE(seen.verdict);
-    INFO(seen.verdict->text);
-    CHECK(seen.verdict->how == conclusion::done);
-    CHECK(here.holds_all(db3));
-}
-
-TEST_CASE("failover: a switchover's second half needs no freeze", "[failover]") {
-    group here;
-    here.servers.at(db1).read_only = true;
-    here.record.reached = milestone::closed;
-    here.record.chosen = db2;
-    here.record.promotion = model::position_of(here.servers.at(db1).binlog);
-    auto const seen = here.play(here.begin());
-    REQUIRE(seen.verdict);
-    INFO(seen.verdict->text);
-    CHECK(seen.verdict->how == conclusion::done);
-    CHECK(here.servers.at(db1).up);
-    CHECK(here.servers.at(db1).master == here.all[1].server);
-    CHECK(here.servers.at(db1).adopted == here.record.promotion);
-    CHECK_FALSE(seen.has_asked("freeze db3"));
-    CHECK_FALSE(seen.has_asked("kill_server db1"));
-    CHECK(seen.journal.back().now.ackers.size() == 2);
-    here.servers.commit(db2);
-    CHECK(here.servers.receive(db1));
-}
-
-TEST_CASE("failover: a switchover that does not arrive goes back, or on as a failover",
-          "[failover]") {
-    for (bool const old_lives : {true, false}) {
-        group here;
-        here.servers.commit(db1);
-        here.servers.receive(db3);
-        here.servers.at(db1).read_only = true;
-        here.servers.cut(db1, db2, true);
-        here.record.reached = milestone::closed;
-        here.record.promotion = model::position_of(here.servers.at(db1).binlog);
-        if (!old_lives)
-            here.servers.crash(db1);
-        auto const seen = here.play(here.begin());
-        REQUIRE(seen.verdict);
-        INFO(seen.verdict->text);
-        CHECK(seen.verdict->how == (old_lives ? conclusion::refused : conclusion::done));
-        if (old_lives)
-            CHECK(seen.verdict->successor == db1);
-        else
-            CHECK(here.holds_all(db2));
-    }
-    group opened;
-    opened.record.reached = milestone::closed;
-    opened.record.promotion = model::position_of(opened.servers.at(db1).binlog);
-    auto const seen = opened.play(opened.begin());
-    CHECK(seen.verdict->text.find("accepts writes again") != std::string::npos);
-}
-
-TEST_CASE("failover: the recorded master that has the lease again is reopened", "[failover]") {
-    group here;
-    here.servers.crash(db1);
-    here.servers.boot(db1);
-    auto const seen = here.play(here.begin(db1));
-    REQUIRE(seen.verdict);
-    INFO(seen.verdict->text);
-    CHECK(seen.verdict->how == conclusion::done);
-    CHECK_FALSE(here.servers.at(db1).read_only);
-    CHECK(milestones(seen) == std::vector{milestone::open});
-    CHECK(seen.journal.back().now.ackers.size() == 2);
-    CHECK_FALSE(seen.has_asked("follow db2")); // it replicates already
-}
-
-TEST_CASE("failover: a reopened master records an acker that does not answer", "[failover]") {
-    group here;
-    here.servers.crash(db1);
-    here.servers.boot(db1);
-    auto const seen = here.play(here.begin(db1), {{"survey", db3, fate::lost}});
-    REQUIRE(seen.verdict->how == conclusion::done);
-    CHECK(is_acker(seen.journal.back().now, db3));
-    CHECK(seen.journal.back().now.ackers.size() == 1);
-}
-
-TEST_CASE("failover: a master that has lost what its acker holds is not reopened", "[failover]") {
-    group here;
-    here.servers.crash(db1);
-    here.servers.at(db1).binlog.resize(7);
-    here.servers.boot(db1);
-    auto const seen = here.play(here.begin(db1));
-    CHECK(seen.verdict->how == conclusion::refused);
-    CHECK(seen.verdict->successor == db2);
-    CHECK(here.servers.at(db1).read_only);
-}
-
-TEST_CASE("failover: a first start opens the designated master and leaves the unclean alone",
-          "[failover]") {
-    group here(4);
-    here.servers.at(db1).read_only = true;
-    here.servers.at(db1).source_semi_sync = false;
-    here.servers.at(node_id{4}).binlog = {{0, 4, 1}};
-    here.servers.at(node_id{4}).relay.clear();
-    auto input = here.begin(db1);
-    input.wish = failover::kind::start;
-    input.recorded = journal_entry{};
-    input.recorded.now.master = db1;
-    auto const seen = here.play(input);
-    REQUIRE(seen.verdict);
-    INFO(seen.verdict->text);
-    CHECK(seen.verdict->how == conclusion::done);
-    CHECK(seen.journal.back().now.ackers.size() == 2);
-    CHECK_FALSE(is_acker(seen.journal.back().now, node_id{4}));
-    CHECK_FALSE(seen.has_asked("follow db4"));
-}
-
-TEST_CASE("failover: a first start is refused while another server accepts writes",
-          "[failover]") {
-    group here;
-    here.servers.at(db3).read_only = false;
-    here.servers.at(db3).master.reset();
-    auto input = here.begin(db1);
-    input.wish = failover::kind::start;
-    auto const seen = here.play(input);
-    CHECK(seen.verdict->how == conclusion::refused);
-    CHECK(seen.verdict->text.find("db3 accepts writes") != std::string::npos);
-}
-
-TEST_CASE("failover: events in no or the wrong phase change nothing", "[failover]") {
-    failover::state const idle;
-    failover::policy const rules;
-    instant const now{milliseconds{5}};
-    for (failover::event const& each :
-         {failover::event{answered{}}, failover::event{journalled{true}}, failover::event{tick{}}}) {
-        auto const out = failover::step(idle, each, now, rules);
-        CHECK(out.commands.empty());
-        CHECK(out.next.at == failover::phase::idle);
-    }
-    CHECK(failover::next_wake(idle) == never);
-    group here;
-    promotion one(here.servers, failover::step, failover::next_wake);
-    one.tell(here.begin());
-    one.run();
-    REQUIRE(one.state.at == failover::phase::finished);
-    for (failover::event const& each :
-         {failover::event{answered{}}, failover::event{journalled{false}},
-          failover::event{tick{}}}) {
-        auto const out = failover::step(one.state, each, now, rules);
-        CHECK(out.commands.empty());
-        CHECK(out.next.at == failover::phase::finished);
-    }
-    CHECK(failover::next_wake(one.state) == never);
 }

@@ -14,9 +14,10 @@ problem failed(failure kind, std::string text) {
 
 /// Sequences only grow along a log.
 bool contains(std::vector<gtid> const& log, gtid const& what) {
-    auto const place = std::lower_bound(
-        log.begin(), log.end(), what,
-        [](gtid const& left, gtid const& right) { return left.sequence < right.sequence; });
+    auto const place =
+        std::lower_bound(log.begin(), log.end(), what, [](gtid const& left, gtid const& right) {
+            return left.sequence < right.sequence;
+        });
     return place != log.end() && *place == what;
 }
 
@@ -137,9 +138,8 @@ bool cluster::receive(node_id node, bool acknowledgement_lost) {
     auto next = source->binlog.begin();
     if (!have.empty()) {
         auto const place = std::lower_bound(
-            next, source->binlog.end(), have.front(), [](gtid const& left, gtid const& right) {
-                return left.sequence < right.sequence;
-            });
+            next, source->binlog.end(), have.front(),
+            [](gtid const& left, gtid const& right) { return left.sequence < right.sequence; });
         if (place == source->binlog.end() || *place != have.front()) {
             it.receiver_errno = 1236; // strict mode: the position is not in the master's binlog
             it.receiver_runs = false;

@@ -85,6 +85,8 @@ class cluster {
     done run(server&, operation const&);
     done stop_replica(server&);
     done drain_all(server&);
+    done settle_down(server&);
+    done thaw(server&);
     done close(server&);
     done follow_master(server&, follow const&);
     done freeze_receiver(server&, freeze const&);

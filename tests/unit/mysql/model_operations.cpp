@@ -21,22 +21,9 @@ cluster::done cluster::run(server& it, operation const& what) {
         overloaded{
             [&](survey const&) -> done { return {}; },
             [&](list_obstacles const&) -> done { return {}; },
-            [&](settle const&) -> done {
-                it.blocked.reset();
-                if (auto trouble = close(it))
-                    return trouble;
-                it.source_semi_sync = it.replica_semi_sync = false;
-                return stop_replica(it);
-            },
+            [&](settle const&) -> done { return settle_down(it); },
             [&](freeze const& it_is) -> done { return freeze_receiver(it, it_is); },
-            [&](unfreeze const&) -> done {
-                it.blocked.reset();
-                if (!it.master)
-                    return failed(failure::absent, "no master");
-                if (!it.receiver_runs)
-                    return restart_receiver(it, it.replica_semi_sync);
-                return {};
-            },
+            [&](unfreeze const&) -> done { return thaw(it); },
             [&](drain const&) -> done { return drain_all(it); },
             [&](await_position const& order) -> done { return reach(it, order.position); },
             [&](follow const& order) -> done { return follow_master(it, order); },
@@ -85,6 +72,23 @@ cluster::done cluster::run(server& it, operation const& what) {
             },
         },
         what);
+}
+
+cluster::done cluster::settle_down(server& it) {
+    it.blocked.reset();
+    if (auto trouble = close(it))
+        return trouble;
+    it.source_semi_sync = it.replica_semi_sync = false;
+    return stop_replica(it);
+}
+
+cluster::done cluster::thaw(server& it) {
+    it.blocked.reset();
+    if (!it.master)
+        return failed(failure::absent, "no master");
+    if (!it.receiver_runs)
+        return restart_receiver(it, it.replica_semi_sync);
+    return {};
 }
 
 cluster::done cluster::close(server& it) {

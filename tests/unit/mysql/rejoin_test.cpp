@@ -130,8 +130,7 @@ TEST_CASE("rejoin: an applier error is for the operator", "[rejoin]") {
     CHECK_FALSE(seen.has_asked("settle db3"));
 }
 
-TEST_CASE("rejoin: each answer that fails or never comes ends it, to be tried again",
-          "[rejoin]") {
+TEST_CASE("rejoin: each answer that fails or never comes ends it, to be tried again", "[rejoin]") {
     struct row {
         std::string operation;
         node_id node;

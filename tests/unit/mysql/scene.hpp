@@ -20,8 +20,8 @@ inline std::vector<member> members(std::size_t count = 3) {
         member who;
         who.name = "db" + std::to_string(i);
         who.node = node_id{static_cast<std::uint32_t>(i)};
-        who.server.address = ip_address::v4(
-            {std::byte{10}, std::byte{0}, std::byte{0}, static_cast<std::byte>(i)});
+        who.server.address =
+            ip_address::v4({std::byte{10}, std::byte{0}, std::byte{0}, static_cast<std::byte>(i)});
         who.server.port = 3306;
         who.account = "repl_" + who.name;
         out.push_back(who);

@@ -20,10 +20,10 @@ TEST_CASE("standing: N-k+1 ackers have to be frozen", "[standing]") {
         std::size_t ackers, required, frozen;
         bool enough;
     };
-    for (row const each : {row{1, 1, 0, false}, row{1, 1, 1, true}, row{2, 1, 1, false},
-                           row{2, 1, 2, true}, row{3, 2, 1, false}, row{3, 2, 2, true},
-                           row{3, 3, 1, true}, row{3, 3, 0, false}, row{0, 1, 0, false},
-                           row{1, 2, 1, false}, row{5, 2, 3, false}, row{5, 2, 4, true}}) {
+    for (row const each :
+         {row{1, 1, 0, false}, row{1, 1, 1, true}, row{2, 1, 1, false}, row{2, 1, 2, true},
+          row{3, 2, 1, false}, row{3, 2, 2, true}, row{3, 3, 1, true}, row{3, 3, 0, false},
+          row{0, 1, 0, false}, row{1, 2, 1, false}, row{5, 2, 3, false}, row{5, 2, 4, true}}) {
         INFO(each.ackers << " ackers, k " << each.required << ", frozen " << each.frozen);
         standing now;
         now.required = static_cast<std::uint8_t>(each.required);
@@ -70,7 +70,6 @@ TEST_CASE("standing: it is told to the operator by name", "[standing]") {
     now.master = scene::db1;
     now.ackers = {one(2)};
     now.next_ackers = {one(2), one(3)};
-    CHECK(to_string(now, scene::members()) ==
-          "master db1, k 1, ackers db2, changing to db2, db3");
+    CHECK(to_string(now, scene::members()) == "master db1, k 1, ackers db2, changing to db2, db3");
     CHECK(name_of(scene::members(), node_id{9}) == "9");
 }

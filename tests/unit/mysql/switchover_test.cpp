@@ -97,26 +97,28 @@ TEST_CASE("switchover: who cannot take over is refused with the reason", "[switc
         std::string part;
         std::function<void(group&, switchover::begin&)> spoil;
     };
-    for (row const& each : std::vector<row>{
+    for (row const &each : std::vector<row>{
              {"never_master",
-              [](group&, switchover::begin& b) { b.members[1].never_master = true; }},
-             {"standby", [](group&, switchover::begin& b) { b.standby.insert(db2); }},
-             {"does not answer", [](group&, switchover::begin& b) { b.silent.insert(db2); }},
-             {"is down", [](group& g, switchover::begin&) { g.servers.crash(db2); }},
+              [](group&, switchover::begin&b) { b.members[1].never_master = true; }},
+             {"standby", [](group&, switchover::begin&b) { b.standby.insert(db2); }},
+             {"does not answer", [](group&, switchover::begin&b) { b.silent.insert(db2); }},
+             {"is down", [](group&g, switchover::begin&) { g.servers.crash(db2); }},
              {"does not replicate",
-              [](group& g, switchover::begin&) { g.servers.at(db2).master.reset(); }},
+              [](group&g, switchover::begin&) { g.servers.at(db2).master.reset(); }},
              {"stopped applier",
-              [](group& g, switchover::begin&) { g.servers.at(db2).applier_errno = 1062; }},
+              [](group&g, switchover::begin&) { g.servers.at(db2).applier_errno = 1062; }},
              {"receiver that is",
-              [](group& g, switchover::begin&) { g.servers.cut(db1, db2, true); }},
+              [](group&g, switchover::begin&) { g.servers.cut(db1, db2, true); }},
              {"does not have",
-              [](group& g, switchover::begin&) { g.servers.at(db2).binlog = {{0, 2, 9}}; }},
-             {"not another member", [](group&, switchover::begin& b) { b.to = node_id{9}; }},
-             {"not another member", [](group&, switchover::begin& b) { b.to = db1; }},
+              [](group&g, switchover::begin&) {
+                  g.servers.at(db2).binlog = {{0, 2, 9}};
+              }},
+             {"not another member", [](group&, switchover::begin&b) { b.to = node_id{9}; }},
+             {"not another member", [](group&, switchover::begin&b) { b.to = db1; }},
              {"not the recorded master",
-              [](group&, switchover::begin& b) { b.recorded.now.master = db3; }},
+              [](group&, switchover::begin&b) { b.recorded.now.master = db3; }},
              {"read-only already",
-              [](group& g, switchover::begin&) { g.servers.at(db1).read_only = true; }},
+              [](group&g, switchover::begin&) { g.servers.at(db1).read_only = true; }},
          }) {
         INFO(each.part);
         group here;
@@ -224,8 +226,8 @@ TEST_CASE("switchover: commits that wait keep it from closing", "[switchover]") 
 TEST_CASE("switchover: a candidate that never comes near ends it with writes untouched",
           "[switchover]") {
     group here;
-    auto const seen = here.play(
-        here.begin(), {{"await_position", db2, fate::failed, failure::timed_out}});
+    auto const seen =
+        here.play(here.begin(), {{"await_position", db2, fate::failed, failure::timed_out}});
     CHECK(seen.verdict->how == conclusion::refused);
     CHECK(seen.verdict->text.find("did not come near in 60000 ms") != std::string::npos);
     CHECK_FALSE(seen.has_asked("close_writes db1"));

@@ -12,9 +12,9 @@ std::vector<member> make_members(std::size_t count) {
         member who;
         who.name = "db" + std::to_string(i);
         who.node = node_id{static_cast<std::uint32_t>(i)};
-        who.server = {ip_address::v4({std::byte{10}, std::byte{0}, std::byte{0},
-                                      static_cast<std::byte>(i)}),
-                      3306};
+        who.server = {
+            ip_address::v4({std::byte{10}, std::byte{0}, std::byte{0}, static_cast<std::byte>(i)}),
+            3306};
         who.account = "repl_" + who.name;
         who.never_master = i == 4;
         out.push_back(who);
@@ -71,8 +71,7 @@ std::string world::describe() const {
                 (gone_.contains(who.node) ? " gone" : "") +
                 (facts.read_only ? " read-only" : " open") +
                 (facts.source_semi_sync ? " source" : "") +
-                (facts.replica_semi_sync ? " acker" : "") + " at " +
-                facts.binlog_state.to_string();
+                (facts.replica_semi_sync ? " acker" : "") + " at " + facts.binlog_state.to_string();
         if (facts.replica)
             text += " from " + facts.replica->master.to_string() + " receiver " +
                     std::string(to_string(facts.replica->receiver)) + " " +
@@ -91,8 +90,8 @@ void world::later(duration delay, std::function<void()> what) {
 void world::pass(duration span) {
     instant const end = now_ + span;
     for (;;) {
-        auto const next = std::min_element(
-            agenda_.begin(), agenda_.end(), [](due const& left, due const& right) {
+        auto const next =
+            std::min_element(agenda_.begin(), agenda_.end(), [](due const& left, due const& right) {
                 return std::pair(left.at, left.order) < std::pair(right.at, right.order);
             });
         if (next == agenda_.end() || next->at > end)
@@ -109,21 +108,18 @@ void world::check(char const* after) {
     auto const& promises = servers.acknowledged();
     for (; promises_checked_ < promises.size(); ++promises_checked_) {
         auto const& promise = promises[promises_checked_];
-        bool const moved_on =
-            promise.by != record.now.master ||
-            (record.reached == milestone::choose && record.chosen != promise.by);
+        bool const moved_on = promise.by != record.now.master ||
+                              (record.reached == milestone::choose && record.chosen != promise.by);
         if (moved_on && violation.empty())
-            violation = std::string("after ") + after + ": " +
-                        name_of(members_, promise.by) + " told a client that " +
-                        gtid_list::of({promise.what}).to_string() +
+            violation = std::string("after ") + after + ": " + name_of(members_, promise.by) +
+                        " told a client that " + gtid_list::of({promise.what}).to_string() +
                         " is safe, while the record says " + to_string(record.now, members_);
     }
     bool const moved = record.now.master != checked_master_;
     if (record.reached != milestone::open && record.reached != milestone::steady)
         return;
     for (member const& who : members_)
-        if (who.node != record.now.master && servers.can_acknowledge(who.node) &&
-            violation.empty())
+        if (who.node != record.now.master && servers.can_acknowledge(who.node) && violation.empty())
             violation = std::string("after ") + after + ": " + who.name +
                         " can acknowledge besides " + to_string(record.now, members_);
     if (!moved && after != std::string_view("done"))
@@ -131,10 +127,9 @@ void world::check(char const* after) {
     checked_master_ = record.now.master;
     for (auto const& promise : promises)
         if (!servers.has(record.now.master, promise.what) && violation.empty())
-            violation = std::string("after ") + after + ": " +
-                        gtid_list::of({promise.what}).to_string() +
-                        " was acknowledged and is not on the master; " +
-                        to_string(record.now, members_);
+            violation =
+                std::string("after ") + after + ": " + gtid_list::of({promise.what}).to_string() +
+                " was acknowledged and is not on the master; " + to_string(record.now, members_);
 }
 
 void world::deliver(std::shared_ptr<actor> const& from, ask const& what) {
@@ -159,9 +154,8 @@ void world::deliver(std::shared_ptr<actor> const& from, ask const& what) {
     std::weak_ptr<actor> const to = from;
     later(last - now_, [this, to, what] {
         answer const got = servers.perform(what.node, what.what);
-        note_down(name_of(members_, what.node) + " " +
-                  std::string(name_of(what.what.what)) + " epoch " +
-                  std::to_string(what.what.decided_under.value()) +
+        note_down(name_of(members_, what.node) + " " + std::string(name_of(what.what.what)) +
+                  " epoch " + std::to_string(what.what.decided_under.value()) +
                   (got.done ? " done" : " failed: " + got.detail));
         check(name_of(what.what.what).data());
         if (chance(options_.loss))
@@ -214,8 +208,8 @@ void world::obey(std::shared_ptr<actor> const& from, std::vector<command> const&
     }
 }
 
-std::optional<conclude> world::drive(std::shared_ptr<actor> const& who,
-                                     std::vector<command> first, int ticks) {
+std::optional<conclude> world::drive(std::shared_ptr<actor> const& who, std::vector<command> first,
+                                     int ticks) {
     ignored_.reset();
     obey(who, first, ignored_);
     for (int i = 0; i < ticks && !ignored_ && violation.empty(); ++i) {
@@ -227,240 +221,6 @@ std::optional<conclude> world::drive(std::shared_ptr<actor> const& who,
     auto const verdict = ignored_;
     ignored_.reset();
     return verdict;
-}
-
-void world::let_something_happen(bool faults) {
-    for (std::uint64_t left = below(6); left > 0; --left) {
-        node_id const node = any_node();
-        switch (below(3)) {
-        case 0:
-            servers.commit(node);
-            check("commit");
-            break;
-        case 1:
-            for (int i = 0; i < 4; ++i)
-                servers.receive(node, chance(0.02));
-            check("receive");
-            break;
-        default:
-            for (int i = 0; i < 4; ++i)
-                servers.apply(node);
-        }
-    }
-    if (faults && chance(0.02))
-        fault();
-}
-
-void world::fault() {
-    node_id const node = any_node();
-    if (node == record.now.master)
-        return;
-    auto const who = name_of(members_, node);
-    switch (below(4)) {
-    case 0:
-        note_down(who + " crashes");
-        servers.crash(node);
-        break;
-    case 1:
-        note_down(who + " boots");
-        servers.boot(node);
-        break;
-    case 2:
-        if (gone_.erase(node) == 0)
-            gone_.insert(node);
-        note_down(who + (gone_.contains(node) ? " is gone" : " is back"));
-        if (keeper_) {
-            keeper_->now = now_;
-            obey(keeper_, keeper_->take(ackers::presence{node, !gone_.contains(node), false}),
-                 ignored_);
-        }
-        break;
-    default: {
-        bool const is_cut = chance(0.5);
-        note_down(who + (is_cut ? " is cut off from the master" : " is connected"));
-        servers.cut(node, record.now.master, is_cut);
-    }
-    }
-}
-
-void world::serve(int ticks) {
-    ackers::policy rules;
-    rules.degrade_without_acker = options_.degrade;
-    rules.loss_grace = milliseconds{100};
-    keeper_ = std::make_shared<keeper>(rules);
-    keeper_->now = now_;
-    for (node_id const node : gone_)
-        obey(keeper_, keeper_->take(ackers::presence{node, false, false}), ignored_);
-    obey(keeper_, keeper_->take(ackers::begin{epoch_, record.now.master, members_, record}),
-         ignored_);
-    for (int i = 0; i < ticks && violation.empty(); ++i) {
-        let_something_happen(true);
-        pass(milliseconds{10});
-        keeper_->now = now_;
-        obey(keeper_, keeper_->hear(tick{}), ignored_);
-        if (i % 40 == 39)
-            look_after_returning();
-    }
-}
-
-void world::look_after_returning() {
-    endpoint const master = servers.at(record.now.master).who.server;
-    for (member const& who : members_) {
-        if (who.node == record.now.master || gone_.contains(who.node) ||
-            !servers.at(who.node).up)
-            continue;
-        if (!servers.at(who.node).read_only) { // its agent has seen the newer epoch
-            servers.crash(who.node);
-            servers.boot(who.node);
-        }
-        if (!rejoin::needs_rejoin(servers.facts_of(who.node), master))
-            continue;
-        auto const one = std::make_shared<returner>(rejoin::policy{});
-        one->state.book.next_ticket = 1'000'000 + sequence_ * 100;
-        one->now = now_;
-        rejoin::begin input{epoch_, record.now.master, who, members_, record,
-                            former_[who.node.value()]};
-        auto const verdict = drive(one, one->take(input), 400);
-        bool const done = verdict && verdict->how == conclusion::done;
-        rejoins += done ? 1 : 0;
-        if (verdict && verdict->how == conclusion::quarantined) {
-            ++quarantines;
-            rebuild(who.node);
-        }
-        return; // one at a time
-    }
-}
-
-void world::rebuild(node_id node) {
-    note_down(name_of(members_, node) + " is rebuilt from a copy");
-    servers.crash(node);
-    servers.boot(node);
-    model::server& it = servers.at(node);
-    it.binlog = servers.at(record.now.master).binlog;
-    it.adopted = {};
-    it.master.reset();
-    it.blocked.reset();
-}
-
-bool world::promote(node_id holder, int ticks) {
-    epoch_ = next(epoch_);
-    failover::policy rules;
-    rules.on_no_acker =
-        options_.degrade ? failover::no_acker::degrade : failover::no_acker::block;
-    auto const one = std::make_shared<promoter>(rules);
-    one->state.book.next_ticket = epoch_.value() * 10'000;
-    one->now = now_;
-    failover::begin input;
-    input.under = epoch_;
-    input.self = holder;
-    input.members = members_;
-    input.recorded = record;
-    input.silent = silent();
-    node_id const before = record.now.master;
-    note_down("--- " + name_of(members_, holder) + " holds the lease of epoch " +
-              std::to_string(epoch_.value()));
-    auto const verdict = drive(one, one->take(input), ticks);
-    if (!verdict)
-        note_down("--- " + name_of(members_, holder) + " dies while promoting");
-    bool const done = verdict && verdict->how == conclusion::done;
-    if (verdict && verdict->how == conclusion::refused) {
-        ++refusals;
-        bool const told_to_stay = verdict->text.find("stay frozen") != std::string::npos ||
-                                  verdict->text.find("no answer to unfreeze") != std::string::npos;
-        for (member const& who : members_)
-            if (servers.at(who.node).blocked && servers.at(who.node).up && !told_to_stay &&
-                violation.empty() && input.recorded.reached != milestone::choose &&
-                input.recorded.reached != milestone::fence)
-                violation = who.name + " was left frozen by a refusal: " + verdict->text;
-    }
-    if (done && before != record.now.master) {
-        former_[before.value()] = true;
-        former_[record.now.master.value()] = false;
-        ++promotions;
-    }
-    if (done && record.now.master != holder && violation.empty())
-        violation = "done, but the record names another master";
-    if (done && !servers.at(holder).read_only && violation.empty())
-        check("done");
-    return done;
-}
-
-bool world::switch_over() {
-    auto const one = std::make_shared<switcher>(switchover::policy{});
-    one->state.book.next_ticket = 500'000 + epoch_.value() * 10'000;
-    one->now = now_;
-    switchover::begin input;
-    input.under = epoch_;
-    input.self = record.now.master;
-    input.members = members_;
-    input.recorded = record;
-    input.silent = silent();
-    auto const verdict = drive(one, one->take(input), 2000);
-    bool const handed = verdict && verdict->how == conclusion::hand_over;
-    if (handed && promote(*verdict->successor, 4000)) {
-        ++switchovers;
-        return true;
-    }
-    return verdict && !handed && verdict->how == conclusion::refused;
-}
-
-void world::heal() {
-    gone_.clear();
-    for (member const& left : members_) {
-        for (member const& right : members_)
-            servers.cut(left.node, right.node, false);
-        servers.boot(left.node);
-    }
-}
-
-/// Attempts with whoever may hold the lease, until one is done.
-void world::recover() {
-    for (int attempt = 0; attempt < 8 && violation.empty(); ++attempt) {
-        node_id holder = any_node();
-        if (attempt >= 5) {
-            heal();
-            holder = record.now.master;
-        }
-        if (holder.value() == 4 || gone_.contains(holder))
-            continue;
-        bool const dies = attempt < 5 && chance(0.4);
-        if (promote(holder, dies ? static_cast<int>(below(30)) : 6000))
-            return;
-        if (record.now.master == holder && attempt < 5)
-            servers.boot(holder);
-    }
-    if (violation.empty())
-        violation = "nobody became the master, though all servers are back";
-}
-
-void world::run(int eras) {
-    for (int era = 0; era < eras && violation.empty(); ++era) {
-        serve(static_cast<int>(100 + below(600)));
-        keeper_.reset();
-        if (!violation.empty())
-            return;
-        if (chance(0.3) && switch_over())
-            continue;
-        if (!violation.empty())
-            return;
-        node_id const master = record.now.master;
-        switch (below(3)) {
-        case 0:
-            note_down("the master " + name_of(members_, master) + " crashes");
-            servers.crash(master);
-            break;
-        case 1:
-            note_down("the master " + name_of(members_, master) + " and its agent are gone");
-            servers.crash(master);
-            gone_.insert(master);
-            break;
-        default:
-            note_down("the agent of " + name_of(members_, master) +
-                      " is gone, its server goes on");
-            gone_.insert(master);
-        }
-        recover();
-    }
 }
 
 } // namespace tasuki::mysql::walk

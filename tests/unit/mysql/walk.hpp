@@ -52,8 +52,8 @@ class actor_of : public actor {
     Policy rules;
 };
 
-using promoter = actor_of<failover::state, failover::event, failover::policy, failover::outcome,
-                          failover::step>;
+using promoter =
+    actor_of<failover::state, failover::event, failover::policy, failover::outcome, failover::step>;
 using switcher = actor_of<switchover::state, switchover::event, switchover::policy,
                           switchover::outcome, switchover::step>;
 using keeper =
