@@ -66,12 +66,28 @@ class FaultCase(rig.LabCase):
             if not processes.running(self.lab, node, "mysqld"):
                 stage.start(self.lab, node, "mysqld")
 
-    def is_settled(self):
+    def is_ready(self):
+        """The next failover would lose nothing. A third server may be quarantined meanwhile: it
+        can hold what a crashed master had not got acknowledged and has lost."""
         self.start_servers()
         group = agents.group(self.lab, self.active()) if self.active() in OTHER else {}
         ready = group.get("ready", {})
-        return bool(ready.get("failover") and ready.get("lossless") and not group["operation"]
-                    and agents.healthy(self.lab, self.active()))
+        return bool(ready.get("failover") and ready.get("lossless") and not group["operation"])
+
+    def wait_ready(self):
+        try:
+            processes.wait_until(self.is_ready, 2 * BOUND_S, "ready to fail over", 0.3)
+        except LabError as error:
+            said = agents.tasuki(self.lab, self.active(), "status", check=False)
+            self.fail(f"{error}\n{said.stdout}{self.why(self.active())}")
+
+    def is_settled(self):
+        if not self.is_ready():
+            return False
+        replicas = agents.group(self.lab, self.active())["mysql"]["replicas"]
+        if lost := [each["node"] for each in replicas if each["quarantined"]]:
+            raise LabError(f"quarantined since the test before: {lost}")
+        return agents.healthy(self.lab, self.active())
 
     def wait_settled(self):
         try:

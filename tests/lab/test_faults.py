@@ -33,7 +33,7 @@ class ServerFaultsTest(faults.FaultCase):
             master, = self.writable()
             self.wait_writes(master)
         self.judge(observer, load, master)
-        self.wait_settled()
+        self.wait_ready()
         self.assert_equal_or_quarantined(self.active())
 
     def test_a_stopped_sql_thread_on_the_candidate_costs_no_row(self):
@@ -59,6 +59,8 @@ class ServerFaultsTest(faults.FaultCase):
             master, = self.writable()
             self.wait_writes(master)
         self.judge(observer, load, master)
+        self.wait_ready()
+        self.assert_equal_or_quarantined(self.active())
 
     def test_master_and_only_acker_lost_together_is_refused_and_why_says_so(self):
         with faults.stopped_at_end(faults.Observer(self.lab)) as observer, \
@@ -78,8 +80,8 @@ class ServerFaultsTest(faults.FaultCase):
             master, = self.writable()
             self.wait_writes(master)
         self.judge(observer, load, master)
-        self.wait_settled()
-        self.assert_equal_or_quarantined(master)
+        self.wait_ready()
+        self.assert_equal_or_quarantined(self.active())
 
     def test_a_broken_applier_on_the_candidate_costs_no_row(self):
         remove = "SET sql_log_bin=0; DELETE FROM app.writes WHERE client=999"
