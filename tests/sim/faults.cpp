@@ -116,7 +116,7 @@ void world::fault() {
     case 12:
         weather_.loss = dice_.chance(0.5) ? 0 : static_cast<double>(dice_.below(31)) / 100;
         weather_.duplication = dice_.chance(0.5) ? 0 : static_cast<double>(dice_.below(31)) / 100;
-        weather_.long_delay = dice_.chance(0.5) ? 0 : static_cast<double>(dice_.below(21)) / 100;
+        weather_.long_delay = dice_.chance(0.5) ? 0 : static_cast<double>(dice_.below(61)) / 100;
         weather_.delay_most = dice_.between(millisecond, 150 * millisecond);
         break;
     default:
