@@ -39,6 +39,18 @@ void front::body::handle(departure& what) {
 }
 
 result<void> front::body::run(lease_loop& lease) {
+    auto const served = serve(lease);
+    // On every way out, and before the lease thread goes: what still may post to it ends here.
+    checks_.clear();
+    if (http_)
+        http_->stop();
+    if (channel_)
+        channel_->stop();
+    servers_.clear();
+    return served;
+}
+
+result<void> front::body::serve(lease_loop& lease) {
     lease_ = &lease;
     auto file = history_file::open(options_.state_dir);
     if (!file)
@@ -78,10 +90,6 @@ result<void> front::body::run(lease_loop& lease) {
     lease.start();
     tell_card();
     io_.run();
-    checks_.clear();
-    http_->stop();
-    channel_->stop();
-    servers_.clear();
     return {};
 }
 

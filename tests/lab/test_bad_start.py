@@ -1,4 +1,4 @@
-"""A bad start: each mistake has its own message and exit code, or a degraded state that names it."""
+"""A bad start: each mistake has its message and exit code, or a degraded state that names it."""
 
 import re
 import socket
@@ -145,6 +145,10 @@ class DegradedStartTest(BadStartCase):
             self.fail(f"{error}\n{self.answer.stdout}{self.answer.stderr}")
         self.assertIn(self.answer.returncode, (10, 11))
 
+    def logs(self, node, words):
+        processes.wait_until(
+            lambda: re.search(words, self.lab.log(node, "agent").read_text()), 20, words)
+
     def all_well_again(self):
         def healthy():
             for node in places.DATABASES:  # as a service manager would
@@ -214,8 +218,7 @@ class DegradedStartTest(BadStartCase):
         with taken:
             taken.bind((places.address("db1"), 7800))
             self.agents_up()
-            said = self.lab.log("db1", "agent").read_text()
-            self.assertRegex(said, r"10\.77\.0\.1:7800: Address already in use .*ss -ulpn")
+            self.logs("db1", r"10\.77\.0\.1:7800: Address already in use .*ss -ulpn")
             processes.wait_until(lambda: len(network.holders(self.lab)) == 1, 20,
                                  "one node holds the address")
         self.all_well_again()
@@ -234,9 +237,11 @@ class DegradedStartTest(BadStartCase):
                     while True:
                         fill.write(bytes(4096))
             self.agents_up()
-            processes.wait_until(
-                lambda: "No space left on device" in self.lab.log("db2", "agent").read_text(), 20,
-                "the full disk is named")
+            processes.wait_until(lambda: len(network.holders(self.lab)) == 1, 30,
+                                 "one node holds the address")
+            agents.tasuki(self.lab, "wit", "pause", "db", "--reason", "a record to be stored")
+            self.logs("db2", "No space left on device")
+            agents.tasuki(self.lab, "wit", "resume", "db")
         finally:
             processes.kill(processes.running(self.lab, "db2", "agent"))
             network.run("umount", folder)

@@ -37,13 +37,14 @@ class DemoTest(unittest.TestCase):
         self.assert_nothing_is_left()
 
     def test_an_interrupt_in_the_first_story_leaves_nothing(self):
-        demo = subprocess.Popen(DEMO, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        for line in demo.stderr:
-            if "kill -9 of mariadbd" in line:
-                break
-        demo.send_signal(signal.SIGINT)
-        demo.stderr.read()
-        self.assertEqual(demo.wait(60), 130)
+        with subprocess.Popen(DEMO, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                              text=True) as demo:
+            for line in demo.stderr:
+                if "kill -9 of mariadbd" in line:
+                    break
+            demo.send_signal(signal.SIGINT)
+            demo.stderr.read()
+        self.assertEqual(demo.returncode, 130)
         self.assert_nothing_is_left()
 
 

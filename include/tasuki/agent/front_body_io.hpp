@@ -42,6 +42,7 @@ class front::body {
     void take(departure what);
 
   private:
+    result<void> serve(lease_loop& lease);
     struct foreign_order {
         std::uint64_t ticket = 0; ///< as the asker knows it
         peer_channel::reply_function reply;

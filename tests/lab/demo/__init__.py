@@ -1,1 +1,1 @@
-"""The demonstration: four faults on real servers, told as they happen, with the facts at the end."""
+"""The demonstration: four faults on real servers, told as they happen, and the facts after."""
