@@ -202,6 +202,22 @@ TEST_CASE("operator: a failover by hand takes a paused group over, once", "[agen
     CHECK(on.holder().empty());
 }
 
+TEST_CASE("operator: what follows a failover by hand is another operation", "[agent]") {
+    settled on;
+    CHECK(on.ask("a", paused_because(on, "x")).accepted);
+    on.crash("a");
+    on.run(seconds{3});
+    CHECK(on.ask("b", ask_failover{on.id, b, false, false, "a is gone"}).accepted);
+    CHECK(on.takes_over("b", seconds{1}));
+    auto const forced = last_note(on).operation;
+    on.link("b", false);
+    on.run(seconds{1});
+    on.link("b", true);
+    CHECK(on.takes_over("b", seconds{3})); // as the holder of a paused group may
+    CHECK(last_note(on).operation != forced);
+    CHECK(last_note(on).automatic);
+}
+
 TEST_CASE("operator: a failover by hand that another node wins is forgotten", "[agent]") {
     settled on;
     on.cut("b", "a");
