@@ -9,40 +9,40 @@ namespace tasuki::agent {
 namespace {
 
 // Every text is quoted with its length in front, so that no two configurations print alike.
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
     return fmt::format("{}\"{}\"", text.size(), text);
 }
 
 std::string canonical(vip_config const& vip) {
     auto out = fmt::format("vip {} interface {} announce {} {}", vip.address.to_string(),
-                           quoted(vip.interface), vip.announce_repeat.count(),
+                           in_quotes(vip.interface), vip.announce_repeat.count(),
                            vip.announce_refresh.count());
     for (auto const& [node, name] : vip.interface_of)
-        out += fmt::format(" {}={}", quoted(node), quoted(name));
+        out += fmt::format(" {}={}", in_quotes(node), in_quotes(name));
     return out + "\n";
 }
 
 std::string canonical(mysql_config const& mysql) {
     auto out = fmt::format("mysql socket {} port {} user {} password {} replication {} {}\n",
-                           quoted(mysql.socket), mysql.port, quoted(mysql.user),
-                           quoted(mysql.password_file), quoted(mysql.replication_user_prefix),
-                           quoted(mysql.replication_password_file));
+                           in_quotes(mysql.socket), mysql.port, in_quotes(mysql.user),
+                           in_quotes(mysql.password_file), in_quotes(mysql.replication_user_prefix),
+                           in_quotes(mysql.replication_password_file));
     out += fmt::format("mysql no_acker {} degraded {} probe {} {}\n", to_string(mysql.on_no_acker),
                        to_string(mysql.when_degraded), mysql.probe_interval.count(),
                        mysql.probe_timeout.count());
     for (auto const& [node, host] : mysql.host_of)
-        out += fmt::format("mysql host {} {}\n", quoted(node), host.to_string());
+        out += fmt::format("mysql host {} {}\n", in_quotes(node), host.to_string());
     auto never = mysql.never_master;
     std::sort(never.begin(), never.end());
     for (auto const& node : never)
-        out += fmt::format("mysql never {}\n", quoted(node));
+        out += fmt::format("mysql never {}\n", in_quotes(node));
     return out;
 }
 
 std::string canonical(group_config const& group) {
-    auto out = fmt::format("group {}\n", quoted(group.name));
+    auto out = fmt::format("group {}\n", in_quotes(group.name));
     for (auto const& member : group.members)
-        out += fmt::format("member {}\n", quoted(member));
+        out += fmt::format("member {}\n", in_quotes(member));
     for (auto const& vip : group.vips)
         out += canonical(vip);
     return group.mysql ? out + canonical(*group.mysql) : out;
@@ -52,13 +52,13 @@ std::string canonical(group_config const& group) {
 
 std::string canonical_text(configuration const& config) {
     auto const& timing = config.cluster.timing;
-    auto out =
-        fmt::format("cluster {} key {} timing {} {} {} drift {:.6f}\n", quoted(config.cluster.name),
-                    quoted(config.cluster.key_file), timing.interval.count(), timing.lease.count(),
-                    timing.step_down.count(), timing.clock_drift);
+    auto out = fmt::format("cluster {} key {} timing {} {} {} drift {:.6f}\n",
+                           in_quotes(config.cluster.name), in_quotes(config.cluster.key_file),
+                           timing.interval.count(), timing.lease.count(), timing.step_down.count(),
+                           timing.clock_drift);
     for (auto const& node : config.nodes) {
-        out +=
-            fmt::format("node {} voter {} witness {}", quoted(node.name), node.voter, node.witness);
+        out += fmt::format("node {} voter {} witness {}", in_quotes(node.name), node.voter,
+                           node.witness);
         for (auto const& address : node.addresses)
             out += " " + address.to_string();
         out += "\n";
@@ -72,7 +72,8 @@ std::string canonical_text(configuration const& config) {
     out += fmt::format("heartbeat {} http {} checks {} log {} state {} runtime {}\n",
                        config.heartbeat_port, config.http_listen.to_string(),
                        config.checks_listen ? config.checks_listen->to_string() : "none",
-                       to_string(config.log), quoted(config.state_dir), quoted(config.runtime_dir));
+                       to_string(config.log), in_quotes(config.state_dir),
+                       in_quotes(config.runtime_dir));
     return out;
 }
 

@@ -40,7 +40,7 @@ std::string seconds(milliseconds value) {
 
 } // namespace
 
-std::string quoted(std::string_view text) {
+std::string sql_literal(std::string_view text) {
     std::string out = "'";
     for (char const letter : text) {
         if (letter == '\'' || letter == '\\')
@@ -133,8 +133,8 @@ std::string dialect::change_source(source const& from) const {
     return fmt::format("CHANGE MASTER TO MASTER_HOST={}, MASTER_PORT={}, MASTER_USER={}, "
                        "MASTER_PASSWORD={}, MASTER_USE_GTID=slave_pos, MASTER_CONNECT_RETRY=1, "
                        "MASTER_HEARTBEAT_PERIOD=0.5",
-                       quoted(from.address.address.to_string()), from.address.port,
-                       quoted(from.user), quoted(from.password));
+                       sql_literal(from.address.address.to_string()), from.address.port,
+                       sql_literal(from.user), sql_literal(from.password));
 }
 
 std::string dialect::adopt_binlog_position() const {
@@ -142,8 +142,8 @@ std::string dialect::adopt_binlog_position() const {
 }
 
 std::string dialect::wait_applied(gtid_list const& position, milliseconds limit) const {
-    return fmt::format("SELECT MASTER_GTID_WAIT({}, {}) AS waited", quoted(position.to_string()),
-                       seconds(limit));
+    return fmt::format("SELECT MASTER_GTID_WAIT({}, {}) AS waited",
+                       sql_literal(position.to_string()), seconds(limit));
 }
 
 std::string dialect::set_source_semi_sync(bool on) const {
@@ -179,18 +179,19 @@ std::string dialect::read_only_on(milliseconds limit) const {
 }
 
 std::string dialect::list_hosts_of(std::string_view user) const {
-    return fmt::format("SELECT Host FROM mysql.user WHERE User={} AND is_role='N'", quoted(user));
+    return fmt::format("SELECT Host FROM mysql.user WHERE User={} AND is_role='N'",
+                       sql_literal(user));
 }
 
 std::string dialect::set_account_locked(account_name const& account, bool locked) const {
-    return fmt::format("ALTER USER {}@{} ACCOUNT {}", quoted(account.user), quoted(account.host),
-                       locked ? "LOCK" : "UNLOCK");
+    return fmt::format("ALTER USER {}@{} ACCOUNT {}", sql_literal(account.user),
+                       sql_literal(account.host), locked ? "LOCK" : "UNLOCK");
 }
 
 std::string dialect::list_streams_of(std::string_view user) const {
     return fmt::format("SELECT ID FROM information_schema.PROCESSLIST "
                        "WHERE USER={} AND COMMAND LIKE 'Binlog Dump%'",
-                       quoted(user));
+                       sql_literal(user));
 }
 
 std::string dialect::kill_session(std::uint64_t session) const {
@@ -222,7 +223,7 @@ std::string dialect::commit_probe(std::uint32_t server, std::uint64_t beat) cons
 std::string dialect::count_probes(std::string_view ours) const {
     return fmt::format("SELECT COUNT(*) AS found FROM information_schema.PROCESSLIST "
                        "WHERE USER={} AND INFO LIKE 'INSERT INTO tasuki.probe%'",
-                       quoted(ours));
+                       sql_literal(ours));
 }
 
 std::string dialect::state_of_session(std::uint64_t session) const {
@@ -240,8 +241,8 @@ std::string dialect::list_sessions(std::string_view ours,
                        "WHERE p.USER NOT IN ('system user', 'event_scheduler', {}) "
                        "AND p.COMMAND NOT IN ('Daemon', 'Slave_IO', 'Slave_SQL') "
                        "AND p.COMMAND NOT LIKE 'Binlog Dump%' AND LEFT(p.USER, {})<>{}",
-                       quoted(ours), replication_prefix.size(),
-                       replication_prefix.empty() ? "'-'" : quoted(replication_prefix));
+                       sql_literal(ours), replication_prefix.size(),
+                       replication_prefix.empty() ? "'-'" : sql_literal(replication_prefix));
 }
 
 std::string dialect::list_privileged() const {

@@ -35,8 +35,8 @@ constexpr std::array<privilege, 16> privileges{{
 
 std::string grant_text(std::string_view names, std::string_view scope,
                        account_name const& account) {
-    return fmt::format("GRANT {} ON {} TO {}@{}", names, scope, quoted(account.user),
-                       quoted(account.host));
+    return fmt::format("GRANT {} ON {} TO {}@{}", names, scope, sql_literal(account.user),
+                       sql_literal(account.host));
 }
 
 /// Whether one line of SHOW GRANTS gives `wanted`, at its own scope or for everything.
@@ -92,7 +92,7 @@ std::string remedy_for(sql_error const& error, account_name const& account) {
     if (error.number == access_denied)
         return fmt::format("wrong password or no such account: compare the password file, or run "
                            "CREATE USER {}@{} IDENTIFIED BY ... and the GRANTs of the manual",
-                           quoted(account.user), quoted(account.host));
+                           sql_literal(account.user), sql_literal(account.host));
     if (error.number == specific_access_denied)
         for (privilege const& one : privileges)
             if (error.text.find(one.shown) != std::string::npos ||

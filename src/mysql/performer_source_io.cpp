@@ -206,10 +206,11 @@ result<std::size_t> performer::set_locked(std::string const& account, bool locke
     if (!hosts)
         return hosts.error();
     if (hosts->rows.empty())
-        return problem{failure::absent, fmt::format("no account {}: CREATE USER {}@'%' IDENTIFIED "
-                                                    "BY ...; GRANT REPLICATION SLAVE ON *.* TO "
-                                                    "{}@'%'",
-                                                    account, quoted(account), quoted(account))};
+        return problem{failure::absent,
+                       fmt::format("no account {}: CREATE USER {}@'%' IDENTIFIED "
+                                   "BY ...; GRANT REPLICATION SLAVE ON *.* TO "
+                                   "{}@'%'",
+                                   account, sql_literal(account), sql_literal(account))};
     for (std::size_t index = 0; index < hosts->rows.size(); ++index)
         if (auto set =
                 run(words_.set_account_locked({account, hosts->text(index, "Host")}, locked));

@@ -5,7 +5,7 @@
 //
 // Deterministic: the same script gives the same trace, so a changed trace is a changed behaviour.
 
-#include "../unit/agent/cluster.hpp"
+#include "doubles/cluster.hpp"
 
 #include <cstdint>
 #include <string>

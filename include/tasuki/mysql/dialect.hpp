@@ -131,6 +131,6 @@ class dialect {
 [[nodiscard]] std::string remedy_for(sql_error const& error, account_name const& account);
 
 /// Quotes a text for SQL with backslash escapes (the session's sql_mode allows them).
-[[nodiscard]] std::string quoted(std::string_view text);
+[[nodiscard]] std::string sql_literal(std::string_view text);
 
 } // namespace tasuki::mysql

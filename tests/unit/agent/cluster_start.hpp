@@ -1,7 +1,7 @@
 #pragma once
 // Where most stories about nodes begin: three of them, a holds the address (and the master, if
 // there is MySQL, protected by b and c).
-#include "cluster.hpp"
+#include "doubles/cluster.hpp"
 
 #include <catch2/catch.hpp>
 

@@ -77,8 +77,8 @@ TEST_CASE("a server is judged by the variables it has", "[mysql][dialect]") {
 }
 
 TEST_CASE("texts are quoted so that they end where they end", "[mysql][dialect]") {
-    CHECK(quoted("a'b\\c") == "'a\\'b\\\\c'");
-    CHECK(quoted(std::string_view("a\0b", 3)) == "'a\\0b'");
+    CHECK(sql_literal("a'b\\c") == "'a\\'b\\\\c'");
+    CHECK(sql_literal(std::string_view("a\0b", 3)) == "'a\\0b'");
     auto const text = mariadb().change_source({*endpoint::parse("10.0.0.1:3307"), "repl_a", "p'w"});
     CHECK(text == "CHANGE MASTER TO MASTER_HOST='10.0.0.1', MASTER_PORT=3307, "
                   "MASTER_USER='repl_a', MASTER_PASSWORD='p\\'w', MASTER_USE_GTID=slave_pos, "

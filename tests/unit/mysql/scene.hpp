@@ -4,7 +4,7 @@
 // Deterministic: each order takes a millisecond, a lost one is never answered, and time moves on
 // to the next answer or to the procedure's own wish to be woken.
 
-#include "model.hpp"
+#include "doubles/model.hpp"
 #include "tasuki/mysql/procedure.hpp"
 
 #include <functional>

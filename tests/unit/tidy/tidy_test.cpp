@@ -145,8 +145,8 @@ TEST_CASE("the rule of size finds long files, headers, lines and functions", "[t
     CHECK(count(find_large_pieces, "a.cpp", repeated("int x;\n", 401)) == 1);
     CHECK(count(find_large_pieces, "a.hpp", repeated("int x;\n", 200)) == 0);
     CHECK(count(find_large_pieces, "a.hpp", repeated("int x;\n", 201)) == 1);
-    CHECK(count(find_large_pieces, "a.cpp", std::string(100, 'x') + "\n") == 0);
-    CHECK(count(find_large_pieces, "a.cpp", std::string(101, 'x') + "\n") == 1);
+    CHECK(count(find_large_pieces, "a.cpp", repeated("x", 100) + "\n") == 0);
+    CHECK(count(find_large_pieces, "a.cpp", repeated("x", 101) + "\n") == 1);
     auto const body = [](int lines) { return " {\n" + repeated("    f();\n", lines) + "}\n"; };
     CHECK(count(find_large_pieces, "a.cpp", "void g()" + body(58)) == 0);
     CHECK(count(find_large_pieces, "a.cpp", "void g()" + body(59)) == 1);

@@ -7,7 +7,7 @@
 // kernel's part is played too: an address answers until its hard deadline and not longer. Whatever
 // must never happen (two holders, two masters that acknowledge) is kept in `violations()`.
 
-#include "../mysql/model.hpp"
+#include "model.hpp"
 
 #include "tasuki/agent/node.hpp"
 

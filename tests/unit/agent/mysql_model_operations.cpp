@@ -1,2 +1,0 @@
-// The other half of the model: each half keeps names of its own.
-#include "../mysql/model_operations.cpp"
