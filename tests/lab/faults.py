@@ -151,6 +151,18 @@ class FaultCase(rig.LabCase):
         return [node for node in places.DATABASES if mariadb.sql(
             self.lab, node, "SELECT @@read_only", check=False) == [["0"]]]
 
+    def wait_master(self):
+        """The one server that takes writes, servers being started as long as they are ended."""
+        def one():
+            self.start_servers()
+            return self.writable()
+
+        try:
+            master, = processes.wait_until(one, BOUND_S, "somebody is master", 0.3)
+        except LabError as error:
+            self.fail(f"{error}\n{self.why('db1')}{agents.tail(self.lab, 'db1', 8)}")
+        return master
+
     def why(self, node="wit"):
         done = agents.tasuki(self.lab, node, "why", "db", check=False)
         return done.stdout + done.stderr
