@@ -1,7 +1,9 @@
 """The real agents, on real servers, under real faults: nobody loses an acknowledged row, and never
 do two answer for the address."""
 
+import json
 import time
+import urllib.request
 
 import rig
 from lab import agents, mariadb, network, places, processes, show, stage
@@ -73,6 +75,11 @@ class AddressTest(WatchedCase):
             time.sleep(2.5)
         self.assertEqual(network.holders(self.lab), ["db1"])
         self.assertEqual([s["source"] for s in observer.summary["sources"]], [places.mac("db1")])
+
+    def test_a_person_on_the_machine_reaches_the_status_of_each_node(self):
+        for node, port in self.lab.read_description()["relays"].items():
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/status") as answer:
+                self.assertEqual(json.load(answer)["node"], node)
 
     def test_an_agent_that_is_stopped_hands_over(self):
         observer = self.watch(lambda: stage.stop(self.lab, "db1", "agent"))

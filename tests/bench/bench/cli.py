@@ -6,14 +6,15 @@ import sys
 
 from lab.places import LabError
 
-from . import mysql, rows, vip
+from . import idle, mysql, rows, vip
 
-BENCHES = {"vip": vip, "mysql": mysql}
+BENCHES = {"vip": vip, "mysql": mysql, "idle": idle}
 
 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="scripts/bench", description="Measures fail-over, side by "
-                                  "side with others, in a lab of its own.")
+                                  "side with others, and what waiting for it costs; each in a lab "
+                                  "of its own.")
     top.add_argument("bench", choices=list(BENCHES))
     top.add_argument("--runs", type=int, default=5, metavar="N")
     top.add_argument("--json", metavar="FILE", help="append one object a line")

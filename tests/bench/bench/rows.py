@@ -17,9 +17,10 @@ def commit() -> str:
     return done.stdout.strip() or "none"
 
 
-def row(bench: str, case: str, subject: str, interval_ms: int, values: list, **further) -> dict:
+def row(bench: str, case: str, subject: str, interval_ms: int, values: list, unit: str = "ms",
+        **further) -> dict:
     return {"bench": bench, "case": case, "subject": subject, "interval_ms": interval_ms,
-            "unit": "ms", "median": round(statistics.median(values), 2),
+            "unit": unit, "median": round(statistics.median(values), 2),
             "max": round(max(values), 2), "runs": len(values), "commit": commit(),
             "values": [round(value, 2) for value in values], **further}
 

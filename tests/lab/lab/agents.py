@@ -108,11 +108,18 @@ def tail(lab: Lab, node: str, lines: int = 5) -> str:
     return " | ".join(text.splitlines()[-lines:])
 
 
+TIMED_OUT = 124
+
+
 def tasuki(lab: Lab, node, *arguments, check: bool = True, seconds: float = 30):
     """One command of the operator's, sent to a node's agent; node None sends it to nobody."""
     where = ["--socket", lab.control_socket(node)] if node else []
     command = [str(part) for part in (places.program("tasuki"), *where, *arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds)
+    except subprocess.TimeoutExpired:
+        done = subprocess.CompletedProcess(command, TIMED_OUT, "",
+                                           f"no answer within {seconds:g} s")
     if check and done.returncode != 0:
         raise LabError(f"{' '.join(command)}: exit {done.returncode}: "
                        f"{(done.stderr or done.stdout).strip()}")

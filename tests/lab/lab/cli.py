@@ -69,7 +69,8 @@ def act(options: argparse.Namespace) -> int:
         return 0
     stage.require(lab)
     if options.command == "exec":
-        words = [word for word in options.words if word != "--"] or ["bash"]
+        words = options.words[1:] if options.words[:1] == ["--"] else options.words
+        words = words or ["bash"]
         os.execvp("ip", ["ip", "netns", "exec", lab.namespace(options.node), *words])
     if options.command == "sql":
         return ask(lab, options)

@@ -175,7 +175,7 @@ def last_error(lab: Lab, node: str) -> str:
         lines = (lab.log(node, "mysqld")).read_text(errors="replace").splitlines()
     except OSError:
         return "no log"
-    return " | ".join([line for line in lines if "[ERROR]" in line][-3:] or lines[-3:])
+    return " | ".join([line for line in lines if "[ERROR]" in line][:6] or lines[-3:])
 
 
 def sql(lab: Lab, node: str, statement: str, check: bool = True) -> list:

@@ -112,11 +112,3 @@ def program(name: str) -> Path:
         raise LabError(f"{name} is not built in {where}: cmake --preset release && "
                        f"ninja -C build/release {name} (or set TASUKI_BUILD)")
     return max(found, key=lambda path: path.stat().st_mtime)
-
-
-def is_built(name: str) -> bool:
-    try:
-        program(name)
-    except LabError:
-        return False
-    return True

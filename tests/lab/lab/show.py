@@ -57,5 +57,7 @@ def server(lab: Lab, node: str) -> str:
 def agents_say(lab: Lab) -> str:
     for node in places.AGENTS:
         if processes.running(lab, node, "agent"):
-            return agents.tasuki(lab, node, "status", check=False, seconds=5).stdout.rstrip()
-    return "no agent is running"
+            said = agents.tasuki(lab, node, "status", check=False, seconds=3).stdout.rstrip()
+            if said:
+                return said
+    return "no agent is running that answers"
