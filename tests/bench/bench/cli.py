@@ -19,7 +19,8 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--runs", type=int, default=5, metavar="N")
     top.add_argument("--json", metavar="FILE", help="append one object a line")
     top.add_argument("--interval-ms", type=int, default=100, help="of tasuki and of its peers")
-    top.add_argument("--lease-ms", type=int, help="of tasuki; that of profile `fast` otherwise")
+    top.add_argument("--lease-ms", type=int, help="of tasuki (vip: 300; else that of `fast`, 800)")
+    top.add_argument("--step-down-ms", type=int, help="of tasuki (vip: 50; else of `fast`, 100)")
     top.add_argument("--only", dest="subjects", action="append", metavar="SUBJECT",
                      help="leave the other subjects out (may be repeated)")
     return top
@@ -28,6 +29,9 @@ def parser() -> argparse.ArgumentParser:
 def main() -> int:
     options = parser().parse_args()
     bench = BENCHES[options.bench]
+    for key, value in getattr(bench, "TIMING", {}).items():
+        if getattr(options, key) is None:
+            setattr(options, key, value)
     unknown = set(options.subjects or ()) - set(bench.SUBJECTS)
     if unknown or options.runs < 1:
         print(f"scripts/bench: {options.bench} has the subjects {', '.join(bench.SUBJECTS)}; "

@@ -6,9 +6,12 @@ name = "tasuki"
 
 
 def timing(options) -> list:
-    """Words for `lab up`: the interval, and the lease where it is not the profile's."""
-    lease = ["--lease-ms", str(options.lease_ms)] if options.lease_ms else []
-    return ["--interval-ms", str(options.interval_ms), *lease]
+    """Words for `lab up`: the interval, and what else is not the profile's."""
+    words = ["--interval-ms", str(options.interval_ms)]
+    for key in ("lease_ms", "step_down_ms"):
+        if value := getattr(options, key):
+            words += [f"--{key.replace('_', '-')}", str(value)]
+    return words
 
 
 def set_up(lab, options):

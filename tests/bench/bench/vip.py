@@ -16,6 +16,7 @@ from . import keepalived, rows, tasuki
 SUBJECTS = {"keepalived": keepalived, "tasuki": tasuki}
 COLUMNS = {"case": "case", "subject": "subject", "median": "gap median ms", "max": "gap max ms",
            "dual_median": "two answer median ms", "dual_max": "max ms", "runs": "runs"}
+TIMING = {"lease_ms": 300, "step_down_ms": 50}  # about what keepalived waits for: 3 adverts
 SETTLE_S = 0.5
 AFTER_S = 1.5
 

@@ -47,7 +47,7 @@ user = "tasuki"
 password_file = "{folder}/mysql.pw"
 replication_user_prefix = "repl_"
 replication_password_file = "{folder}/repl.pw"
-on_no_acker = "degrade"
+on_no_acker = "{on_no_acker}"
 never_master = ["db3"]
 """
 
@@ -69,7 +69,8 @@ def write_config(lab: Lab, options) -> None:
                      if (value := getattr(options, key, None)))
     parts = [CLUSTER, TAIL] if options.no_mysql else [CLUSTER, MYSQL, TAIL]
     lab.config.write_text("".join(parts).format(folder=lab.folder, profile=options.profile,
-                                                timing=timing))
+                                                timing=timing,
+                                                on_no_acker=options.on_no_acker))
     for name, account in (("mysql.pw", "tasuki"), ("repl.pw", "repl")):
         secret(lab.folder / name, mariadb.PASSWORD[account] + "\n")
 

@@ -11,6 +11,7 @@ import os
 import shutil
 import socket
 import subprocess
+from contextlib import contextmanager
 from pathlib import Path
 
 from . import places, processes
@@ -186,6 +187,25 @@ def sql(lab: Lab, node: str, statement: str, check: bool = True) -> list:
     if done.returncode != 0 and check:
         raise LabError(f"{node}: {statement[:80]}: {done.stderr.strip()}")
     return [line.split("\t") for line in done.stdout.splitlines()]
+
+
+@contextmanager
+def session(lab: Lab, node: str, statement: str):
+    """A connection of root that has carried out the statement and stays open for the block: what
+    it locks stays locked."""
+    child = subprocess.Popen(
+        ["mariadb", "--no-defaults", "-uroot", f"-S{lab.mysql_socket(node)}", "--batch",
+         "--unbuffered", "--skip-column-names"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        text=True)
+    try:
+        child.stdin.write(f"{statement}; SELECT 'done';\n")
+        child.stdin.flush()
+        if child.stdout.readline().strip() != "done":
+            raise LabError(f"{node}: {statement[:80]}: refused")
+        yield
+    finally:
+        child.stdin.close()
+        child.wait(10)
 
 
 def replicate(lab: Lab, node: str, master: str) -> None:
