@@ -248,6 +248,17 @@ void group::retire(work& job) {
     step(job, election::hand_over{});
 }
 
+void group::abandon(work& job) {
+    if (is_idle())
+        return;
+    if (data_ && data_->state() != service::closed)
+        fence_own_server(job);
+    end_operation(job, "failed", "the agent had to end before it was done");
+    if (elect_.now_role == election::role::active)
+        return step(job, election::hand_over{});
+    job.effects.emplace_back(close_address{settings_.id, elect_.under});
+}
+
 bool group::is_idle() const {
     return elect_.now_role == election::role::standby && elect_.releases_left == 0;
 }

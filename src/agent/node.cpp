@@ -58,6 +58,15 @@ std::vector<effect> node::retire(moment at) {
     return finish(job, outbox);
 }
 
+std::vector<effect> node::abandon(moment at) {
+    std::vector<effect> effects;
+    letters outbox;
+    work job{at, effects, outbox, peers_, settings_.silent_after()};
+    for (auto& [id, each] : groups_)
+        each->abandon(job);
+    return finish(job, outbox);
+}
+
 bool node::is_idle() const {
     return std::all_of(groups_.begin(), groups_.end(),
                        [](auto const& each) { return each.second->is_idle(); });

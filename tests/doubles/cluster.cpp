@@ -204,6 +204,12 @@ void cluster::retire(std::string const& name) {
     carry_out(it, effects);
 }
 
+void cluster::abandon(std::string const& name) {
+    auto& it = at(name);
+    auto effects = it.agent->abandon(time());
+    carry_out(it, effects);
+}
+
 void cluster::run(duration span) {
     instant const end = now_ + span;
     while (!queue_.empty() && queue_.top().when <= end) {

@@ -82,6 +82,7 @@ class cluster {
     void boot_server(std::string const&);
     void link(std::string const&, bool up);
     void retire(std::string const&);
+    void abandon(std::string const&);
 
     // --- time ---
     void run(duration);

@@ -65,6 +65,8 @@ class group {
     [[nodiscard]] instant next_wake() const;
     /// The agent is about to end: give the lease up in good order and do not stand again.
     void retire(work&);
+    /// No time is left for that: the address goes, and what may take writes is closed.
+    void abandon(work&);
     /// Nothing of ours is left to be given up or said.
     [[nodiscard]] bool is_idle() const;
 

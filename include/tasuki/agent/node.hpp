@@ -37,6 +37,8 @@ class node {
 
     /// The agent is about to end: every lease held here is given up in good order.
     [[nodiscard]] std::vector<effect> retire(moment);
+    /// There is no time left for good order: addresses go, and what may take writes is closed.
+    [[nodiscard]] std::vector<effect> abandon(moment);
     [[nodiscard]] bool is_idle() const;
 
     [[nodiscard]] node_settings const& settings() const { return settings_; }

@@ -286,6 +286,32 @@ TEST_CASE("group: an agent that ends with nobody to take over leaves nothing wri
     CHECK(on.holder().empty());
 }
 
+TEST_CASE("group: an agent that cannot wait for its hand-over closes the address and the writes",
+          "[agent]") {
+    master_on_a on;
+    SECTION("protected: by the server's own word") {
+        on.commit_some(5);
+    }
+    SECTION("degraded: by its end") {
+        on.make_degraded();
+        on.boot_server("b");
+        on.boot_server("c");
+    }
+    bool const degraded = on.record("a").degraded_since_ms != 0;
+    on.swallows = [](std::string const& name, mysql::order const&) { return name != "a"; };
+    on.retire("a");
+    on.run(milliseconds{50});
+    REQUIRE_FALSE(on.at("a").agent->is_idle());
+    REQUIRE(on.holder() == "a");
+    on.abandon("a");
+    on.run(milliseconds{20});
+    CHECK(on.holder() != "a");
+    CHECK_FALSE(on.servers().can_acknowledge(a));
+    CHECK(on.count_orders("a", degraded ? "kill_server" : "close_writes") == 1);
+    CHECK(on.has_noted("failed", a));
+    CHECK(on.run_until([&] { return on.at("a").agent->is_idle(); }, seconds{1}));
+}
+
 TEST_CASE("group: a node on standby is not promoted, and hands over if it is the master",
           "[agent]") {
     master_on_a on;

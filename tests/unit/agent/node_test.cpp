@@ -1,6 +1,8 @@
 // Three real nodes, one address: who has it, when, and what a bad datagram changes.
 #include "cluster_start.hpp"
 
+#include <algorithm>
+
 using namespace tasuki;
 using namespace tasuki::agent;
 using namespace tasuki::agent::stage;
@@ -138,6 +140,21 @@ TEST_CASE("node: an agent that ends gives the lease up first", "[agent][node]") 
     on.crash("b");
     CHECK(on.takes_over("c", seconds{2}));
     CHECK(on.count_trace("a: standby -> canvassing") == 1); // at the very beginning
+}
+
+TEST_CASE("node: an agent that has given everything up has nothing to abandon", "[agent][node]") {
+    settled on;
+    auto const quiet = [&](std::string const& name) {
+        auto const effects = on.at(name).agent->abandon(on.time());
+        return std::none_of(effects.begin(), effects.end(), [](effect const& each) {
+            return std::holds_alternative<close_address>(each) ||
+                   std::holds_alternative<submit_order>(each);
+        });
+    };
+    CHECK(quiet("b"));
+    on.retire("a");
+    CHECK(on.run_until([&] { return on.at("a").agent->is_idle(); }, seconds{1}));
+    CHECK(quiet("a"));
 }
 
 TEST_CASE("node: a malformed body is counted and changes nothing", "[agent][node]") {
