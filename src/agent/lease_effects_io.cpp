@@ -1,6 +1,9 @@
 // The effects of the pure node carried out, and the notices of the edge handed to it.
 #include "tasuki/agent/lease_body_io.hpp"
 
+#include "tasuki/agent/lease_clock.hpp"
+#include "tasuki/agent/lease_clock_io.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -11,15 +14,12 @@ namespace {
 
 constexpr duration shortest_pause = milliseconds{1};
 constexpr duration stall_worth_a_line = milliseconds{100};
+constexpr duration clock_pause = std::chrono::seconds{1};
 constexpr auto leaving_limit = std::chrono::seconds{10};
+constexpr auto fencing_limit = std::chrono::seconds{3}; // to close the writes, or else to kill
 constexpr auto leaving_poll = std::chrono::milliseconds{5};
 
 } // namespace
-
-void lease_loop::body::carry_out(std::vector<effect> effects) {
-    for (auto& each : effects)
-        std::visit([this](auto& it) { act(it); }, each);
-}
 
 void lease_loop::body::act(transmit& it) {
     auto const* peer = options_.from.find_node(it.header.to);
@@ -59,7 +59,7 @@ void lease_loop::body::on_stored(write_done const& done) {
             room_may_come ? election::store_outcome::failed : election::store_outcome::poisoned;
         depart(remark{true, done.outcome.error().text});
     }
-    happen(state_stored{found->id, {done.ticket, outcome}});
+    turns_.happen(state_stored{found->id, {done.ticket, outcome}});
 }
 
 void lease_loop::body::act(stamp_grant& it) {
@@ -81,7 +81,7 @@ void lease_loop::body::act(open_address& it) {
         result.here = false;
         result.trouble = done.error();
     }
-    happen(result);
+    turns_.found(result);
 }
 
 void lease_loop::body::act(extend_address& it) {
@@ -93,32 +93,36 @@ void lease_loop::body::act(close_address& it) {
     address_changed result{it.group, it.under, false, {}};
     if (auto const done = keeper_->want(it.group, it.under, false, long_ago); !done)
         result.trouble = done.error();
-    happen(result);
+    turns_.found(result);
 }
 
 void lease_loop::body::act(probe_address& it) {
     (void)keeper_->probe(it.group);
 }
 
+void lease_loop::body::act(submit_order& it) {
+    if (leaving_)
+        last_orders_.insert({it.group, it.what.ticket});
+    depart(std::move(it));
+}
+
 void lease_loop::body::act(wake& it) {
     if (it.when == never || (it.when == due_ && due_ != long_ago))
         return;
     // A due time that stays in the past would be a bug; it must not cost the thread its time.
-    duration const least = it.when == fired_ ? shortest_pause : duration::zero();
     due_ = it.when;
-    auto const left = std::max<duration>(it.when - read_clocks().now, least);
-    timer_.expires_after(left);
-    timer_.async_wait([this](boost::system::error_code const& error) {
-        if (error)
-            return;
-        auto const late = read_clocks().now - due_;
-        conditions_.longest_stall =
-            std::max(conditions_.longest_stall, std::chrono::duration_cast<milliseconds>(late));
-        if (late > stall_worth_a_line)
-            depart(remark{true, fmt::format("the lease thread was {} ms late", to_ms(late))});
-        fired_ = std::exchange(due_, long_ago);
-        happen(woke{});
-    });
+    alarm_->set(it.when == fired_ ? std::max(it.when, read_clocks().now + shortest_pause)
+                                  : it.when);
+}
+
+void lease_loop::body::on_alarm() {
+    auto const late = read_clocks().now - due_;
+    conditions_.longest_stall =
+        std::max(conditions_.longest_stall, std::chrono::duration_cast<milliseconds>(late));
+    if (late > stall_worth_a_line)
+        depart(remark{true, fmt::format("the lease thread was {} ms late", to_ms(late))});
+    fired_ = std::exchange(due_, long_ago);
+    turns_.happen(woke{});
 }
 
 void lease_loop::body::on_datagram(heartbeat::datagram const& arrived) {
@@ -130,11 +134,11 @@ void lease_loop::body::on_datagram(heartbeat::datagram const& arrived) {
         return;
     }
     ++conditions_.received;
-    happen(heard{*opened, arrived.path});
+    turns_.happen(heard{*opened, arrived.path});
 }
 
 void lease_loop::body::refuse(heartbeat::reject why, endpoint const& source) {
-    happen(refused_datagram{why});
+    turns_.happen(refused_datagram{why});
     if (auto const left_out = rejects_.admit(why, read_clocks().now))
         depart(
             remark{true, fmt::format("heartbeat from {} refused: {} ({}; {} more since the "
@@ -145,12 +149,18 @@ void lease_loop::body::refuse(heartbeat::reject why, endpoint const& source) {
 void lease_loop::body::on_keeper(vip::keeper_event const& event) {
     std::visit(overloaded{
                    [&](vip::conflict_seen const& it) {
-                       happen(address_conflict{it.group, it.what.address.to_string() +
-                                                             " is also claimed by " +
-                                                             it.what.mac.to_string()});
+                       turns_.happen(address_conflict{it.group, it.what.address.to_string() +
+                                                                    " is also claimed by " +
+                                                                    it.what.mac.to_string()});
                    },
                    [&](vip::conflict_cleared const& it) {
-                       happen(address_conflict{it.group, {}});
+                       turns_.happen(address_conflict{it.group, {}});
+                   },
+                   [&](vip::link_down const& it) {
+                       turns_.happen(link_changed{it.group, false});
+                   },
+                   [&](vip::link_up const& it) {
+                       turns_.happen(link_changed{it.group, true});
                    },
                    [](auto const&) {},
                },
@@ -161,20 +171,26 @@ void lease_loop::body::on_keeper(vip::keeper_event const& event) {
     depart(remark{bad, to_string(event)});
 }
 
-/// A link matters to the groups whose addresses it carries, by configuration or as last seen.
-void lease_loop::body::link_changed_on(std::string const& interface, bool up) {
-    for (auto const& group : options_.from.groups) {
-        auto const carrier = carriers_.find(group.id);
-        bool carries = carrier != carriers_.end() && carrier->second == interface;
-        for (auto const& vip : group.vips)
-            carries = carries || vip.interface_on(options_.node) == interface;
-        if (carries && group.has_member(options_.node))
-            happen(link_changed{group.id, up});
-    }
-}
-
 void lease_loop::body::refresh_conditions() {
     conditions_.enforcement = std::string{to_string(keeper_->rung())};
+}
+
+/// Half of `clock_drift` is one clock's share; told when it is passed, and when that is over.
+void lease_loop::body::check_clock() {
+    conditions_.clock_ppm = read_clock_correction();
+    auto const drift = settings_.terms.clock_drift;
+    bool const off =
+        conditions_.clock_ppm && clock_is_too_fast_or_slow(*conditions_.clock_ppm, drift);
+    if (off != std::exchange(clock_is_off_, off))
+        depart(remark{off, fmt::format("the clock is corrected by {:.0f} parts per million, {} "
+                                       "half of clock_drift = {}",
+                                       conditions_.clock_ppm.value_or(0),
+                                       off ? "more than" : "again within", drift)});
+    clock_timer_.expires_after(clock_pause);
+    clock_timer_.async_wait([this](boost::system::error_code const& error) {
+        if (!error)
+            check_clock();
+    });
 }
 
 /// A stop is a hand-over: whoever holds a lease gives it up, so that nobody waits for it to lapse.
@@ -182,14 +198,13 @@ void lease_loop::body::leave() {
     if (leaving_)
         return;
     leaving_ = true;
-    auto const at = read_clocks();
-    carry_out(node_->retire(at));
+    turns_.carry_out(node_->retire(read_clocks()));
     leave_before_ = std::chrono::steady_clock::now() + leaving_limit;
     wait_until_idle();
 }
 
 void lease_loop::body::wait_until_idle() {
-    if (node_->is_idle() || std::chrono::steady_clock::now() >= leave_before_) {
+    if (may_end()) {
         io_.stop();
         return;
     }
@@ -198,6 +213,25 @@ void lease_loop::body::wait_until_idle() {
         if (!error)
             wait_until_idle();
     });
+}
+
+/// Once everything is given up and every order is answered: what waits for mysqld when the agent
+/// ends is not carried out any more, and it may be what closes the writes. When that takes too
+/// long, what is left is closed the hard way: the addresses now, the writes as fast as the server
+/// obeys.
+bool lease_loop::body::may_end() {
+    if (node_->is_idle() && last_orders_.empty())
+        return true;
+    auto const now = std::chrono::steady_clock::now();
+    if (now < leave_before_)
+        return false;
+    if (abandoned_)
+        return true;
+    abandoned_ = true;
+    leave_before_ = now + fencing_limit;
+    depart(remark{true, "what is held here could not be handed over in time: it is closed"});
+    turns_.carry_out(node_->abandon(read_clocks()));
+    return node_->is_idle() && last_orders_.empty();
 }
 
 } // namespace tasuki::agent

@@ -1,5 +1,7 @@
 #include "tasuki/agent/lease_body_io.hpp"
 
+#include "tasuki/agent/lease_sweep_io.hpp"
+
 #include <pthread.h>
 #include <sched.h>
 #include <sys/mman.h>
@@ -38,7 +40,8 @@ void lease_loop::body::run() {
     mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
     paths_->start();
     vouch_later();
-    happen(woke{});
+    check_clock();
+    turns_.happen(woke{});
     io_.run();
 }
 
@@ -65,6 +68,14 @@ election::voter_start lease_loop::body::start_of(group_settings const& group,
         }
     }
     return out;
+}
+
+result<void> lease_loop::body::open_alarm() {
+    auto alarm = boot_alarm::open(io_, [this] { on_alarm(); });
+    if (!alarm)
+        return alarm.error();
+    alarm_ = std::move(*alarm);
+    return {};
 }
 
 result<void> lease_loop::body::open_state() {
@@ -100,14 +111,7 @@ result<void> lease_loop::body::open_state() {
 
 result<void> lease_loop::body::open_addresses() {
     vip::keeper_options wanted;
-    for (auto const& group : options_.from.groups)
-        if (group.has_member(options_.node))
-            for (auto const& vip : group.vips) {
-                wanted.addresses.push_back(
-                    {vip.address, std::string{vip.interface_on(options_.node)}, group.id});
-                wanted.announce.repeat = vip.announce_repeat;
-                wanted.announce.interval = vip.announce_refresh;
-            }
+    wanted.addresses = addresses_of(options_.from, options_.node);
     wanted.lease = settings_.terms.lease;
     wanted.now = [] { return read_clocks().now; };
     wanted.on_event = [this](vip::keeper_event const& event) { on_keeper(event); };

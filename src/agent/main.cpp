@@ -5,6 +5,7 @@
 #include "tasuki/agent/folder_io.hpp"
 #include "tasuki/agent/front_io.hpp"
 #include "tasuki/agent/lease_loop_io.hpp"
+#include "tasuki/agent/lease_sweep_io.hpp"
 #include "tasuki/agent/local_names_io.hpp"
 #include "tasuki/heartbeat/key_io.hpp"
 
@@ -38,12 +39,25 @@ int failed(std::string const& text) {
     return exit_failed;
 }
 
+/// Before anything that can fail: another node may serve what a killed agent has left here.
+void sweep(agent::configuration const& config, std::string const& node,
+           std::string const& state_dir) {
+    auto const swept = agent::sweep_leftovers(config, node, state_dir);
+    if (!swept)
+        std::fprintf(stderr, "warning: addresses left by a killed agent may stay: %s\n",
+                     swept.error().text.c_str());
+    else
+        for (auto const& line : *swept)
+            std::fprintf(stderr, "warning: an agent was killed here: %s\n", line.c_str());
+}
+
 int run(arguments const& given, agent::configuration const& config, std::string const& node) {
     auto const pick = [&](std::string const& option, std::string const& configured) {
         return agent::for_node(option.empty() ? configured : option, node);
     };
     std::string const state_dir = pick(given.state_dir, config.state_dir);
     std::string const runtime_dir = pick(given.runtime_dir, config.runtime_dir);
+    sweep(config, node, state_dir);
     auto const keys = heartbeat::load_key_file(agent::for_node(config.cluster.key_file, node));
     if (!keys)
         return failed(keys.error().text);

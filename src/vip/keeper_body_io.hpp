@@ -43,13 +43,15 @@ class keeper::body {
         bool here = false;
         instant deadline = long_ago;
         told_lifetime told;
-        announce_schedule schedule;
         std::optional<instant> probed;
         std::string last_problem; ///< so that one problem is reported once
+        std::string failed_link;  ///< as reported; empty while all its links work
     };
     struct carried {
         group_id group;
         std::uint32_t link = 0;
+        announce_policy policy{};
+        announce_schedule schedule{};
     };
     using problems = std::map<group_id, problem>;
 
@@ -68,8 +70,13 @@ class keeper::body {
     void report_loss(ip_address const&, carried const&, group_state const&);
     [[nodiscard]] result<void> take_away(std::vector<operation>);
     void bring(std::vector<operation> const&, problems&);
+    [[nodiscard]] announce_policy policy_of(ip_address const&) const;
     void settle_groups(problems const&, instant now);
-    void destroy_clients(std::vector<operation> const&);
+    [[nodiscard]] instant hard_deadline(operation const& removal) const;
+    [[nodiscard]] duration time_for_clients(std::vector<operation> const&) const;
+    void destroy_clients(std::vector<operation> const&, duration budget);
+    [[nodiscard]] result<void> remove(std::vector<operation>);
+    void resolve_all(std::vector<observed_address> const&);
     void spare_companions(std::vector<operation> const&);
     [[nodiscard]] result<void> resolve(configured_address const&, std::vector<link_state> const&,
                                        std::vector<observed_address> const&);
@@ -84,12 +91,14 @@ class keeper::body {
     void on_link_gone(std::uint32_t index);
     void on_address(observed_address const&);
     void on_address_gone(observed_address const&);
-    [[nodiscard]] bool carries_ours(std::uint32_t link) const;
     void learn_own_macs();
     void on_claim(claim const&);
+    void tell_links();
+    [[nodiscard]] std::string failed_link_of(group_state const&) const;
     void reconcile_in_background();
+    void begin_announcing(group_id, instant now);
     void announce_due();
-    void announce_group(group_state&);
+    void announce(ip_address const&, carried const&);
     void tick();
     void arm();
     [[nodiscard]] instant next_wake(instant now) const;

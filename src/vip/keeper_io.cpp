@@ -17,13 +17,6 @@ std::set<ip_address> addresses_of(keeper_options const& options) {
     return out;
 }
 
-std::set<ip_address> with_noted(keeper_options const& options) {
-    auto out = addresses_of(options);
-    for (auto const& one : options.noted)
-        out.insert(one.address);
-    return out;
-}
-
 problem older(epoch asked, epoch known) {
     return {failure::refused, "epoch " + std::to_string(asked.value()) + " is over: epoch " +
                                   std::to_string(known.value()) + " was seen"};
@@ -79,7 +72,7 @@ keeper::body::body(boost::asio::io_context& io, keeper_options options)
     , rung(enforcement_for(options.lease))
     , io_(io)
     , options_(std::move(options))
-    , configured_(with_noted(options_))
+    , configured_(addresses_of(options_))
     , neighbours_(io, addresses_of(options_), [this](claim const& said) { on_claim(said); })
     , timer_(io) {
     for (auto const& one : options_.addresses) {
@@ -94,7 +87,7 @@ void keeper::body::adopt(group_id group, epoch owner, instant deadline) {
     state.here = true;
     state.deadline = deadline;
     for (auto const& one : state.addresses)
-        carried_[one.address.address] = {group, 0};
+        carried_[one.address.address] = {group, 0, one.announce, {}};
 }
 
 result<void> keeper::body::start() {
@@ -105,7 +98,7 @@ result<void> keeper::body::start() {
         return reconciled.error();
     for (auto& [id, state] : groups_)
         if (state.here)
-            state.schedule.begin(options_.now());
+            begin_announcing(id, options_.now());
     announce_due();
     arm();
     auto const heard = listen_everywhere();
@@ -125,7 +118,11 @@ result<void> keeper::body::open() {
         netlink_notices::open(io_, routes->port(),
                               {.on_notice = [this](notice const& what) { on_notice(what); },
                                .on_lost = [this] { dirty_ = links_stale_ = true; },
-                               .on_drained = [this] { reconcile_in_background(); }});
+                               .on_drained =
+                                   [this] {
+                                       tell_links(); // at once, however busy the rest is
+                                       reconcile_in_background();
+                                   }});
     if (!notices)
         return notices.error();
     routes_ = std::move(*routes);
@@ -181,9 +178,11 @@ result<void> keeper::body::want(group_id group, epoch owner, bool here, instant 
             return claimable;
     state.owner = owner;
     state.here = here;
-    state.deadline = here ? deadline : long_ago;
-    if (!here)
-        state.schedule.end();
+    // A release keeps the deadline: the time that is left may be used to tell the clients.
+    if (here)
+        state.deadline = deadline;
+    else
+        state.told = {};
     auto const reconciled = reconcile();
     announce_due();
     arm();
@@ -205,7 +204,7 @@ result<void> keeper::body::refresh(group_id group, epoch owner, instant deadline
         return problem{failure::refused, "the group is not active here, or its lease is over"};
     state.deadline = std::max(state.deadline, deadline);
     auto const valid_s = valid_seconds(rung, state.deadline, now);
-    if (!refresh_due(state.told, valid_s, now))
+    if (!refresh_due(rung, state.told, valid_s, state.deadline, now))
         return {};
     std::vector<byte_string> messages;
     for (auto const& one : state.addresses) {
@@ -261,7 +260,7 @@ result<void> keeper::body::announce(group_id group) {
     if (!state.here)
         return problem{failure::refused,
                        "the group is not active on this node: announce it where it is"};
-    state.schedule.begin(options_.now());
+    begin_announcing(group, options_.now());
     announce_due();
     arm();
     return {};

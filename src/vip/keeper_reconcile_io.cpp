@@ -1,6 +1,8 @@
 #include "keeper_body_io.hpp"
 #include "tasuki/vip/sockets_io.hpp"
 
+#include <linux/netlink.h>
+
 #include <algorithm>
 #include <cerrno>
 
@@ -34,6 +36,7 @@ result<keeper::body::problems> keeper::body::reconcile() {
     if (!seen)
         return seen.error();
     problems found;
+    resolve_all(*seen);
     auto const wanted = desired(*seen, found);
     auto const now = options_.now();
     auto const operations =
@@ -48,6 +51,7 @@ result<keeper::body::problems> keeper::body::reconcile() {
     auto const gone = take_away(std::move(removals));
     bring(others, found);
     settle_groups(found, now);
+    tell_links();
     if (!gone)
         return gone.error();
     return found;
@@ -77,6 +81,14 @@ std::vector<desired_address> keeper::body::desired(std::vector<observed_address>
         }
     }
     return out;
+}
+
+/// Where each address would stand, also where it is not wanted now: whether that link works says
+/// whether this node is fit to carry it.
+void keeper::body::resolve_all(std::vector<observed_address> const& observed) {
+    auto const links = known_links();
+    for (auto const& one : options_.addresses)
+        (void)resolve(one, links, observed);
 }
 
 std::vector<link_state> keeper::body::known_links() const {
@@ -138,7 +150,7 @@ void keeper::body::note_losses(std::vector<operation> const& operations) {
         if (!state.here || state.deadline <= now)
             continue;
         report_loss(address, place->second, state);
-        state.schedule.begin(now);
+        place->second.schedule.begin(now);
         if (missing.contains(address))
             carried_.erase(place);
     }
@@ -150,19 +162,44 @@ void keeper::body::report_loss(ip_address const& address, carried const& place,
     auto const now = options_.now();
     auto const link = links_.find(place.link);
     bool const switched_off = link == links_.end() || !link->second.up;
-    bool const ran_out = rung == enforcement::lifetime && state.told.until <= now;
+    bool const ran_out = state.told.until != long_ago && state.told.until <= now;
     for (auto const& one : state.addresses)
         if (one.address.address == address)
             report(address_lost{place.group, one.address, name_of(place.link),
                                 switched_off || ran_out, now});
 }
 
-void keeper::body::destroy_clients(std::vector<operation> const& removals) {
+/// From when on another node may answer for the address; long ago if we do not know of a lease.
+instant keeper::body::hard_deadline(operation const& removal) const {
+    auto const group = group_of_.find(removal.address.address);
+    return group == group_of_.end() ? long_ago : groups_.at(group->second).deadline;
+}
+
+/// Clients get a part of what is left until the first of the deadlines, and no more.
+duration keeper::body::time_for_clients(std::vector<operation> const& removals) const {
+    constexpr int parts = 4; // the other three are for the removal itself and for surprises
+    auto budget = options_.socket_budget;
+    auto const now = options_.now();
+    for (auto const& one : removals)
+        if (auto const hard = hard_deadline(one); hard != never)
+            budget = std::min<duration>(budget, (hard - now) / parts);
+    return budget;
+}
+
+void keeper::body::destroy_clients(std::vector<operation> const& removals, duration budget) {
+    if (removals.empty())
+        return;
     std::vector<ip_address> locals;
     for (auto const& one : removals)
         locals.push_back(one.address.address);
-    auto const destroyed = destroy_sockets(*diagnosis_, locals, options_.socket_budget);
-    if (destroyed || cannot_destroy_sockets_)
+    auto const destroyed = destroy_sockets(*diagnosis_, locals, budget);
+    if (destroyed)
+        return;
+    // A list that was not read to its end would block the next one on the same conversation.
+    if (destroyed.error().kind == failure::timed_out)
+        if (auto another = netlink_conversation::open(NETLINK_SOCK_DIAG); another)
+            diagnosis_ = std::move(*another);
+    if (cannot_destroy_sockets_)
         return;
     cannot_destroy_sockets_ = destroyed.error().kind == failure::unavailable;
     report(keeper_failure{destroyed.error(), options_.now()});
@@ -183,10 +220,25 @@ void keeper::body::spare_companions(std::vector<operation> const& removals) {
                                   options_.now()});
 }
 
+/// Clients are told before the address goes, because they cannot be told from it afterwards. Where
+/// somebody else may answer already, the address goes first: the new holder resets them then.
 result<void> keeper::body::take_away(std::vector<operation> removals) {
+    auto const now = options_.now();
+    auto const split =
+        std::stable_partition(removals.begin(), removals.end(),
+                              [&](operation const& one) { return hard_deadline(one) <= now; });
+    std::vector<operation> const overdue{removals.begin(), split};
+    std::vector<operation> const timely{split, removals.end()};
+    auto const first = remove(overdue);
+    destroy_clients(timely, time_for_clients(timely));
+    auto const second = remove(timely);
+    destroy_clients(overdue, options_.socket_budget);
+    return first ? second : first;
+}
+
+result<void> keeper::body::remove(std::vector<operation> removals) {
     if (removals.empty())
         return {};
-    destroy_clients(removals);
     spare_companions(removals);
     std::vector<byte_string> messages;
     for (auto const& one : removals)
@@ -254,14 +306,23 @@ void keeper::body::bring(std::vector<operation> const& operations, problems& fou
             continue;
         }
         auto& state = groups_[one.group];
-        if (one.valid_s != forever_s)
+        // Other addresses of the group may end earlier: what is told next is told for the first.
+        if (one.valid_s != forever_s && state.told.until <= now)
             state.told = {now, now + std::chrono::seconds{one.valid_s}};
         if (one.what != action::add)
             continue;
-        carried_[one.address.address] = {one.group, one.link};
-        state.schedule.begin(now);
+        auto& place = carried_[one.address.address];
+        place = {one.group, one.link, policy_of(one.address.address), {}};
+        place.schedule.begin(now);
         report(address_added{one.group, one.address, name_of(one.link), now});
     }
+}
+
+announce_policy keeper::body::policy_of(ip_address const& address) const {
+    auto const found =
+        std::find_if(options_.addresses.begin(), options_.addresses.end(),
+                     [&](configured_address const& one) { return one.address.address == address; });
+    return found == options_.addresses.end() ? announce_policy{} : found->announce;
 }
 
 /// After the changes: who is active here, what is held, which problems are new.
@@ -269,7 +330,7 @@ void keeper::body::settle_groups(problems const& found, instant now) {
     for (auto& [id, state] : groups_) {
         if (state.here && state.deadline <= now) {
             state.here = false;
-            state.schedule.end();
+            state.told = {};
         }
         for (auto const& one : state.addresses) {
             auto const& address = one.address.address;

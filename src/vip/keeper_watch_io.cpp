@@ -53,9 +53,29 @@ void keeper::body::on_address_gone(observed_address const& gone) {
         lost_.insert(address);
 }
 
-bool keeper::body::carries_ours(std::uint32_t link) const {
-    return std::any_of(link_of_.begin(), link_of_.end(),
-                       [&](auto const& one) { return one.second == link; });
+/// The first link of the group that does not work, or what it would be for; empty if all work.
+std::string keeper::body::failed_link_of(group_state const& state) const {
+    for (auto const& one : state.addresses) {
+        auto const found = link_of_.find(one.address.address);
+        if (found == link_of_.end())
+            return one.interface.empty() ? "the link for " + one.address.to_string()
+                                         : one.interface;
+        if (!serving(found->second))
+            return name_of(found->second);
+    }
+    return {};
+}
+
+void keeper::body::tell_links() {
+    auto const now = options_.now();
+    for (auto& [id, state] : groups_) {
+        auto failed = failed_link_of(state);
+        if (failed.empty() && !state.failed_link.empty())
+            report(link_up{id, state.failed_link, now});
+        if (!failed.empty() && state.failed_link.empty())
+            report(link_down{id, failed, now});
+        state.failed_link = std::move(failed);
+    }
 }
 
 void keeper::body::on_link(link_state const& link) {
@@ -65,28 +85,19 @@ void keeper::body::on_link(link_state const& link) {
     if (before == link)
         return;
     dirty_ = true;
-    if (!carries_ours(link.index))
-        return;
     bool const worked = before.up && before.carrier;
     bool const works = link.up && link.carrier;
-    auto const now = options_.now();
-    if (worked && !works)
-        report(link_down{link.name, now});
-    if (!worked && works)
-        report(link_up{link.name, now});
     // The neighbours' switches have to learn a new MAC or a new port.
     if (works && (!worked || before.mac != link.mac))
-        for (auto& [id, state] : groups_)
-            if (state.here)
-                state.schedule.begin(now);
+        for (auto& [address, place] : carried_)
+            if (place.link == link.index)
+                place.schedule.begin(options_.now());
 }
 
 void keeper::body::on_link_gone(std::uint32_t index) {
     auto const known = links_.find(index);
     if (known == links_.end())
         return;
-    if (carries_ours(index) && known->second.up)
-        report(link_down{known->second.name, options_.now()});
     links_.erase(known);
     neighbours_.forget(index);
     std::erase_if(link_of_, [&](auto const& one) { return one.second == index; });
@@ -121,31 +132,34 @@ void keeper::body::reconcile_in_background() {
     arm();
 }
 
+void keeper::body::begin_announcing(group_id group, instant now) {
+    for (auto& [address, place] : carried_)
+        if (place.group == group)
+            place.schedule.begin(now);
+}
+
 void keeper::body::announce_due() {
     auto const now = options_.now();
-    for (auto& [id, state] : groups_)
-        if (state.here && state.schedule.take_due(options_.announce, now))
-            announce_group(state);
+    for (auto& [address, place] : carried_)
+        if (groups_.at(place.group).here && place.schedule.take_due(place.policy, now))
+            announce(address, place);
 }
 
 /// Tells the neighbours, and asks them too: a second holder answers a probe at once, while he may
 /// never say anything by himself.
-void keeper::body::announce_group(group_state& state) {
-    for (auto const& one : state.addresses) {
-        auto const& address = one.address.address;
-        auto const place = carried_.find(address);
-        auto const link = place == carried_.end() ? links_.end() : links_.find(place->second.link);
-        if (link == links_.end() || !link->second.up)
-            continue;
-        auto sent = neighbours_.announce(address, link->second);
-        if (sent)
-            sent = neighbours_.probe(address, link->second);
-        if (sent)
-            continue;
-        if (state.last_problem != sent.error().text)
-            report(keeper_failure{sent.error(), options_.now()});
-        state.last_problem = sent.error().text;
-    }
+void keeper::body::announce(ip_address const& address, carried const& place) {
+    auto const link = links_.find(place.link);
+    if (link == links_.end() || !link->second.up)
+        return;
+    auto sent = neighbours_.announce(address, link->second);
+    if (sent)
+        sent = neighbours_.probe(address, link->second);
+    if (sent)
+        return;
+    auto& told = groups_.at(place.group).last_problem;
+    if (told != sent.error().text)
+        report(keeper_failure{sent.error(), options_.now()});
+    told = sent.error().text;
 }
 
 void keeper::body::tick() {
@@ -170,8 +184,11 @@ instant keeper::body::next_wake(instant now) const {
     for (auto const& [id, state] : groups_) {
         if (!state.here)
             continue;
-        next = std::min({next, std::max(state.deadline, quiet_until_), state.schedule.next()});
+        next = std::min(next, std::max(state.deadline, quiet_until_));
     }
+    for (auto const& [address, place] : carried_)
+        if (groups_.at(place.group).here)
+            next = std::min(next, place.schedule.next());
     return next;
 }
 

@@ -94,17 +94,20 @@ std::uint32_t netlink_conversation::port() const {
     return mnl_socket_get_portid(socket_.get());
 }
 
-std::vector<int> netlink_conversation::perform(std::vector<byte_string> messages) {
+std::vector<int> netlink_conversation::perform(std::vector<byte_string> messages,
+                                               clock::time_point until) {
     std::vector<int> errors(messages.size(), ETIMEDOUT);
     for (std::size_t first = 0; first < messages.size(); first += batch_max) {
+        if (until != unbounded && clock::now() >= until)
+            break;
         auto const count = std::min(batch_max, messages.size() - first);
-        send_some(std::span{messages}.subspan(first, count), errors, first);
+        send_some(std::span{messages}.subspan(first, count), errors, first, until);
     }
     return errors;
 }
 
 void netlink_conversation::send_some(std::span<byte_string> messages, std::vector<int>& errors,
-                                     std::size_t first) {
+                                     std::size_t first, clock::time_point until) {
     byte_string batch;
     std::uint32_t const base = sequence_ + 1;
     for (auto& message : messages) {
@@ -116,7 +119,7 @@ void netlink_conversation::send_some(std::span<byte_string> messages, std::vecto
         return;
     }
     for (std::size_t answered = 0; answered < messages.size();) {
-        auto const received = receive();
+        auto const received = receive(until);
         if (!received)
             return; // the unanswered ones stay "timed out"
         auto rest = *received;
@@ -133,14 +136,15 @@ void netlink_conversation::send_some(std::span<byte_string> messages, std::vecto
 }
 
 result<void> netlink_conversation::list(byte_string request,
-                                        std::function<void(netlink_part const&)> const& each) {
+                                        std::function<void(netlink_part const&)> const& each,
+                                        clock::time_point until) {
     auto const sequence = ++sequence_;
     stamp_sequence(request, sequence);
     if (mnl_socket_sendto(socket_.get(), request.data(), request.size()) < 0)
         return problem_of_errno(errno, "cannot ask the kernel over netlink");
     bool changed = false;
     for (;;) {
-        auto const received = receive();
+        auto const received = receive(until);
         if (!received)
             return received.error();
         auto rest = *received;
@@ -157,9 +161,17 @@ result<void> netlink_conversation::list(byte_string request,
     }
 }
 
-result<byte_view> netlink_conversation::receive() {
+result<byte_view> netlink_conversation::receive(clock::time_point until) {
+    problem const late{failure::timed_out, "the kernel does not answer over netlink"};
     pollfd waiting{mnl_socket_get_fd(socket_.get()), POLLIN, 0};
     for (;;) {
+        auto wait = wait_max;
+        if (until != unbounded) {
+            auto const left = std::chrono::ceil<milliseconds>(until - clock::now());
+            if (left <= milliseconds::zero())
+                return late;
+            wait = std::min(wait, left);
+        }
         auto const got = mnl_socket_recvfrom(socket_.get(), buffer_.data(), buffer_.size());
         if (got >= 0)
             return byte_view{buffer_}.first(static_cast<std::size_t>(got));
@@ -167,8 +179,8 @@ result<byte_view> netlink_conversation::receive() {
             continue;
         if (errno != EAGAIN)
             return problem_of_errno(errno, "cannot read from netlink");
-        if (poll(&waiting, 1, static_cast<int>(wait_max.count())) == 0)
-            return problem{failure::timed_out, "the kernel does not answer over netlink"};
+        if (poll(&waiting, 1, static_cast<int>(wait.count())) == 0)
+            return late;
     }
 }
 

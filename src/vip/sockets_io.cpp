@@ -8,7 +8,12 @@ namespace tasuki::vip {
 
 namespace {
 
-using clock = std::chrono::steady_clock;
+using clock = netlink_conversation::clock;
+
+problem out_of_time() {
+    return {failure::timed_out, "destroying the sockets of leaving addresses took too long; some "
+                                "clients were not told"};
+}
 
 problem unsupported() {
     return {failure::unavailable,
@@ -25,18 +30,24 @@ std::vector<ip_address> locals_for(ip_family sockets, std::vector<ip_address> co
 }
 
 result<std::size_t> destroy_kind(netlink_conversation& diagnosis, socket_question const& question,
-                                 std::vector<ip_address> const& locals) {
+                                 std::vector<ip_address> const& locals, clock::time_point until) {
     std::vector<byte_string> requests;
-    auto const listed =
-        diagnosis.list(list_sockets_message(question, locals), [&](netlink_part const& part) {
+    auto const begun = clock::now();
+    auto const listed = diagnosis.list(
+        list_sockets_message(question, locals),
+        [&](netlink_part const& part) {
             if (auto request = destroy_message(question.protocol, part))
                 requests.push_back(std::move(*request));
-        });
+        },
+        begun + (until - begun) / 2);
+    bool const complete = listed || listed.error().kind != failure::timed_out;
     if (!listed && listed.error().kind == failure::absent)
         return std::size_t{0}; // this kernel does not list this kind of socket
-    if (!listed)
+    if (!listed && complete)
         return listed.error();
-    auto const errors = diagnosis.perform(std::move(requests));
+    auto const errors = diagnosis.perform(std::move(requests), until);
+    if (!complete || std::count(errors.begin(), errors.end(), ETIMEDOUT) > 0)
+        return out_of_time();
     if (std::count(errors.begin(), errors.end(), EOPNOTSUPP) > 0)
         return unsupported();
     for (int const error : errors)
@@ -58,13 +69,14 @@ result<std::size_t> destroy_sockets(netlink_conversation& diagnosis,
     for (auto const& kind : kinds) {
         auto const relevant = locals_for(kind.sockets, locals);
         for (std::size_t first = 0; first < relevant.size(); first += locals_max) {
-            if (clock::now() > end)
-                return problem{failure::timed_out, "destroying the sockets of leaving addresses "
-                                                   "took too long; some clients were not told"};
+            if (clock::now() >= end)
+                return out_of_time();
             auto const from = relevant.begin() + static_cast<std::ptrdiff_t>(first);
             auto const count = std::min(locals_max, relevant.size() - first);
-            auto const done =
-                destroy_kind(diagnosis, kind, {from, from + static_cast<std::ptrdiff_t>(count)});
+            auto const done = destroy_kind(diagnosis, kind,
+                                           {from, from + static_cast<std::ptrdiff_t>(count)}, end);
+            if (!done && done.error().kind == failure::timed_out)
+                return done;
             // One kind that fails does not spare the others; the first problem is told.
             if (!done && outcome)
                 outcome = done.error();

@@ -1,5 +1,6 @@
 """A bad start: each mistake has its message and exit code, or a degraded state that names it."""
 
+import fcntl
 import re
 import socket
 import subprocess
@@ -66,6 +67,32 @@ class RefusedStartTest(BadStartCase):
         finally:
             path.write_bytes(kept)
             path.chmod(0o600)
+
+    def assert_swept(self, code, words):
+        """What a killed agent left is gone, although this one does not start."""
+        network.give_address(self.lab, "db1")
+        self.addCleanup(lambda: network.holders(self.lab) and
+                        network.take_address(self.lab, "db1"))
+        self.refused(code, words)
+        self.assertEqual(network.holders(self.lab), [])
+
+    def test_leftovers_are_swept_without_a_key(self):
+        with self.replaced("cluster.key"):
+            self.assert_swept(FAILED, r"removed 10\.77\.0\.50/32 on eth0(.|\n)*cluster\.key")
+
+    def test_leftovers_are_swept_without_a_state_folder(self):
+        state = self.lab.of("db1") / "state"
+        state.chmod(0o777)
+        self.addCleanup(lambda: state.chmod(0o700))
+        self.assert_swept(FAILED, r"can be written by others")
+
+    def test_the_address_of_an_agent_that_runs_is_no_leftover(self):
+        network.give_address(self.lab, "db1")
+        self.addCleanup(lambda: network.take_address(self.lab, "db1"))
+        with open(self.lab.of("db1") / "state" / "lock", "w", encoding="ascii") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self.refused(FAILED, r"another tasukid")
+        self.assertEqual(network.holders(self.lab), ["db1"])
 
     def test_a_missing_configuration_is_named(self):
         self.refused(CONFIGURATION, r"nowhere\.toml: cannot read", config="/nowhere.toml")

@@ -81,6 +81,19 @@ class AddressTest(WatchedCase):
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/status") as answer:
                 self.assertEqual(json.load(answer)["node"], node)
 
+    def test_a_holder_that_loses_only_the_link_of_the_address_hands_over(self):
+        # Its heartbeats go on over the second path: it could keep the lease for ever.
+        observer = self.watch(lambda: network.set_link(self.lab, "db1", "down", paths=(0,)))
+        self.assert_one_at_a_time(observer)
+        self.assertNotIn("db1", network.holders(self.lab))
+        self.assertLess(observer.summary["silent_at_end_ms"], 100)
+
+    def test_an_agent_that_is_killed_does_not_leave_its_address_for_ever(self):
+        stage.kill_process(self.lab, "db1", "agent")
+        processes.wait_until(lambda: "db1" not in network.holders(self.lab), 2,
+                             "the kernel takes the address of db1 away")
+        self.wait_for_next_holder("db1")
+
     def test_an_agent_that_is_stopped_hands_over(self):
         observer = self.watch(lambda: stage.stop(self.lab, "db1", "agent"))
         self.assert_one_at_a_time(observer)

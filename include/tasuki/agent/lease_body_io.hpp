@@ -4,6 +4,8 @@
 
 #include "tasuki/agent/lease_loop_io.hpp"
 
+#include "tasuki/agent/lease_timer_io.hpp"
+#include "tasuki/agent/lease_turns.hpp"
 #include "tasuki/agent/make_settings.hpp"
 #include "tasuki/agent/stamp_io.hpp"
 #include "tasuki/agent/store_io.hpp"
@@ -19,6 +21,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <map>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -35,13 +38,16 @@ class lease_loop::body {
         : options_(std::move(options))
         , settings_(make_settings(options_.from, options_.node))
         , cluster_(heartbeat::cluster_named(settings_.cluster))
-        , timer_(io_)
+        , turns_([this](happening const& what) { return node_->handle(what, read_clocks()); },
+                 [this](effect& it) { std::visit([this](auto& wanted) { act(wanted); }, it); })
         , rejects_(std::chrono::seconds{10}) {}
 
     result<void> open() {
         conditions_.version = options_.version;
         for (auto const& warning : options_.from.warnings)
             conditions_.warnings.push_back(to_string(warning));
+        if (auto const opened = open_alarm(); !opened)
+            return opened.error();
         if (auto const opened = open_state(); !opened)
             return opened.error();
         if (auto const opened = open_addresses(); !opened)
@@ -62,7 +68,11 @@ class lease_loop::body {
     }
 
     void post(happening what) {
-        asio::post(io_, [this, what = std::move(what)] { happen(what); });
+        asio::post(io_, [this, what = std::move(what)] {
+            if (auto const* const answered = std::get_if<order_answered>(&what))
+                last_orders_.erase({answered->group, answered->what.ticket});
+            turns_.happen(what);
+        });
     }
 
     void ask(std::function<void(node const&, conditions const&, moment)> question) {
@@ -84,6 +94,7 @@ class lease_loop::body {
 
   private:
     // --- opening ----------------------------------------------------------------------------
+    result<void> open_alarm();
     result<void> open_state();
     result<void> open_addresses();
     void open_paths();
@@ -93,12 +104,6 @@ class lease_loop::body {
     // --- the thread -------------------------------------------------------------------------
     void run();
 
-    void happen(happening const& what) {
-        auto const at = read_clocks();
-        carry_out(node_->handle(what, at));
-    }
-
-    void carry_out(std::vector<effect> effects);
     void act(transmit& it);
     void act(store_state& it);
     void act(stamp_grant& it);
@@ -106,6 +111,7 @@ class lease_loop::body {
     void act(extend_address& it);
     void act(close_address& it);
     void act(probe_address& it);
+    void act(submit_order& it);
     void act(wake& it);
     template<class Other>
     void act(Other& it) {
@@ -116,9 +122,11 @@ class lease_loop::body {
     void on_keeper(vip::keeper_event const& event);
     void on_stored(write_done const& done);
     void refuse(heartbeat::reject why, endpoint const& source);
-    void link_changed_on(std::string const& interface, bool up);
+    void on_alarm();
+    void check_clock();
     void leave();
     void wait_until_idle();
+    [[nodiscard]] bool may_end();
     void refresh_conditions();
     void depart(departure what) { options_.depart(std::move(what)); }
 
@@ -127,7 +135,8 @@ class lease_loop::body {
     heartbeat::cluster_id cluster_;
     asio::io_context io_{1};
     asio::executor_work_guard<asio::io_context::executor_type> keep_running_{io_.get_executor()};
-    asio::basic_waitable_timer<std::chrono::steady_clock> timer_;
+    lease_turns turns_;
+    std::unique_ptr<boot_alarm> alarm_;
     std::unique_ptr<state_store> store_;
     std::unique_ptr<stamp_page> stamps_;
     std::unique_ptr<vip::keeper> keeper_;
@@ -136,12 +145,15 @@ class lease_loop::body {
     heartbeat::reject_log rejects_;
     conditions conditions_;
     std::set<mac_address> own_macs_;
-    std::map<group_id, std::string> carriers_; ///< interface of each group's address, as last seen
     instant due_ = never;
     instant fired_ = never;
     bool leaving_ = false;
+    bool abandoned_ = false;
+    std::set<std::pair<group_id, std::uint64_t>> last_orders_; ///< since leaving, by ticket
     asio::steady_timer leaving_timer_{io_};
     asio::steady_timer vouch_timer_{io_};
+    asio::steady_timer clock_timer_{io_};
+    bool clock_is_off_ = false;
     std::chrono::steady_clock::time_point leave_before_;
     std::thread thread_;
 };

@@ -9,6 +9,7 @@
 
 #include "tasuki/core/ids.hpp"
 #include "tasuki/core/net.hpp"
+#include "tasuki/vip/announce.hpp"
 
 #include <cstdint>
 #include <string>
@@ -43,6 +44,7 @@ struct configured_address {
     ip_prefix address;
     std::string interface; ///< empty: the one whose subnet holds the address
     group_id group;
+    announce_policy announce{};
     friend bool operator==(configured_address const&, configured_address const&) = default;
 };
 

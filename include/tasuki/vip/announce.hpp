@@ -12,6 +12,7 @@ namespace tasuki::vip {
 struct announce_policy {
     duration repeat = milliseconds{1100};
     duration interval = std::chrono::seconds{30}; ///< zero: only the first two
+    friend bool operator==(announce_policy const&, announce_policy const&) = default;
 };
 
 class announce_schedule {

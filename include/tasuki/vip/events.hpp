@@ -41,12 +41,17 @@ struct address_lost {
     instant at = long_ago;
 };
 
+/// The link that carries an address of the group, or would carry it here, does not work. The group
+/// may not be active here: this is about the node's fitness as well as about its service.
 struct link_down {
-    std::string interface;
+    group_id group;
+    std::string interface; ///< or what it is for, if there is none
     instant at = long_ago;
 };
+/// All links of the group work again.
 struct link_up {
-    std::string interface;
+    group_id group;
+    std::string interface; ///< the one that was told to be down
     instant at = long_ago;
 };
 

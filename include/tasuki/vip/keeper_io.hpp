@@ -26,12 +26,10 @@ namespace tasuki::vip {
 
 struct keeper_options {
     std::vector<configured_address> addresses; ///< all that this node may ever carry
-    std::vector<ip_prefix> noted;              ///< carried in an earlier life; swept at start
     duration lease = milliseconds{2500};       ///< decides which enforcement is possible
-    announce_policy announce;
     duration conflict_clear = std::chrono::seconds{90};
     duration recheck = std::chrono::seconds{5}; ///< compare with the kernel even without a notice
-    duration socket_budget = milliseconds{100}; ///< for resetting the clients of one removal
+    duration socket_budget = milliseconds{100}; ///< most time to reset clients of one removal
     std::uint8_t tag = address_tag;
     std::function<instant()> now; ///< CLOCK_BOOTTIME; the keeper reads no clock of its own
     std::function<void(keeper_event const&)> on_event;

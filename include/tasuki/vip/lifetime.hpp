@@ -1,9 +1,12 @@
 #pragma once
 // How long the kernel may keep an address without hearing from us: the last rung of enforcement.
 //
-// The kernel counts whole seconds and removes an address up to a quarter of a second late. A
-// lifetime is therefore the largest number of seconds that surely ends before the deadline. Leases
-// under 2.5 s leave no room for one; then only the agent (and what guards it) enforces the lease.
+// The kernel counts whole seconds and removes an address up to a quarter of a second late. On the
+// rung `lifetime` (leases of 2.5 s and more) a lifetime is therefore the largest number of seconds
+// that surely ends before the deadline: the kernel enforces the lease. Shorter leases leave no room
+// for that; there the agent enforces the lease, and the lifetime is the smallest number of seconds
+// that surely ends after the deadline: what a dead agent leaves behind goes by itself, late but
+// soon. On neither rung does the kernel take away what a living lease covers and an agent renews.
 // A lifetime that has been set is never shortened by a refresh: the earlier deadline still holds.
 
 #include "tasuki/core/time.hpp"
@@ -19,13 +22,15 @@ enum class enforcement { agent, lifetime };
 
 inline constexpr duration shortest_lease_with_lifetime = milliseconds{2500};
 inline constexpr duration kernel_lateness = milliseconds{250};
+/// It rounds by a fiftieth of a second, and a tick of its clock may be 10 ms long.
+inline constexpr duration kernel_earliness = milliseconds{50};
 /// Renewals come every 100 to 200 ms; faster refreshes would only cost netlink traffic.
 inline constexpr duration refresh_spacing = milliseconds{150};
 
 [[nodiscard]] enforcement enforcement_for(duration lease);
 
-/// Seconds of validity for a lease that ends at `deadline`; `forever_s` if the rung is `agent` or
-/// the deadline is `never`; zero if it ends too soon for any lifetime.
+/// Seconds of validity for a lease that ends at `deadline`; `forever_s` if that is `never`; zero if
+/// the lease is over or, on the rung `lifetime`, ends too soon for any lifetime.
 [[nodiscard]] std::uint32_t valid_seconds(enforcement, instant deadline, instant now);
 
 /// What was last told to the kernel about one group's addresses.
@@ -35,7 +40,9 @@ struct told_lifetime {
     friend bool operator==(told_lifetime const&, told_lifetime const&) = default;
 };
 
-/// True if telling the kernel `valid_s` at `now` extends what it knows, and not too often.
-[[nodiscard]] bool refresh_due(told_lifetime const&, std::uint32_t valid_s, instant now);
+/// True if the kernel has to be told `valid_s` at `now` for a lease that ends at `deadline`: it
+/// extends what the kernel knows and, as far as the rung allows, does not come too often.
+[[nodiscard]] bool refresh_due(enforcement, told_lifetime const&, std::uint32_t valid_s,
+                               instant deadline, instant now);
 
 } // namespace tasuki::vip

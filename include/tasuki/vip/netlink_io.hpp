@@ -12,6 +12,7 @@
 #include "tasuki/vip/readable_io.hpp"
 #include "tasuki/vip/rtnetlink.hpp"
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <span>
@@ -21,10 +22,13 @@ struct mnl_socket;
 
 namespace tasuki::vip {
 
-/// One netlink conversation. `wait_max` bounds each wait for the kernel's answer.
+/// One netlink conversation. `wait_max` bounds each wait for the kernel's answer, and `until` where
+/// it is given the whole call.
 class netlink_conversation {
   public:
+    using clock = std::chrono::steady_clock;
     static constexpr milliseconds wait_max{500};
+    static constexpr clock::time_point unbounded = clock::time_point::max();
 
     /// `bus` is NETLINK_ROUTE or NETLINK_SOCK_DIAG.
     [[nodiscard]] static result<netlink_conversation> open(int bus);
@@ -32,12 +36,16 @@ class netlink_conversation {
     /// Our port number, which the kernel puts into the notices that we cause.
     [[nodiscard]] std::uint32_t port() const;
 
-    /// Sends all messages, in few system calls; returns the errno of each (zero: done).
-    [[nodiscard]] std::vector<int> perform(std::vector<byte_string> messages);
+    /// Sends all messages, in few system calls; returns the errno of each (zero: done; ETIMEDOUT:
+    /// not sent, or not answered in time).
+    [[nodiscard]] std::vector<int> perform(std::vector<byte_string> messages,
+                                           clock::time_point until = unbounded);
     /// Sends one dump request and hands out its answers. A list that changed while it was read
-    /// is reported by `interrupted`, after which the caller asks again.
+    /// is reported by `interrupted`, after which the caller asks again. After `timed_out` the
+    /// kernel may still be listing: the conversation is of no use for another list.
     [[nodiscard]] result<void> list(byte_string request,
-                                    std::function<void(netlink_part const&)> const& each);
+                                    std::function<void(netlink_part const&)> const& each,
+                                    clock::time_point until = unbounded);
 
   private:
     struct closer {
@@ -45,8 +53,9 @@ class netlink_conversation {
     };
     explicit netlink_conversation(mnl_socket* socket);
 
-    void send_some(std::span<byte_string> messages, std::vector<int>& errors, std::size_t first);
-    [[nodiscard]] result<byte_view> receive();
+    void send_some(std::span<byte_string> messages, std::vector<int>& errors, std::size_t first,
+                   clock::time_point until);
+    [[nodiscard]] result<byte_view> receive(clock::time_point until);
 
     std::unique_ptr<mnl_socket, closer> socket_;
     byte_string buffer_;

@@ -67,9 +67,9 @@ def remove(lab: Lab) -> None:
     batch("", [f"netns del {name}" for name in existing(lab)], force=True)
 
 
-def set_link(lab: Lab, node: str, state: str) -> None:
+def set_link(lab: Lab, node: str, state: str, paths=PATHS) -> None:
     """At the switch, so that the node loses its carrier and the others see nothing."""
-    batch(lab.switch, [f"link set {port(node, path)} {state}" for path in PATHS])
+    batch(lab.switch, [f"link set {port(node, path)} {state}" for path in paths])
 
 
 CUTS = """

@@ -64,6 +64,11 @@ struct kept {
         options.on_event = [this](keeper_event const& event) { events.push_back(event); };
     }
 
+    void announce_as(announce_policy policy) {
+        for (auto& one : options.addresses)
+            one.announce = policy;
+    }
+
     void start() {
         subject = std::make_unique<keeper>(io, options);
         REQUIRE(subject->start());

@@ -55,7 +55,7 @@ TEST_CASE("vip: the other side hears both ARP forms and the advertisement at onc
     net->enter_a();
     expected const frames{mac_here("eth0")};
     kept node;
-    node.options.announce = {.repeat = 1h, .interval = 1h};
+    node.announce_as({.repeat = 1h, .interval = 1h});
     node.start();
     CHECK(other.count(frames.request) == 0);
     node.take();
@@ -75,10 +75,30 @@ TEST_CASE("vip: announcements are repeated and go on while the address is here",
     net->enter_a();
     expected const frames{mac_here("eth0")};
     kept node;
-    node.options.announce = {.repeat = 30ms, .interval = 50ms};
+    node.announce_as({.repeat = 30ms, .interval = 50ms});
     node.start();
     node.take();
     CHECK(eventually([&] { return frames.heard(other) >= 4; }, &node.io));
+}
+
+TEST_CASE("vip: each address is announced on its own schedule", "[vip]") {
+    auto const net = lan::make();
+    if (!net)
+        return;
+    net->enter_b();
+    sniffer other;
+    net->enter_a();
+    auto const own = mac_here("eth0");
+    auto const frame_of = [&](std::string_view address) {
+        return encode(gratuitous_request(ip(address), own));
+    };
+    kept node{{"10.77.0.50", "10.77.0.51"}};
+    node.options.addresses.front().announce = {.repeat = 30ms, .interval = 50ms};
+    node.options.addresses.back().announce = {.repeat = 1h, .interval = 1h};
+    node.start();
+    node.take();
+    CHECK(eventually([&] { return other.count(frame_of("10.77.0.50")) >= 4; }, &node.io));
+    CHECK(other.count(frame_of("10.77.0.51")) == 1);
 }
 
 TEST_CASE("vip: neighbours move to the new holder", "[vip]") {
@@ -141,7 +161,7 @@ TEST_CASE("vip: a second holder is reported while we hold the address, and when 
     kept node;
     node.options.conflict_clear = 300ms;
     node.options.recheck = 50ms;
-    node.options.announce = {.repeat = 50ms, .interval = 100ms};
+    node.announce_as({.repeat = 50ms, .interval = 100ms});
     node.start();
     node.take();
     REQUIRE(node.reports<conflict_seen>(2));

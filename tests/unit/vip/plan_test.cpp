@@ -23,7 +23,7 @@ desired_address wish(std::string_view address, std::uint32_t link = 2,
 }
 
 observed_address seen(std::string_view address, std::uint32_t link = 2,
-                      std::uint8_t protocol = address_tag, std::uint32_t valid_s = forever_s) {
+                      std::uint8_t protocol = address_tag, std::uint32_t valid_s = 3) {
     return {.address = prefix(address),
             .link = link,
             .protocol = protocol,
@@ -64,7 +64,7 @@ TEST_CASE("vip: what is desired and absent is added under its epoch", "[vip]") {
     CHECK(operations[0].owner == epoch{7});
     CHECK(operations[0].group == db);
     CHECK(operations[0].link == 2);
-    CHECK(operations[0].valid_s == forever_s);
+    CHECK(operations[0].valid_s == 3);
 }
 
 TEST_CASE("vip: what is desired and present needs nothing", "[vip]") {
@@ -130,6 +130,12 @@ TEST_CASE("vip: a lifetime is set, extended, never shortened, and taken off agai
     CHECK(planned(w, at(2), enforcement::lifetime).empty());
     CHECK(planned(w, at(9), enforcement::lifetime).empty());
     CHECK(planned(w, at(2), enforcement::agent) == list{"refresh 10.77.0.50/32 (lifetime)"});
+    CHECK(planned(w, at(3), enforcement::agent).empty());
+    CHECK(planned(w, at(forever_s), enforcement::agent) ==
+          list{"refresh 10.77.0.50/32 (lifetime)"});
+    auto const for_ever = std::vector{wish("10.77.0.50/32", 2, never)};
+    CHECK(planned(for_ever, at(3)) == list{"refresh 10.77.0.50/32 (lifetime)"});
+    CHECK(planned(for_ever, at(forever_s)).empty());
 }
 
 TEST_CASE("vip: a lease too short for a lifetime keeps an address but adds none", "[vip]") {

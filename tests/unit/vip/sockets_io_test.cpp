@@ -3,8 +3,10 @@
 
 #include <netinet/in.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -13,6 +15,7 @@ namespace tasuki::vip {
 namespace {
 
 using namespace std::chrono_literals;
+using test::find_here;
 using test::ip;
 using test::kept;
 using test::lan;
@@ -146,6 +149,89 @@ TEST_CASE("vip: each of several addresses is matched, and connected UDP too", "[
     CHECK(ending_of(second) == ECONNRESET);
     CHECK(ending_of(third) == ECONNRESET);
     CHECK(ending_of(datagrams) == ECONNABORTED);
+}
+
+TEST_CASE("vip: the time for telling clients is kept, however many there are", "[vip]") {
+    auto const net = lan::make();
+    if (!net)
+        return;
+    net->ip({"addr add 10.77.0.61/32 dev eth0"});
+    constexpr std::size_t many = 4000;
+    rlimit files{};
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &files) == 0);
+    auto const before = files;
+    files.rlim_cur = std::max<rlim_t>(files.rlim_cur, std::min<rlim_t>(2 * many, files.rlim_max));
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &files) == 0);
+    auto at = name(ip("10.77.0.61"), 0);
+    auto to = name(ip("10.77.0.2"), 53);
+    std::vector<unique_fd> sockets;
+    for (std::size_t each = 0; each < many; ++each) {
+        sockets.emplace_back(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+        REQUIRE(::bind(sockets.back().get(), at.get(), at.size) == 0);
+        REQUIRE(::connect(sockets.back().get(), to.get(), to.size) == 0);
+    }
+    auto talk = netlink_conversation::open(NETLINK_SOCK_DIAG);
+    REQUIRE(talk);
+    auto const late = destroy_sockets(*talk, {ip("10.77.0.61")}, 1ms);
+    REQUIRE_FALSE(late);
+    CHECK(late.error().kind == failure::timed_out);
+    CHECK(std::any_of(sockets.begin(), sockets.end(), is_silent));
+    auto again = netlink_conversation::open(NETLINK_SOCK_DIAG);
+    REQUIRE(again);
+    auto const rest = destroy_sockets(*again, {ip("10.77.0.61")}, 30s);
+    REQUIRE(rest);
+    CHECK(*rest > 0);
+    CHECK(std::none_of(sockets.begin(), sockets.end(), is_silent));
+    ::setrlimit(RLIMIT_NOFILE, &before);
+}
+
+TEST_CASE("vip: a released address goes after its clients, an overdue one before them", "[vip]") {
+    auto const net = lan::make();
+    if (!net)
+        return;
+    kept node{{"10.77.0.50"}};
+    node.options.socket_budget = -1ms; // so that telling the clients is reported, too
+    node.start();
+    auto const order = [&] {
+        std::string out;
+        for (auto const& event : node.events)
+            if (std::holds_alternative<keeper_failure>(event))
+                out += "clients ";
+            else if (std::holds_alternative<address_removed>(event))
+                out += "removed ";
+        return out;
+    };
+    node.take();
+    node.release();
+    REQUIRE(node.reports<address_removed>());
+    CHECK(order() == "clients removed ");
+    node.events.clear();
+    REQUIRE(node.subject->want(test::db, epoch{2}, true, test::boot_now() + 50ms));
+    REQUIRE(node.reports<keeper_failure>());
+    CHECK(order() == "removed clients ");
+}
+
+TEST_CASE("vip: clients get no more than a part of the time that a lease has left", "[vip]") {
+    auto const net = lan::make();
+    if (!net)
+        return;
+    kept node{{"10.77.0.50"}};
+    node.start();
+    auto const listener = listen_on(ip("0.0.0.0"), 3306);
+    auto frozen = test::boot_now();
+    node.options.now = [&] { return frozen; };
+    node.start();
+    net->enter_b();
+    net->enter_a();
+    REQUIRE(node.subject->want(test::db, epoch{1}, true, frozen + 4us));
+    net->enter_b();
+    auto const client = connect_to(ip("10.77.0.50"), 3306);
+    net->enter_a();
+    node.release(); // a microsecond is not enough to list anything
+    CHECK_FALSE(find_here("10.77.0.50"));
+    REQUIRE(node.reports<keeper_failure>());
+    CHECK(node.last<keeper_failure>().what.kind == failure::timed_out);
+    CHECK(is_silent(client));
 }
 
 TEST_CASE("vip: without time left, clients are not told and the caller is", "[vip]") {
