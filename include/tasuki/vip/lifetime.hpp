@@ -8,6 +8,8 @@
 // that surely ends after the deadline: what a dead agent leaves behind goes by itself, late but
 // soon. On neither rung does the kernel take away what a living lease covers and an agent renews.
 // A lifetime that has been set is never shortened by a refresh: the earlier deadline still holds.
+// Measured on Linux 6.18: it looks at lifetimes at most once a second. Another change of addresses
+// on the machine within the last second of a lifetime puts the removal off by up to a second more.
 
 #include "tasuki/core/time.hpp"
 #include "tasuki/vip/address.hpp"
