@@ -2,7 +2,8 @@
 // What the three threads of the local mysqld tell each other, under one mutex.
 //
 // Three matters: whose statement may be killed now (the aim), whether the probe may commit (the
-// gate), and the last word heard from the server. Every wait in here is bounded.
+// gate), and the last word heard from the server. Every wait in here is bounded. The gate is shut
+// until an order has opened the server: an agent that has just started does not know whose it is.
 
 #include "tasuki/core/ids.hpp"
 #include "tasuki/core/time.hpp"
@@ -60,7 +61,7 @@ class server_board {
     std::optional<std::uint64_t> in_flight_;
     bool interrupt_wished_ = false;
     bool aimed_ = false;
-    bool probe_held_ = false;
+    bool probe_held_ = true;
     bool commit_in_flight_ = false;
     bool table_wanted_ = false;
     clock::time_point heard_at_{};

@@ -49,6 +49,23 @@ TEST_CASE("closing writes is bounded while a commit waits, and undone", "[mysql]
     REQUIRE(late.query("INSERT INTO app.t VALUES (2, 'x')", milliseconds{1000}).has_value());
 }
 
+TEST_CASE("an agent that did not open a server commits nothing of its own", "[mysql][mariadb]") {
+    TASUKI_NEEDS_MARIADB();
+    lab::cluster nodes(2);
+    nodes.replicate();
+    nodes.new_agent(0);
+    nodes.at(0).await_facts([](server_facts const& seen) { return seen.condition == health::up; });
+    auto const before = nodes.at(0).ask(survey{}).facts;
+    REQUIRE_FALSE(before.read_only);
+    auto const seen = nodes.at(0).facts_seen();
+    while (nodes.at(0).facts_seen() < seen + 3)
+        nodes.at(0).ask(survey{}); // each answer makes the prober look again
+    CHECK(nodes.at(0).ask(survey{}).facts.binlog_position == before.binlog_position);
+    CHECK_FALSE(nodes.at(0).ask(probe_commit{}).done);
+    nodes.at(0).must(open_writes{});
+    CHECK(nodes.at(0).must(probe_commit{}).done);
+}
+
 TEST_CASE("read_only itself is bounded behind a commit that waits", "[mysql][mariadb]") {
     TASUKI_NEEDS_MARIADB();
     lab::cluster nodes(2);
@@ -81,7 +98,7 @@ TEST_CASE("writes are opened again when closing them fails half way", "[mysql][m
     REQUIRE(root.query("REVOKE CONNECTION ADMIN ON *.* FROM tasuki@localhost", milliseconds{1000})
                 .has_value());
     nodes.new_agent(0);
-    nodes.at(0).await_facts([](server_facts const& seen) { return seen.condition == health::up; });
+    nodes.at(0).must(open_writes{});
     // It may write in spite of read_only, and cannot be ended.
     auto const failed = nodes.at(0).ask(close_writes{});
     CHECK_FALSE(failed.done);
