@@ -67,6 +67,7 @@ void run::check_settle_down() {
 
 void run::start_reach() {
     enter(phase::reach, rules_.reach_limit);
+    s_.bound = never; // each question has its own
     say("the last transaction is " + s_.position.to_string());
     for (member const& who : s_.input.members)
         if (who.node != self() && facts_of(who.node) != nullptr)
