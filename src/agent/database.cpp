@@ -49,7 +49,8 @@ database::database(mysql_settings settings, node_id self)
     , self_(self) {}
 
 void database::open(opening const& input, instant now) {
-    close();
+    forget_procedures();
+    server_there_ = true;
     input_ = input;
     recorded_ = input.recorded;
     if (input.recorded.now.master != self_)
@@ -72,14 +73,33 @@ void database::open(opening const& input, instant now) {
 }
 
 void database::close() {
+    forget_procedures();
     service_ = service::closed;
+    journalling_.clear(); // the changes they wait for are dropped with the lease
+}
+
+void database::forget_procedures() {
     promotion_.reset();
     planned_.reset();
     keeper_.reset();
     rejoins_.clear();
     quarantined_.clear();
-    journalling_.clear();
     wishes_.clear();
+    disown_journals();
+}
+
+void database::server_lost() {
+    server_there_ = false;
+    keeper_.reset();
+    for (auto& [who, entry] : journalling_)
+        if (who == owner::keeper)
+            who = owner::nobody;
+}
+
+/// They are still on their way to the record, in this order; whoever sent them has gone on.
+void database::disown_journals() {
+    for (auto& [who, entry] : journalling_)
+        who = owner::nobody;
 }
 
 void database::switch_over(opening const& input, std::optional<node_id> to, bool dry_run,
@@ -113,7 +133,7 @@ void database::presence(node_id node, bool alive, bool standby, instant now) {
     known = {node, alive, standby};
     if (!alive)
         facts_.erase(node);
-    if (!same && keeper_)
+    if (!same && keeper_ && service_ == service::open)
         step_keeper(known, now);
 }
 
@@ -123,7 +143,7 @@ void database::answered(mysql::answer const& answer, instant now) {
         step_promotion(event, now);
     if (planned_)
         step_planned(event, now);
-    if (keeper_)
+    if (keeper_ && service_ == service::open)
         step_keeper(event, now);
     std::vector<node_id> returning;
     for (auto const& [node, state] : rejoins_)
@@ -139,13 +159,18 @@ void database::journalled(bool ok, instant now) {
     journalling_.pop_front();
     if (ok)
         recorded_ = entry;
+    // A second one of the same procedure is on its way: it has not waited for the first.
+    bool const outdated = std::any_of(journalling_.begin(), journalling_.end(),
+                                      [&](auto const& later) { return later.first == who; });
     mysql::journalled const event{ok};
-    if (who == owner::promotion && promotion_)
+    if (who == owner::promotion && promotion_ && !outdated)
         step_promotion(event, now);
-    else if (who == owner::planned && planned_)
+    else if (who == owner::planned && planned_ && !outdated)
         step_planned(event, now);
-    else if (who == owner::keeper && keeper_)
+    else if (who == owner::keeper && keeper_ && !outdated && service_ == service::open)
         step_keeper(event, now);
+    else if (who == owner::nobody && keeper_ && service_ == service::open)
+        keep_ackers(now); // the record has changed behind its back
 }
 
 void database::woke(instant now) {
@@ -199,7 +224,7 @@ void database::concluded(owner who, mysql::conclude const& end, instant now) {
     if (who == owner::promotion)
         promotion_concluded(end, now);
     else if (who == owner::planned)
-        switchover_concluded(end);
+        switchover_concluded(end, now);
 }
 
 void database::promotion_concluded(mysql::conclude const& end, instant now) {
@@ -215,16 +240,21 @@ void database::promotion_concluded(mysql::conclude const& end, instant now) {
     keep_ackers(now);
 }
 
-void database::switchover_concluded(mysql::conclude const& end) {
+void database::switchover_concluded(mysql::conclude const& end, instant now) {
     bool const dry_run = planned_->input.dry_run;
+    bool const aborted = end.how == mysql::conclusion::aborted;
     plan_ = planned_->shown;
     planned_.reset();
-    service_ = service::open;
-    if (end.how == mysql::conclusion::hand_over && end.successor)
-        wishes_.emplace_back(handing_over{*end.successor});
-    else
-        wishes_.emplace_back(
-            switchover_ended{dry_run, end.how != mysql::conclusion::done, end.text});
+    if (end.how == mysql::conclusion::hand_over && end.successor) {
+        wishes_.emplace_back(handing_over{*end.successor}); // closed: nothing is kept any more
+        return;
+    }
+    service_ = aborted ? service::stuck : service::open;
+    detail_ = aborted ? end.text : std::string{};
+    wishes_.emplace_back(
+        switchover_ended{dry_run, end.how != mysql::conclusion::done, aborted, end.text});
+    if (!aborted)
+        keep_ackers(now);
 }
 
 void database::step_promotion(mysql::failover::event const& event, instant now) {
@@ -248,6 +278,9 @@ void database::step_keeper(mysql::ackers::event const& event, instant now) {
 }
 
 void database::keep_ackers(instant now) {
+    disown_journals();
+    if (!server_there_)
+        return;
     keeper_.emplace();
     keeper_->book.next_ticket = next_range();
     step_keeper(mysql::ackers::begin{input_.under, self_, settings_.members, recorded_}, now);

@@ -25,6 +25,11 @@ bool is_dry_run(operator_wish const& wish) {
     return forced != nullptr && forced->dry_run;
 }
 
+/// Nobody is there who could decide: not a refusal.
+bool is_absence(std::string const& code) {
+    return code == "unreachable" || code == "no_active" || code == "no_quorum";
+}
+
 bool starts_operation(operator_wish const& wish) {
     return (std::holds_alternative<ask_switchover>(wish) ||
             std::holds_alternative<ask_failover>(wish)) &&
@@ -81,9 +86,8 @@ void desk::wish(operator_wish asked, operation_id operation, answer done) {
 void desk::respond(operator_wish const& asked, operation_id operation, answer_operator const& got,
                    answer const& done) {
     if (!got.accepted)
-        return done(
-            error_response({got.code == "unreachable" || got.code == "no_active" ? 503U : 409U,
-                            got.code, got.text, got.next_command}));
+        return done(error_response(
+            {is_absence(got.code) ? 503U : 409U, got.code, got.text, got.next_command}));
     if (is_dry_run(asked)) {
         if (got.plan)
             return done(http::json_response(plan_json(signature(), *got.plan)));

@@ -36,7 +36,11 @@ group::group(node_settings const& node, group_settings const& settings, election
 }
 
 void group::receive(work& job, node_id from, election::message const& what) {
+    auto const before = record().order();
     step(job, election::received{from, what});
+    // What the record says of who may stand counts before the next letter, which may be a release.
+    if (record().order() != before)
+        update_fitness(job);
 }
 
 void group::stored(work& job, election::stored const& what) {
@@ -50,10 +54,14 @@ void group::woke(work& job) {
         update_fitness(job);
         continue_bootstrap(job);
         obey_record(job);
+        watch_force(job);
+        if (retiring_ && job.at.now >= retire_by_)
+            step(job, election::hand_over{});
     }
     if (data_)
         data_->woke(job.at.now);
     grant_wishes(job);
+    watch_fence(job);
     if (job.at.now >= address_retry_at_) {
         address_retry_at_ = never;
         if (closing_)
@@ -67,6 +75,8 @@ void group::woke(work& job) {
 
 instant group::next_wake() const {
     instant when = std::min({wake_election_, presence_at_, address_retry_at_});
+    if (fence_.at != fencing::stage::none)
+        when = std::min({when, fence_.due, leave_by_ == long_ago ? never : leave_by_});
     if (data_)
         when = std::min(when, data_->next_wake());
     return when;
@@ -132,6 +142,10 @@ void group::note_role(work& job, election::role before, election::reason why) {
 void group::start_serving(work& job, election::start_serving const&) {
     active_since_ms_ = job.at.wall_ms;
     refusal_.clear();
+    fence_ = {}; // whatever it still does is refused: a newer epoch speaks to the server
+    leave_by_ = long_ago;
+    if (retiring_)
+        return step(job, election::hand_over{});
     if (data_)
         open_database(job);
     else {
@@ -168,23 +182,6 @@ void group::start_serving(work& job, election::start_serving const&) {
     want_address(job);
 }
 
-void group::stop_serving(work& job, election::stop_serving const& order) {
-    drop_changes(job);
-    if (data_) {
-        bool const lost = order.why == election::reason::lease_lost;
-        bool const writable =
-            data_->state() == service::open || data_->state() == service::switching;
-        if (lost && writable)
-            fence_own_server(job);
-        data_->close();
-    }
-    if (operation_.running && order.why == election::reason::lease_lost)
-        end_operation(job, "failed", "the lease was lost");
-    address_wanted_ = false;
-    closing_ = true;
-    job.effects.emplace_back(close_address{settings_.id, order.under});
-}
-
 void group::address(work& job, address_changed const& what) {
     address_here_ = what.here;
     address_trouble_ = what.trouble ? what.trouble->text : std::string{};
@@ -197,7 +194,7 @@ void group::address(work& job, address_changed const& what) {
     if (!what.here && closing_ && !what.trouble) {
         closing_ = false;
         address_retry_at_ = never;
-        step(job, election::closed{what.under});
+        finish_leaving(job);
     }
 }
 
@@ -213,54 +210,10 @@ void group::want_address(work& job) {
         job.effects.emplace_back(open_address{settings_.id, elect_.under, elect_.until});
 }
 
-void group::link(work& job, bool up) {
-    link_up_ = up;
-    if (!up && elect_.now_role == election::role::active)
-        step(job, election::hand_over{});
-    update_fitness(job);
-}
-
 node_id group::holder(instant now) const {
     if (may_serve(elect_, now))
         return node_.self;
     return now < elect_.holder.expires ? elect_.holder.node : node_id{};
-}
-
-void group::retire(work& job) {
-    retiring_ = true;
-    update_fitness(job);
-    if (elect_.now_role != election::role::active)
-        return;
-    if (data_ && data_->state() == service::open) {
-        begin_operation(job, {operation_id{job.at.wall_ms},
-                              "switchover",
-                              node_.self,
-                              {},
-                              "the agent is stopped",
-                              true,
-                              true,
-                              {},
-                              {},
-                              job.at.wall_ms});
-        data_->switch_over(opening_now(job), std::nullopt, false, job.at.now);
-        return grant_wishes(job);
-    }
-    step(job, election::hand_over{});
-}
-
-void group::abandon(work& job) {
-    if (is_idle())
-        return;
-    if (data_ && data_->state() != service::closed)
-        fence_own_server(job);
-    end_operation(job, "failed", "the agent had to end before it was done");
-    if (elect_.now_role == election::role::active)
-        return step(job, election::hand_over{});
-    job.effects.emplace_back(close_address{settings_.id, elect_.under});
-}
-
-bool group::is_idle() const {
-    return elect_.now_role == election::role::standby && elect_.releases_left == 0;
 }
 
 void group::queue_change(work& job, change wanted) {
@@ -293,16 +246,22 @@ void group::committed(work& job, election::record const&) {
     if (!change_sent_ || elect_.now_role != election::role::active)
         return; // the write-back of a new holder
     change_sent_ = false;
-    auto const done = std::move(changes_.front());
+    auto done = std::move(changes_.front());
     changes_.pop_front();
     if (done.for_database && data_)
         data_->journalled(true, job.at.now);
     if (done.asked)
         answer(job, *done.asked, {.accepted = true, .text = "recorded by a majority"});
-    if (done.successor.is_set())
+    if (done.told) {
+        done.told->wall_ms = job.at.wall_ms;
+        job.effects.emplace_back(*done.told);
+    }
+    if (done.successor.is_set() || done.then_leave) {
+        operation_.running = false; // the successor ends it
         return step(job, election::hand_over{done.successor});
+    }
+    grant_wishes(job); // a hand-over comes before the next change: that one could undo its reason
     send_next_change(job);
-    grant_wishes(job);
     update_fitness(job);
 }
 
@@ -314,11 +273,13 @@ void group::drop_changes(work& job) {
                     .text = "the lease was lost before a majority had recorded it",
                     .next_command = "tasuki status"});
     change_sent_ = false;
+    refuse_plan(job, "lease_lost", "the lease was lost before the plan was made");
+}
+
+void group::refuse_plan(work& job, std::string code, std::string text) {
     if (pending_plan_)
         answer(job, *std::exchange(pending_plan_, std::nullopt),
-               {.code = "lease_lost",
-                .text = "the lease was lost before the plan was made",
-                .next_command = "tasuki status"});
+               {.code = std::move(code), .text = std::move(text), .next_command = "tasuki status"});
 }
 
 } // namespace tasuki::agent

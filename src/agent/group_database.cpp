@@ -11,9 +11,7 @@ namespace tasuki::agent {
 namespace {
 
 constexpr duration refusal_pause = milliseconds{3000};
-constexpr std::uint64_t own_ticket = 1; // no procedure waits for the answer of these
-constexpr std::uint64_t fence_ticket = 2;
-constexpr duration fence_limit = milliseconds{1000};
+constexpr duration kill_limit = milliseconds{1000};
 
 } // namespace
 
@@ -23,27 +21,32 @@ opening group::opening_now(work const& job) const {
         if (!job.alive(member))
             now.silent.insert(member);
     now.standby.insert(record().standby.begin(), record().standby.end());
-    now.allow_loss = forced_ && forced_->allow_loss;
+    auto const word = permitted(job);
+    now.allow_loss = (forced_ && forced_->allow_loss) || (word && word->allow_loss);
     return now;
 }
 
 void group::open_database(work& job) {
     auto const now = opening_now(job);
-    bool const planned = now.recorded.reached == mysql::milestone::closed;
     bool const ours = now.recorded.now.master == node_.self;
+    bool const planned = now.recorded.reached == mysql::milestone::closed && !ours;
+    bool const by_word = permitted(job).has_value();
     std::string const kind = planned ? "switchover" : ours ? "reopen" : "failover";
     operation_id id{job.at.wall_ms};
     if (forced_)
         id = forced_id_;
-    else if (planned && elect_.latest.operation.is_set())
+    else if ((planned || by_word) && elect_.latest.operation.is_set())
         id = elect_.latest.operation;
+    if (operation_.running && operation_.id != id)
+        end_operation(job, "failed", "interrupted: the server has to be opened anew");
+    refuse_plan(job, "busy", "the server has to be opened anew");
     begin_operation(job,
                     {id,
                      kind,
                      now.recorded.now.master,
                      planned && now.recorded.chosen.is_set() ? now.recorded.chosen : node_.self,
                      forced_ ? forced_->reason : std::string{},
-                     !forced_ && !planned,
+                     !forced_ && !planned && !by_word,
                      true,
                      {},
                      {},
@@ -61,6 +64,8 @@ void group::grant_wishes(work& job) {
 }
 
 void group::on_wish(work& job, mysql::ask& it) {
+    if (it.node == node_.self && std::holds_alternative<mysql::open_writes>(it.what.what))
+        writable_ = true;
     if (it.node == node_.self)
         job.effects.emplace_back(submit_order{settings_.id, std::move(it.what)});
     else
@@ -100,7 +105,11 @@ void group::on_wish(work& job, gave_up& it) {
     refused_until_ = job.at.now + refusal_pause;
     forced_.reset();
     end_operation(job, "refused", it.text);
-    step(job, election::hand_over{it.successor.value_or(node_id{})});
+    auto const successor = it.successor.value_or(node_id{});
+    if (permission_of(record(), job.at.wall_ms)) // it was given for this one try
+        queue_change(job, {clear_permission, false, {}, successor, true});
+    else
+        step(job, election::hand_over{successor});
     update_fitness(job);
 }
 
@@ -108,6 +117,7 @@ void group::on_wish(work& job, handing_over& it) {
     // The successor goes on with this operation; its last line is written there.
     note(job, "release", "the lease goes to " + node_.name_of(it.successor));
     operation_.running = false;
+    writable_ = false; // closed, verified, and recorded as such
     step(job, election::hand_over{it.successor});
 }
 
@@ -125,60 +135,85 @@ void group::on_wish(work& job, switchover_ended& it) {
         answer(job, *pending_plan_, std::move(reply));
         pending_plan_.reset();
         operation_.running = false;
+        if (retiring_)
+            leave(job);
         return;
     }
-    end_operation(job, it.refused ? "refused" : "done", it.text);
-    if (retiring_) { // nobody takes over in good order: at least nothing is written any more
-        fence_own_server(job);
+    end_operation(job, it.aborted ? "failed" : it.refused ? "refused" : "done", it.text);
+    if (it.refused && leave_again_at_ != long_ago)
+        leave_trouble_ = it.text;
+    if (it.aborted)
+        return resume_after_abort(job);
+    if (retiring_) // nobody takes over in good order: at least nothing is written any more
         return step(job, election::hand_over{});
-    }
     want_address(job);
 }
 
-void group::fence_own_server(work& job) {
-    // Degraded commits need nobody's acknowledgement: only the end of the process stops them.
-    mysql::operation what = mysql::close_writes{};
-    if (elect_.latest.degraded_since_ms != 0)
-        what = mysql::kill_server{};
-    job.effects.emplace_back(submit_order{
-        settings_.id, mysql::order{fence_ticket, elect_.under, fence_limit, std::move(what)}});
+/// The master may be closed under our own lease: whoever was recorded as its successor goes on, or
+/// it is opened again. Either is safe: who opens has its own record committed before.
+void group::resume_after_abort(work& job) {
+    auto const recorded = journal_of(elect_.latest);
+    bool const closed = recorded.reached == mysql::milestone::closed;
+    if (closed && recorded.chosen.is_set() && recorded.chosen != node_.self)
+        return step(job, election::hand_over{recorded.chosen});
+    if (retiring_)
+        return step(job, election::hand_over{});
+    open_database(job);
 }
 
 void group::facts(work& job, node_id node, mysql::server_facts const& read) {
     if (!data_)
         return;
     data_->read(node, read, job.at.now);
-    if (node == node_.self) {
-        bool const back = own_server_gone_ && read.condition == mysql::health::up;
-        own_life_ = read.life;
-        if (back) {
-            own_server_gone_ = false;
-            if (elect_.now_role == election::role::active)
-                open_database(job);
-        }
-        bool const serving =
-            elect_.now_role == election::role::active && data_->state() == service::open;
-        auto const ready = readiness(job);
-        if (serving && read.condition == mysql::health::hanging && ready.failover) {
-            note(job, "hang", "mysqld does not answer: it is ended, so that it cannot commit");
-            job.effects.emplace_back(
-                submit_order{settings_.id, mysql::order{own_ticket, elect_.under, fence_limit,
-                                                        mysql::kill_server{}}});
-        }
-    }
+    if (node == node_.self)
+        own_facts(job, read);
     grant_wishes(job);
     update_fitness(job);
 }
 
-void group::gone(work& job, server_incarnation) {
-    if (!data_)
+void group::own_facts(work& job, mysql::server_facts const& read) {
+    // A death that nobody saw: the server is down, or another process answers in its place.
+    bool const reborn = own_life_.is_set() && read.life.is_set() && read.life != own_life_;
+    if (reborn) {
+        buried_ = own_life_;
+        writable_ = false;
+    }
+    if (read.life.is_set())
+        own_life_ = read.life;
+    if (reborn || read.condition == mysql::health::down) {
+        own_server_gone_ = true;
+        data_->server_lost();
+        release_if_master_is_dead(job);
+    }
+    if (own_server_gone_ && read.condition == mysql::health::up) {
+        own_server_gone_ = false;
+        if (elect_.now_role == election::role::active)
+            open_database(job);
+    }
+    guard_own_server(job, read);
+    bool const serving =
+        elect_.now_role == election::role::active && data_->state() == service::open;
+    if (!serving || read.condition != mysql::health::hanging || !readiness(job).failover)
+        return;
+    note(job, "hang", "mysqld does not answer: it is ended, so that it cannot commit");
+    job.effects.emplace_back(
+        submit_order{settings_.id,
+                     mysql::order{++own_tickets_, elect_.under, kill_limit, mysql::kill_server{}}});
+}
+
+void group::gone(work& job, server_incarnation life) {
+    if (!data_ || (life.is_set() && life == buried_))
         return;
     own_server_gone_ = true;
+    writable_ = false;
+    fence_ = {};
     mysql::server_facts dead;
     dead.condition = mysql::health::down;
     dead.read_at = job.at.now;
     data_->read(node_.self, dead, job.at.now);
+    data_->server_lost();
     release_if_master_is_dead(job);
+    finish_leaving(job);
     grant_wishes(job);
     update_fitness(job);
 }
@@ -198,13 +233,8 @@ void group::release_if_master_is_dead(work& job) {
 void group::answered(work& job, mysql::answer const& what) {
     if (!data_)
         return;
-    // What cannot be closed (a commit waits for an acknowledgement that never comes) is ended: its
-    // waiting commits are acknowledged to nobody, and the server can come back as a replica.
-    bool const still_open = what.ticket == fence_ticket && !what.done;
-    if (still_open && elect_.now_role != election::role::active && !own_server_gone_)
-        job.effects.emplace_back(
-            submit_order{settings_.id, mysql::order{own_ticket, elect_.under, fence_limit,
-                                                    mysql::kill_server{}}});
+    if (fence_.at != fencing::stage::none && what.ticket == fence_.ticket)
+        return fence_answered(job, what);
     data_->answered(what, job.at.now);
     grant_wishes(job);
 }
@@ -223,19 +253,6 @@ void group::update_presence(work& job) {
                             std::find(standby.begin(), standby.end(), member) != standby.end(),
                             job.at.now);
     release_if_master_is_dead(job);
-}
-
-mysql::readiness group::readiness(work const& job) const {
-    mysql::readiness_input input;
-    input.members = settings_.mysql->members;
-    input.recorded = journal_of(record()).now;
-    input.facts = data_->facts();
-    for (auto const member : settings_.members)
-        if (job.alive(member))
-            input.alive.insert(member);
-    input.standby.insert(record().standby.begin(), record().standby.end());
-    input.promote_degraded = settings_.mysql->promote_degraded;
-    return judge_readiness(input);
 }
 
 } // namespace tasuki::agent

@@ -9,6 +9,8 @@ namespace tasuki::agent {
 namespace {
 
 constexpr duration shortest_place = milliseconds{20};
+constexpr char const* two_voters =
+    "two voters alone: MySQL is never promoted by itself (a third voter, a witness, allows it)";
 
 bool holds(std::vector<node_id> const& nodes, node_id node) {
     return std::find(nodes.begin(), nodes.end(), node) != nodes.end();
@@ -31,6 +33,15 @@ verdict server_is_fit(database const& data, node_id self, election::record const
     return {true, {}};
 }
 
+/// The operator's word overrules what could be lost, not what cannot work.
+verdict word_is_enough(database const& data, group_settings const& settings, node_id self,
+                       election::record const& record) {
+    auto const* member = mysql::find(settings.mysql->members, self);
+    if (member == nullptr || member->never_master)
+        return {false, "never_master by configuration"};
+    return server_is_fit(data, self, record);
+}
+
 } // namespace
 
 election::suitability group::suitability(work const& job, std::string* why) const {
@@ -48,9 +59,14 @@ election::suitability group::suitability(work const& job, std::string* why) cons
         return refuse("the interface of the virtual IP is down");
     if (holds(known.standby, node_.self))
         return refuse("on standby by the operator");
-    if (forced_)
-        return {true, duration::zero()};
-    if (known.paused && known.active != node_.self)
+    if (forced_ || permitted(job)) {
+        auto const fit =
+            data_ ? word_is_enough(*data_, settings_, node_.self, known) : verdict{true, {}};
+        return fit.fit ? election::suitability{true, duration::zero()} : refuse(fit.why);
+    }
+    bool const handed = known.kind == election::operation_kind::switchover &&
+                        known.chosen == node_.self && known.master != node_.self;
+    if (known.paused && known.active != node_.self && !handed)
         return refuse("paused: " + known.pause_reason);
     if (job.at.now < refused_until_)
         return refuse(refusal_);
@@ -73,6 +89,8 @@ election::suitability group::suitability(work const& job, std::string* why) cons
         return refuse(server.why);
     if (known.master == node_.self || known.chosen == node_.self)
         return {true, duration::zero()};
+    if (!may_promote_itself())
+        return refuse(two_voters);
     auto const ready = readiness(job);
     if (!ready.failover)
         return refuse(ready.reasons.empty() ? "no failover possible" : ready.reasons.front());
@@ -82,6 +100,61 @@ election::suitability group::suitability(work const& job, std::string* why) cons
     if (self == nullptr || self->never_master)
         return refuse("never_master by configuration");
     return {true, 2 * place};
+}
+
+bool group::willing(work const& job, node_id member) const {
+    return member != node_.self && holds(settings_.members, member) && job.alive(member) &&
+           !holds(record().standby, member);
+}
+
+std::optional<node_id> group::first_willing(work const& job) const {
+    for (auto const member : settings_.members)
+        if (willing(job, member))
+            return member;
+    return std::nullopt;
+}
+
+bool group::successor_exists(work const& job) const {
+    return data_ ? judge(job).failover : first_willing(job).has_value();
+}
+
+std::optional<permission> group::permitted(work const& job) const {
+    auto const word = permission_of(record(), job.at.wall_ms);
+    return word && word->to == node_.self ? word : std::nullopt;
+}
+
+/// What the servers say, whoever would have to decide.
+mysql::readiness group::judge(work const& job) const {
+    mysql::readiness_input input;
+    input.members = settings_.mysql->members;
+    input.recorded = journal_of(record()).now;
+    input.facts = data_->facts();
+    for (auto const member : settings_.members)
+        if (job.alive(member))
+            input.alive.insert(member);
+    input.standby.insert(record().standby.begin(), record().standby.end());
+    input.promote_degraded = settings_.mysql->promote_degraded;
+    return judge_readiness(input);
+}
+
+mysql::readiness group::readiness(work const& job) const {
+    auto out = judge(job);
+    auto const master = record().master;
+    auto const known = data_->facts().find(master);
+    bool const dead =
+        known != data_->facts().end() && known->second.condition == mysql::health::down;
+    if (dead && !out.failover)
+        out.reasons.push_back("mysqld of the master " + node_.name_of(master) +
+                              " is down: start it, or accept a loss with `tasuki failover " +
+                              settings_.name + " --to NODE --allow-loss`");
+    if (!may_promote_itself()) {
+        out.failover = out.lossless = false;
+        out.reasons.emplace_back(two_voters);
+    }
+    if (!leave_trouble_.empty())
+        out.reasons.push_back(node_.name_of(node_.self) +
+                              " is to go on standby and could not yet: " + leave_trouble_);
+    return out;
 }
 
 void group::update_fitness(work& job) {

@@ -10,6 +10,8 @@ namespace tasuki::agent {
 namespace {
 
 constexpr duration bootstrap_patience = milliseconds{5000};
+constexpr duration shortest_leave_pause = milliseconds{5000};
+constexpr duration longest_leave_pause = milliseconds{60'000};
 
 } // namespace
 
@@ -120,16 +122,8 @@ void group::asked(work& job, operator_asked const& what, ask_switchover const& i
 }
 
 void group::switch_plain(work& job, operator_asked const& what, ask_switchover const& it) {
-    auto const& standby = record().standby;
-    auto const willing = [&](node_id member) {
-        return member != node_.self && job.alive(member) &&
-               std::find(standby.begin(), standby.end(), member) == standby.end();
-    };
-    auto const first = std::find_if(settings_.members.begin(), settings_.members.end(), willing);
-    node_id const to = it.to.value_or(first == settings_.members.end() ? node_id{} : *first);
-    bool const member = std::find(settings_.members.begin(), settings_.members.end(), to) !=
-                        settings_.members.end();
-    if (!member || !willing(to))
+    node_id const to = it.to.value_or(first_willing(job).value_or(node_id{}));
+    if (!willing(job, to))
         return answer(job, what,
                       {.code = "no_candidate",
                        .text = to.is_set() ? node_.name_of(to) + " is no member that can take over"
@@ -148,7 +142,6 @@ void group::switch_plain(work& job, operator_asked const& what, ask_switchover c
                           {},
                           job.at.wall_ms});
     note(job, "release", "the lease goes to " + node_.name_of(to));
-    operation_.running = false; // the successor ends it
     answer(job, what, {.accepted = true, .text = "started"});
     queue_change(job, {[id = what.operation, to](election::record& record) {
                            record.operation = id;
@@ -158,56 +151,6 @@ void group::switch_plain(work& job, operator_asked const& what, ask_switchover c
                        false,
                        {},
                        to});
-}
-
-/// What would happen, where no procedure makes a plan of its own.
-http::plan_view group::plain_plan(std::string kind, node_id to) const {
-    http::plan_view plan;
-    plan.kind = std::move(kind);
-    plan.group = settings_.name;
-    plan.from = node_.name_of(record().master);
-    plan.to = node_.name_of(to);
-    plan.lossless = !data_;
-    plan.before = {{plan.from, "active", {}}, {plan.to, "standby", {}}};
-    plan.after = {{plan.to, "active", {}}, {plan.from, "standby", {}}};
-    plan.steps = {{"lease", plan.to, {}, {}, "claim the lease under the next epoch"}};
-    if (data_)
-        plan.steps.push_back({"promote", plan.to, {}, {}, "freeze the ackers, drain, open writes"});
-    for (auto const& address : settings_.addresses)
-        plan.steps.push_back({"address", plan.to, {}, {}, "take " + address});
-    return plan;
-}
-
-void group::asked(work& job, operator_asked const& what, ask_failover const& it) {
-    auto const& members = settings_.members;
-    if (std::find(members.begin(), members.end(), it.to) == members.end())
-        return answer(job, what,
-                      {.code = "no_candidate",
-                       .text = "say which member of group " + settings_.name + " takes over",
-                       .next_command = "tasuki failover " + settings_.name + " --to NODE"});
-    if (it.to != node_.self)
-        return answer(job, what, {.forward_to = it.to});
-    auto const active = holder(job.at.now);
-    if (active.is_set())
-        return answer(
-            job, what,
-            {.code = "holder_alive",
-             .text = node_.name_of(active) + " holds the lease of group " + settings_.name,
-             .next_command =
-                 "tasuki switchover " + settings_.name + " --to " + node_.name_of(it.to)});
-    if (it.dry_run)
-        return answer(job, what, {.accepted = true, .plan = plain_plan("failover", it.to)});
-    forced_ = it;
-    forced_id_ = what.operation;
-    refused_until_ = long_ago;
-    update_fitness(job);
-    std::string why;
-    if (!suitability(job, &why).eligible) {
-        forced_.reset();
-        return answer(job, what,
-                      {.code = "not_eligible", .text = why, .next_command = "tasuki status"});
-    }
-    answer(job, what, {.accepted = true, .text = "started"});
 }
 
 void group::asked(work& job, operator_asked const& what, ask_pause const& it) {
@@ -231,29 +174,34 @@ void group::asked(work& job, operator_asked const& what, ask_standby const& it) 
                        .text = node_.name_of(it.node) + " is the active node of group " +
                                settings_.name + ", and nobody could take over",
                        .next_command = "tasuki why " + settings_.name});
+    if (leaves)
+        leave_reason_ = it.reason;
+    progress_note told;
+    told.operation = what.operation;
+    told.group = settings_.id;
+    told.kind = it.standby ? "standby" : "activate";
+    told.to = it.node;
+    told.under = elect_.under;
+    told.node = node_.self;
+    told.step = "end";
+    told.text = node_.name_of(it.node) + (it.standby ? " is on standby" : " is active again");
+    told.result = "done";
+    told.reason = it.reason;
+    told.automatic = false;
     queue_change(job, {[it](election::record& record) {
                            std::erase(record.standby, it.node);
                            if (it.standby)
                                record.standby.push_back(it.node);
                        },
-                       false, what});
-}
-
-bool group::successor_exists(work const& job) const {
-    if (data_)
-        return readiness(job).failover;
-    auto const& standby = record().standby;
-    return std::any_of(settings_.members.begin(), settings_.members.end(), [&](node_id member) {
-        return member != node_.self && job.alive(member) &&
-               std::find(standby.begin(), standby.end(), member) == standby.end();
-    });
+                       false,
+                       what,
+                       {},
+                       false,
+                       std::move(told)});
 }
 
 /// What the record asks of the active node itself: a pause that is over, a standby of its own.
 void group::obey_record(work& job) {
-    auto const holding = holder(job.at.now);
-    if (holding.is_set() && holding != node_.self)
-        forced_.reset(); // somebody else was faster: the permission is void
     if (elect_.now_role != election::role::active || !changes_.empty())
         return;
     auto const& known = record();
@@ -267,18 +215,31 @@ void group::obey_record(work& job) {
                            {}});
     bool const leaves =
         std::find(known.standby.begin(), known.standby.end(), node_.self) != known.standby.end();
-    if (!leaves || operation_.running || !successor_exists(job))
+    if (leaves)
+        return leave_for_standby(job);
+    leave_again_at_ = long_ago;
+    leave_pause_ = {};
+    leave_trouble_.clear();
+    leave_reason_.clear();
+}
+
+/// Each try stops the writes for a moment: one that was refused is not repeated at once.
+void group::leave_for_standby(work& job) {
+    bool const possible = !data_ || data_->state() == service::open;
+    if (operation_.running || !possible || job.at.now < leave_again_at_ || !successor_exists(job))
         return;
+    leave_pause_ =
+        std::clamp<duration>(2 * leave_pause_, shortest_leave_pause, longest_leave_pause);
+    leave_again_at_ = job.at.now + leave_pause_;
     if (!data_)
         return step(job, election::hand_over{});
-    if (data_->state() != service::open)
-        return;
     begin_operation(job, {operation_id{job.at.wall_ms},
                           "switchover",
                           node_.self,
                           {},
-                          node_.name_of(node_.self) + " goes on standby",
-                          true,
+                          node_.name_of(node_.self) + " goes on standby" +
+                              (leave_reason_.empty() ? "" : ": " + leave_reason_),
+                          false,
                           true,
                           {},
                           {},
@@ -343,7 +304,7 @@ void group::continue_bootstrap(work& job) {
     first.version = record_version{1};
     first.kind = election::operation_kind::start;
     first.master = wish.master.is_set() ? wish.master : settings_.members.front();
-    answer(job, what, {.accepted = true, .text = "the first record is written"});
+    answer(job, what, {.accepted = true, .text = "the first record is sent to every voter"});
     step(job, election::start_cluster{std::move(first)});
 }
 

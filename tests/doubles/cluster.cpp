@@ -184,7 +184,8 @@ void cluster::crash_server(std::string const& name) {
 }
 
 void cluster::announce_server_death(machine& it) {
-    server_incarnation const life{servers_->at(it.settings.self).life};
+    auto const& server = servers_->at(it.settings.self);
+    server_incarnation const life{server.number * 1000U + server.life};
     later_at(it, server_death_notice, [this, life](machine& there) {
         happen(there, server_gone{id, life});
     });

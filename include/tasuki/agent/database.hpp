@@ -4,8 +4,9 @@
 // It owns the cursors of promotion, switchover, acker keeping and rejoining, feeds them answers and
 // time, and turns their conclusions into a few words for the group. It knows nothing of leases: the
 // group tells it when it may act (`open`) and when it must forget everything (`close`).
-// Invariant: only one of promotion, switchover and keeping journals at a time; answers to a
-// procedure that has ended are ignored by its book.
+// Invariant: only one of promotion, switchover and keeping runs and journals at a time: the keeper
+// hears nothing during a switchover and begins anew after it. Answers to a procedure that has ended
+// are ignored by its book; what it has sent to the record is nobody's when it is committed late.
 
 #include "tasuki/agent/settings.hpp"
 #include "tasuki/mysql/ackers.hpp"
@@ -48,6 +49,7 @@ struct handing_over {
 struct switchover_ended {
     bool dry_run = false;
     bool refused = false;
+    bool aborted = false; ///< the master may be closed: it has to be opened again
     std::string text;
 };
 using database_wish = std::variant<mysql::ask, mysql::journal, mysql::note, opened, gave_up,
@@ -73,6 +75,8 @@ class database {
 
     void open(opening const&, instant now);
     void close();
+    /// The master's own server is gone: what is said of its replicas means nothing until `open`.
+    void server_lost();
     void switch_over(opening const&, std::optional<node_id> to, bool dry_run, instant now);
 
     void read(node_id, mysql::server_facts const&, instant now);
@@ -95,25 +99,28 @@ class database {
     [[nodiscard]] mysql_settings const& settings() const { return settings_; }
 
   private:
-    enum class owner { promotion, planned, keeper };
+    enum class owner { nobody, promotion, planned, keeper };
 
     template<class Outcome>
     void collect(Outcome& outcome, owner who, instant now);
     void collect_rejoin(node_id, mysql::rejoin::outcome&, instant now);
     void concluded(owner who, mysql::conclude const&, instant now);
     void promotion_concluded(mysql::conclude const&, instant now);
-    void switchover_concluded(mysql::conclude const&);
+    void switchover_concluded(mysql::conclude const&, instant now);
     void step_promotion(mysql::failover::event const&, instant now);
     void step_planned(mysql::switchover::event const&, instant now);
     void step_keeper(mysql::ackers::event const&, instant now);
     void step_rejoin(node_id, mysql::rejoin::event const&, instant now);
     void keep_ackers(instant now);
+    void disown_journals();
+    void forget_procedures();
     void consider_rejoin(node_id, instant now);
     [[nodiscard]] std::uint64_t next_range() { return ++ranges_ << 24U; }
 
     mysql_settings settings_;
     node_id self_;
     service service_ = service::closed;
+    bool server_there_ = true; ///< our own, since it was last opened
     std::string detail_;
     opening input_;
     mysql::journal_entry recorded_;

@@ -5,48 +5,18 @@
 // both. Nothing here reads a clock or touches the world: everything wanted goes into `work`.
 // Invariants: the address is wanted only while the lease is held and the master (if any) is open; a
 // record is changed one step at a time, and only by the active node; the lease is released only
-// after the addresses are gone.
+// after the addresses are gone and our server is closed or dead, or at the end of the lease.
 
 #include "tasuki/agent/database.hpp"
-#include "tasuki/agent/happening.hpp"
-#include "tasuki/agent/settings.hpp"
-#include "tasuki/election/machine.hpp"
+#include "tasuki/agent/journal.hpp"
+#include "tasuki/agent/work.hpp"
 
 #include <deque>
-#include <functional>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace tasuki::agent {
-
-/// What a call may use and fill: the moment, the effects, the letters to other nodes.
-struct work {
-    moment at;
-    std::vector<effect>& effects;
-    std::map<node_id, std::vector<election::entry>>& letters;
-    heartbeat::peers const& peers;
-    duration silent_after;
-
-    [[nodiscard]] bool alive(node_id node) const;
-    /// From when on the node counts as silent, if nothing more is heard of it.
-    [[nodiscard]] instant silent_since(node_id node) const;
-};
-
-/// The operation under way, for its timeline.
-struct running_operation {
-    operation_id id;
-    std::string kind;
-    node_id from;
-    node_id to;
-    std::string reason;
-    bool automatic = true;
-    bool running = false;
-    std::string result; ///< of the last one
-    std::string text;
-    std::uint64_t started_ms = 0;
-};
 
 class group {
   public:
@@ -83,17 +53,12 @@ class group {
     /// Who holds the lease, as far as this node knows.
     [[nodiscard]] node_id holder(instant now) const;
     [[nodiscard]] mysql::readiness readiness(work const&) const;
+    /// Another member that could be asked to take over now: heard, and not on standby.
+    [[nodiscard]] bool willing(work const&, node_id) const;
     /// May this node stand, and if not, why not.
     [[nodiscard]] election::suitability suitability(work const&, std::string* why = nullptr) const;
 
   private:
-    struct change {
-        std::function<void(election::record&)> apply;
-        bool for_database = false;
-        std::optional<operator_asked> asked;
-        node_id successor{}; ///< who gets the lease once this is recorded
-    };
-
     void step(work&, election::event);
     void carry_out(work&, std::vector<election::command>&);
     void start_serving(work&, election::start_serving const&);
@@ -105,6 +70,7 @@ class group {
     void queue_change(work&, change);
     void send_next_change(work&);
     void drop_changes(work&);
+    void refuse_plan(work&, std::string code, std::string text);
 
     void open_database(work&);
     [[nodiscard]] opening opening_now(work const&) const;
@@ -116,9 +82,19 @@ class group {
     void on_wish(work&, gave_up&);
     void on_wish(work&, handing_over&);
     void on_wish(work&, switchover_ended&);
-    void fence_own_server(work&);
+    void own_facts(work&, mysql::server_facts const&);
     void release_if_master_is_dead(work&);
     void update_presence(work&);
+    void resume_after_abort(work&);
+
+    void leave(work&);
+    void finish_leaving(work&);
+    void close_own_server(work&, epoch under, duration limit);
+    void kill_own_server(work&, epoch under);
+    void submit_fence(work&, epoch under, duration limit, mysql::operation);
+    void fence_answered(work&, mysql::answer const&);
+    void watch_fence(work&);
+    void guard_own_server(work&, mysql::server_facts const&);
 
     void begin_operation(work&, running_operation);
     void note(work&, std::string step, std::string text);
@@ -132,6 +108,19 @@ class group {
     void continue_bootstrap(work&);
     void obey_record(work&);
     [[nodiscard]] bool successor_exists(work const&) const;
+    [[nodiscard]] std::optional<node_id> first_willing(work const&) const;
+    void leave_for_standby(work&);
+    void watch_force(work&);
+    void void_force(work&, std::string text);
+    void let_go_by_force(work&, operator_asked const&, ask_failover const&);
+    [[nodiscard]] std::string unable_to_follow(work const&, node_id to) const;
+    void take_over_by_force(work&, operator_asked const&, ask_failover const&);
+    [[nodiscard]] bool own_server_serves() const;
+    [[nodiscard]] bool hears_majority(work const&) const;
+    [[nodiscard]] bool may_promote_itself() const { return node_.voters.size() != 2; }
+    [[nodiscard]] mysql::readiness judge(work const&) const;
+    /// The operator's word in the record, if it is for this node and still holds.
+    [[nodiscard]] std::optional<permission> permitted(work const&) const;
     [[nodiscard]] bool forwarded(work&, operator_asked const&);
     [[nodiscard]] http::plan_view plain_plan(std::string kind, node_id to) const;
     void switch_plain(work&, operator_asked const&, ask_switchover const&);
@@ -145,8 +134,14 @@ class group {
     bool stepping_ = false;
     std::optional<database> data_;
     server_incarnation own_life_;
+    server_incarnation buried_; ///< a life whose end was seen by that of its successor's begin
     bool own_server_gone_ = false;
+    bool writable_ = false; ///< our server may accept writes, as far as is known
     bool retiring_ = false;
+    instant retire_by_ = never; ///< what was to be done in order is cut short then
+
+    fencing fence_;
+    std::uint64_t own_tickets_ = 0; ///< below the ranges of the procedures
 
     std::deque<change> changes_;
     bool change_sent_ = false;
@@ -154,6 +149,7 @@ class group {
     bool address_wanted_ = false;
     bool address_here_ = false;
     bool closing_ = false;
+    instant leave_by_ = long_ago; ///< the lease is over then, whatever our server does
     instant address_retry_at_ = never;
     std::string address_trouble_;
     std::string conflict_;
@@ -167,8 +163,15 @@ class group {
         instant deadline = never;
     };
     std::optional<patient_bootstrap> pending_bootstrap_;
-    std::optional<ask_failover> forced_;
+    std::optional<ask_failover> forced_; ///< this node takes over by the operator's word
     operation_id forced_id_;
+    instant forced_until_ = never;
+    std::optional<running_operation> let_go_; ///< by the operator's word: the successor is awaited
+    instant let_go_until_ = never;
+    std::string leave_reason_;  ///< why this node goes on standby, in the operator's words
+    std::string leave_trouble_; ///< why it has not yet
+    instant leave_again_at_ = long_ago;
+    duration leave_pause_{};
     std::string refusal_; ///< why the last promotion here was refused
     instant refused_until_ = long_ago;
     std::uint64_t active_since_ms_ = 0;

@@ -1,47 +1,11 @@
 // A group with MySQL: three real nodes over model servers, from the first opening to every way in
 // which the master can be lost.
-#include "cluster_start.hpp"
-
-#include <algorithm>
+#include "master_on_a.hpp"
 
 using namespace tasuki;
 using namespace tasuki::agent;
 using namespace tasuki::agent::stage;
 using std::chrono::seconds;
-
-namespace {
-
-struct master_on_a : settled {
-    explicit master_on_a(shape const& of = with_mysql())
-        : settled(of) {}
-
-    void commit_some(int count) {
-        for (int each = 0; each < count; ++each) {
-            servers().commit(a);
-            run(milliseconds{20});
-        }
-    }
-    /// Whatever a client was told to be safe is there.
-    [[nodiscard]] std::size_t lost_on(node_id where) {
-        auto const& promised = servers().acknowledged();
-        return static_cast<std::size_t>(
-            std::count_if(promised.begin(), promised.end(),
-                          [&](auto const& each) { return !servers().has(where, each.what); }));
-    }
-    void make_degraded() {
-        crash_server("b");
-        crash_server("c");
-        REQUIRE(run_until([&] { return record("a").degraded_since_ms != 0; }, seconds{20}));
-        run(milliseconds{100}); // from written to committed
-    }
-    [[nodiscard]] bool has_noted(std::string const& result, node_id node) const {
-        return std::any_of(notes().begin(), notes().end(), [&](auto const& each) {
-            return each.result == result && each.node == node;
-        });
-    }
-};
-
-} // namespace
 
 TEST_CASE("group: the address follows the open master, protected by all others", "[agent]") {
     master_on_a on;

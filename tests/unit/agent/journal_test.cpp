@@ -90,3 +90,40 @@ TEST_CASE("journal: the largest journal fits the record of a heartbeat", "[agent
     byte_reader in{out.view()};
     CHECK(journal_of(*election::decode_record(in)) == full_entry());
 }
+
+TEST_CASE("journal: a permission goes with the milestone and ends in time", "[agent][journal]") {
+    election::record record;
+    write_journal(record, full_entry(), 1);
+    auto const before = journal_of(record);
+    for (bool const lossy : {false, true}) {
+        permission const word{node_id{3}, lossy, 1000};
+        write_permission(record, word);
+        CHECK(journal_of(record) == before);
+        CHECK(permission_of(record, 999) == word);
+        CHECK_FALSE(permission_of(record, 1000));
+    }
+    clear_permission(record);
+    CHECK_FALSE(permission_of(record, 0));
+    CHECK(journal_of(record) == before);
+}
+
+TEST_CASE("journal: the next entry uses a permission up", "[agent][journal]") {
+    election::record record;
+    write_permission(record, {node_id{3}, true, 1000});
+    CHECK(journal_of(record).reached == mysql::milestone::steady);
+    write_journal(record, full_entry(), 1);
+    CHECK_FALSE(permission_of(record, 0));
+    CHECK_FALSE(record.successor.is_set());
+}
+
+TEST_CASE("journal: half a permission is none", "[agent][journal]") {
+    election::record record;
+    write_permission(record, {node_id{3}, true, 1000});
+    for (auto const* step :
+         {"steady", "steady allow_loss=", "steady allow_loss=1x", "open loss=9"}) {
+        record.step = step;
+        CHECK_FALSE(permission_of(record, 0));
+    }
+    write_permission(record, {node_id{}, true, 1000});
+    CHECK_FALSE(permission_of(record, 0));
+}

@@ -109,14 +109,18 @@ TEST_CASE("operator: a standby node sends the wish on to the active one", "[agen
         CHECK_FALSE(got.accepted);
         CHECK(got.forward_to == a);
     }
-    CHECK(on.ask("a", ask_failover{on.id, b, false, false, ""}).forward_to == b);
+    CHECK(on.ask("b", ask_failover{on.id, b, false, false, ""}).forward_to == a);
+    on.crash("a");
+    on.cut("b", "c");
+    on.run(seconds{2});
+    CHECK(on.ask("c", ask_failover{on.id, b, false, false, ""}).forward_to == b);
 }
 
 TEST_CASE("operator: every refusal names its reason and the next command", "[agent]") {
     settled on;
     check_refusal(on.ask("a", switch_to(on, a)), "already_active");
     check_refusal(on.ask("a", switch_to(on, node_named("stranger"))), "no_candidate");
-    check_refusal(on.ask("b", ask_failover{on.id, b, false, false, ""}), "holder_alive");
+    check_refusal(on.ask("a", ask_failover{on.id, b, false, false, ""}), "holder_alive");
     check_refusal(on.ask("a", ask_failover{on.id, {}, false, false, ""}), "no_candidate");
     check_refusal(on.ask("a", ask_bootstrap{on.id, {}}), "already_bootstrapped");
     check_refusal(on.ask("a", ask_pause{group_named("stranger"), true, 0, ""}), "no_group");
@@ -128,6 +132,7 @@ TEST_CASE("operator: every refusal names its reason and the next command", "[age
     on.run(seconds{2});
     check_refusal(on.ask("a", switch_to(on, b)), "no_active");
     check_refusal(on.ask("a", ask_pause{on.id, true, 0, "x"}), "no_active");
+    check_refusal(on.ask("a", ask_failover{on.id, a, false, false, ""}), "no_quorum");
 }
 
 TEST_CASE("operator: a wish that does not fit into the record is refused", "[agent]") {
@@ -220,14 +225,19 @@ TEST_CASE("operator: what follows a failover by hand is another operation", "[ag
 
 TEST_CASE("operator: a failover by hand that another node wins is forgotten", "[agent]") {
     settled on;
-    on.cut("b", "a");
-    on.cut("b", "c");
+    CHECK(on.ask("a", paused_because(on, "x")).accepted);
+    on.crash("a");
     on.run(seconds{2});
     CHECK(on.ask("b", ask_failover{on.id, b, false, false, "x"}).accepted);
-    on.run(seconds{1});
+    on.cut("b", "c");
+    on.start("a");
+    on.run(seconds{12});
+    REQUIRE(on.holder() == "a"); // the holder of a paused group may
     on.heal();
     on.run(seconds{1});
-    CHECK(on.ask("a", paused_because(on, "x")).accepted);
+    CHECK(last_note(on).node == b);
+    CHECK(last_note(on).result == "failed");
+    CHECK(last_note(on).text == "a became active first");
     on.crash("a");
     on.run(seconds{5});
     CHECK(on.holder().empty());
@@ -242,6 +252,17 @@ TEST_CASE("operator: the active node that goes on standby hands over first", "[a
     CHECK(on.takes_over("c", seconds{2})); // and not a
     CHECK(on.ask("c", ask_standby{on.id, a, false, {}}).accepted);
     CHECK(on.record("c").standby.empty());
+    CHECK(last_note(on).kind == "activate");
+}
+
+TEST_CASE("operator: why a node goes on standby is kept in the history", "[agent]") {
+    settled on;
+    CHECK(on.ask("a", ask_standby{on.id, b, true, "kernel update"}).accepted);
+    CHECK(last_note(on).kind == "standby");
+    CHECK(last_note(on).to == b);
+    CHECK(last_note(on).reason == "kernel update");
+    CHECK(last_note(on).result == "done");
+    CHECK_FALSE(last_note(on).automatic);
 }
 
 TEST_CASE("operator: a switchover to a node on standby is refused", "[agent]") {
