@@ -66,8 +66,10 @@ void group::close_own_server(work& job, epoch under, duration limit) {
 /// waiting commits are acknowledged to nobody, and the server can come back as a replica.
 void group::kill_own_server(work& job, epoch under) {
     fence_.at = fencing::stage::killing;
-    job.effects.emplace_back(transition{settings_.id, "mysqld is ended", "fence", under,
-                                        "it may accept writes, and this node may not"});
+    std::string why = own_server_gone_ ? "it does not answer, and its end has to be certain"
+                                       : "it may accept writes, and this node may not";
+    job.effects.emplace_back(
+        transition{settings_.id, "mysqld is ended", "fence", under, std::move(why)});
     submit_fence(job, under, fence_limit, mysql::kill_server{});
 }
 

@@ -86,6 +86,38 @@ class ServerFaultsTest(faults.FaultCase):
         self.wait_ready()
         self.assert_equal_or_quarantined(self.active())
 
+    def is_degraded(self):
+        return agents.group(self.lab, self.old)["mysql"]["degraded_since"] is not None
+
+    def force(self, *more):
+        return agents.tasuki(self.lab, "wit", "failover", "db", "--to", self.new, "--yes", *more,
+                             check=False, seconds=60)
+
+    def test_a_dead_unprotected_master_is_replaced_by_the_operators_word_only(self):
+        with faults.stopped_at_end(faults.Observer(self.lab)) as observer, \
+                faults.stopped_at_end(faults.Load(self.lab, "--rate", 300)) as load:
+            self.wait_writes(self.old)
+            self.kill(self.new, "mysqld")
+            processes.wait_until(self.is_degraded, faults.BOUND_S, "degraded", 0.1)
+            self.wait_writes(self.old)
+            self.kill(self.old, "mysqld")
+            time.sleep(2)
+            self.assertEqual(self.writable(), [])
+            said = self.why(self.old)
+            self.assertIn("failover now: NO", said)
+            self.assertIn("--allow-loss", said)
+            self.assertEqual(self.force("--allow-loss").returncode, 3)  # its server is down
+            stage.start(self.lab, self.new, "mysqld")
+            time.sleep(1)
+            self.assertEqual(self.writable(), [])
+            forced = self.force("--allow-loss")
+            self.assertEqual(forced.returncode, 0, forced.stdout + forced.stderr)
+            self.wait_writes(self.new)
+        self.assertEqual(self.writable(), [self.new])
+        self.assertEqual(observer.summary["dual_active_ms"], 0, observer.events[-5:])
+        self.assertEqual(load.summary["dual_acked_ms"], 0, load.summary)
+        self.addCleanup(self.give_up_lab)
+
     def test_a_broken_applier_on_the_candidate_costs_no_row(self):
         remove = "SET sql_log_bin=0; DELETE FROM app.writes WHERE client=999"
         mariadb.sql(self.lab, self.old, remove)
