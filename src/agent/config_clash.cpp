@@ -185,8 +185,8 @@ safety judge_voters(configuration const& config, config_notes& notes) {
     if (voters != 2)
         return safety::safe;
     notes.warn_at("node",
-                  "unsafe: of two voters that lose sight of each other, both can answer for "
-                  "a virtual IP; add a witness (witness = true) on a third machine");
+                  "unsafe: with two voters alone a lost node is not replaced, for one is no "
+                  "majority; add a witness (witness = true) on a third machine");
     return safety::unsafe;
 }
 

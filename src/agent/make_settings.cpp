@@ -8,6 +8,8 @@ namespace tasuki::agent {
 
 namespace {
 
+static_assert(addresses_of_node_max == heartbeat::paths_max);
+
 mysql_settings database_of(configuration const& from, group_config const& group) {
     mysql_settings out;
     auto const& mysql = *group.mysql;

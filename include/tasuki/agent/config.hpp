@@ -25,14 +25,14 @@ namespace tasuki::agent {
 inline constexpr std::size_t nodes_max = 64;
 inline constexpr std::size_t voters_max = 9;
 inline constexpr std::size_t groups_max = 32;
-inline constexpr std::size_t addresses_of_node_max = 8;
+inline constexpr std::size_t addresses_of_node_max = 4; ///< a heartbeat tells of as many paths
 inline constexpr std::size_t vips_of_group_max = 32;
 inline constexpr std::size_t name_letters_max = 31;
 inline constexpr std::size_t configuration_bytes_max = 1024 * 1024;
 inline constexpr milliseconds lease_max{10000};
 
-/// What the voters of this file can promise: `unsafe` is two voters without a fence, which keep
-/// the virtual IP available but can both hold it; MySQL is never promoted by itself there.
+/// What the voters of this file can promise: `unsafe` is two voters without a fence. They hold the
+/// virtual IP on one node at most, as ever, but a lost node is not replaced.
 enum class safety : std::uint8_t { safe, unsafe };
 enum class log_target : std::uint8_t { journal, syslog, stderr_stream };
 /// What the master does when its last acknowledging replica is lost.
