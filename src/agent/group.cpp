@@ -93,7 +93,7 @@ void group::step(work& job, election::event happened) {
         auto const event = std::move(inbox_.front());
         inbox_.pop_front();
         auto const before = elect_.now_role;
-        auto outcome = election::step(elect_, event, job.at.now, rules_);
+        auto outcome = election::step(std::move(elect_), event, job.at.now, rules_);
         elect_ = std::move(outcome.next);
         if (elect_.now_role != before)
             note_role(job, before, outcome.why);
@@ -122,6 +122,7 @@ void group::carry_out(work& job, std::vector<election::command>& commands) {
                 },
                 [&](election::stop_serving& it) { stop_serving(job, it); },
                 [&](election::committed& it) { committed(job, it.content); },
+                [&](election::founded&) { founded(job); },
                 [&](election::wake_at& it) { wake_election_ = it.when; },
             },
             command);

@@ -277,6 +277,12 @@ void group::asked(work& job, operator_asked const& what, ask_bootstrap const& it
 /// The first record is written only when every voter has said that it has no state; agents that
 /// have just been started take a moment to say so.
 void group::continue_bootstrap(work& job) {
+    if (founding_ && job.at.now >= founding_->deadline)
+        answer(job, std::exchange(founding_, std::nullopt)->asked,
+               {.code = "not_confirmed",
+                .text = "the first record is on its way, but a majority has not confirmed it yet: "
+                        "it is sent again to each voter that comes back",
+                .next_command = "tasuki status"});
     if (!pending_bootstrap_)
         return;
     auto const [what, wish, deadline] = *pending_bootstrap_;
@@ -304,8 +310,14 @@ void group::continue_bootstrap(work& job) {
     first.version = record_version{1};
     first.kind = election::operation_kind::start;
     first.master = wish.master.is_set() ? wish.master : settings_.members.front();
-    answer(job, what, {.accepted = true, .text = "the first record is sent to every voter"});
+    founding_ = {what, wish, job.at.now + bootstrap_patience};
     step(job, election::start_cluster{std::move(first)});
+}
+
+void group::founded(work& job) {
+    if (founding_)
+        answer(job, std::exchange(founding_, std::nullopt)->asked,
+               {.accepted = true, .text = "the first record is written by a majority"});
 }
 
 } // namespace tasuki::agent

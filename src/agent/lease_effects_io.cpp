@@ -137,8 +137,18 @@ void lease_loop::body::on_datagram(heartbeat::datagram const& arrived) {
     turns_.happen(heard{*opened, arrived.path});
 }
 
-void lease_loop::body::refuse(heartbeat::reject why, endpoint const& source) {
-    turns_.happen(refused_datagram{why});
+void lease_loop::body::act(refused_heartbeat& it) {
+    if (auto const* peer = options_.from.find_node(it.from))
+        log_refusal(it.why, {peer->addresses[it.path < peer->addresses.size() ? it.path : 0],
+                             options_.from.heartbeat_port});
+}
+
+void lease_loop::body::refuse(heartbeat::reject why, endpoint const& source, std::uint64_t count) {
+    turns_.happen(refused_datagram{why, count});
+    log_refusal(why, source);
+}
+
+void lease_loop::body::log_refusal(heartbeat::reject why, endpoint const& source) {
     if (auto const left_out = rejects_.admit(why, read_clocks().now))
         depart(
             remark{true, fmt::format("heartbeat from {} refused: {} ({}; {} more since the "

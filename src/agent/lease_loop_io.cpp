@@ -152,6 +152,9 @@ void lease_loop::body::open_paths() {
     heartbeat::udp_callbacks callbacks;
     callbacks.now = [] { return read_clocks().now; };
     callbacks.on_datagram = [this](heartbeat::datagram const& it) { on_datagram(it); };
+    callbacks.on_refused = [this](heartbeat::refused_datagrams const& it) {
+        refuse(it.why, it.source, it.count);
+    };
     callbacks.on_path = [this](heartbeat::path_report const& it) {
         depart(remark{it.trouble.has_value(),
                       it.trouble ? it.trouble->text

@@ -23,7 +23,9 @@ election::policy policy_of(node_settings const& settings, incarnation life) {
 
 node::node(node_settings settings, node_start const& start, moment at)
     : settings_(std::move(settings))
-    , peers_({settings_.self, start.session, settings_.digest, at.now}, settings_.peers) {
+    , peers_({settings_.self, start.session, settings_.digest,
+              election::voter_set_of(settings_.voters), at.now},
+             settings_.peers) {
     auto const rules = policy_of(settings_, start.life);
     std::uint64_t seed = start.seed;
     for (auto const& each : settings_.groups) {
@@ -41,6 +43,7 @@ std::vector<effect> node::handle(happening const& what, moment at) {
     std::vector<effect> effects;
     letters outbox;
     work job{at, effects, outbox, peers_, settings_.silent_after()};
+    warn_once(job);
     dispatch(job, what);
     bool const woken = std::holds_alternative<woke>(what);
     for (auto& [id, each] : groups_)
@@ -72,6 +75,20 @@ bool node::is_idle() const {
                        [](auto const& each) { return each.second->is_idle(); });
 }
 
+/// A voter that may not vote looks healthy from outside: say so once, and what to correct.
+void node::warn_once(work& job) {
+    if (std::exchange(warned_, true))
+        return;
+    for (auto const& [id, each] : groups_) {
+        auto const& vote = each->election_state().vote;
+        if (vote.votes && vote.misplaced)
+            job.effects.emplace_back(
+                transition{id, "does not vote", "other_voters", vote.memory.promised,
+                           "its state was made with another set of voters than its file names: "
+                           "put the voters in the file back as the other nodes have them"});
+    }
+}
+
 /// Posts what was written, and asks to be woken when something is due next.
 std::vector<effect> node::finish(work& job, letters& outbox) {
     post(job, outbox);
@@ -91,7 +108,7 @@ void node::dispatch(work& job, happening const& what) {
     };
     std::visit(overloaded{
                    [&](heard const& it) { on_heard(job, it); },
-                   [&](refused_datagram const& it) { peers_.count(it.why); },
+                   [&](refused_datagram const& it) { peers_.count(it.why, it.count); },
                    [](woke const&) {},
                    [&](state_stored const& it) {
                        in_group(it.group, [&](group& to) { to.stored(job, it.what); });
@@ -115,6 +132,10 @@ void node::dispatch(work& job, happening const& what) {
                        in_group(it.group, [&](group& to) { to.answered(job, it.what); });
                    },
                    [&](operator_asked const& it) { on_wish(job, it); },
+                   [&](clock_checked const& it) {
+                       for (auto& [id, each] : groups_)
+                           each->clock(job, it.within_bound);
+                   },
                },
                what);
 }
@@ -135,11 +156,15 @@ void node::on_heard(work& job, heard const& it) {
         auto const& reply = *reception.reply;
         job.effects.emplace_back(transmit{reply, {}, reply.path});
     }
+    if (reception.refused)
+        job.effects.emplace_back(refused_heartbeat{*reception.refused, it.what.from, it.path});
     if (reception.refused || it.what.payload.empty())
         return;
     auto const entries = election::decode_entries(it.what.payload);
     if (!entries) {
         peers_.count(heartbeat::reject::bad_body);
+        job.effects.emplace_back(
+            refused_heartbeat{heartbeat::reject::bad_body, it.what.from, it.path});
         return;
     }
     for (auto const& entry : *entries)

@@ -176,6 +176,20 @@ http::ready_view ready_of(node const& from, group const& of, moment at) {
     return out;
 }
 
+/// Why this voter has no vote, as far as somebody has to do something about it.
+void add_vote_trouble(election::voter const& vote, http::group_view& out) {
+    if (vote.votes && vote.blank)
+        out.reasons.push_back({"no_record", "this voter has no state yet", "tasuki bootstrap"});
+    if (vote.votes && vote.misplaced)
+        out.reasons.push_back({"other_voters",
+                               "this voter's state was made with another set of voters than its "
+                               "file names: it does not vote until the file is corrected",
+                               "tasuki config check"});
+    if (vote.poisoned)
+        out.reasons.push_back(
+            {"disk", "the state folder failed: this voter no longer votes", "tasuki check"});
+}
+
 http::group_view view_of_group(node const& from, group const& of, moment at) {
     auto const& names = from.settings();
     auto const& elect = of.election_state();
@@ -226,11 +240,7 @@ http::group_view view_of_group(node const& from, group const& of, moment at) {
         out.reasons.push_back({"stuck", of.data()->detail(), "tasuki why " + out.name});
     if (of.data() != nullptr && !of.data()->blocked().empty())
         out.reasons.push_back({"blocked", of.data()->blocked(), "tasuki why " + out.name});
-    if (elect.vote.votes && elect.vote.blank)
-        out.reasons.push_back({"no_record", "this voter has no state yet", "tasuki bootstrap"});
-    if (elect.vote.poisoned)
-        out.reasons.push_back(
-            {"disk", "the state folder failed: this voter no longer votes", "tasuki check"});
+    add_vote_trouble(elect.vote, out);
     out.shown_age = milliseconds{0};
     return out;
 }

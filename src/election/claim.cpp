@@ -12,18 +12,6 @@ constexpr duration shortest_attempt = milliseconds{50};
 constexpr duration longest_attempt = milliseconds{2000};
 constexpr unsigned backoff_doublings = 6;
 
-bool add_once(std::vector<node_id>& list, node_id node) {
-    if (std::find(list.begin(), list.end(), node) != list.end())
-        return false;
-    list.push_back(node);
-    return true;
-}
-
-bool is_voter(policy const& rules, node_id node) {
-    auto const& voters = rules.cluster.voters;
-    return std::find(voters.begin(), voters.end(), node) != voters.end();
-}
-
 void begin_attempt(progress& at, role stage, reason why) {
     auto& claim = at.it.claim;
     claim = {};
@@ -72,8 +60,10 @@ duration progress::jitter(duration most) {
 }
 
 instant standing_time(state const& it) {
-    bool const blank = it.vote.votes && it.vote.blank;
-    if (it.now_role != role::standby || !it.fit.eligible || blank)
+    bool const voiceless = it.vote.votes && (it.vote.blank || it.vote.misplaced);
+    if (voiceless || it.vote.clock_beyond_bound)
+        return never;
+    if (it.now_role != role::standby || !it.fit.eligible)
         return never;
     if (it.named)
         return it.stand_from;

@@ -11,13 +11,6 @@ namespace {
 // A release is a courtesy that saves the successor the rest of the lease: said this often.
 constexpr int release_repeats = 3;
 
-bool add_once(std::vector<node_id>& list, node_id node) {
-    if (std::find(list.begin(), list.end(), node) != list.end())
-        return false;
-    list.push_back(node);
-    return true;
-}
-
 void renew_lease(progress& at) {
     auto& it = at.it;
     ++it.sequence;
@@ -54,10 +47,8 @@ void send_write(progress& at) {
 }
 
 std::size_t voters_among(progress const& at, std::vector<node_id> const& nodes) {
-    auto const& voters = at.rules.cluster.voters;
-    return static_cast<std::size_t>(std::count_if(nodes.begin(), nodes.end(), [&](node_id node) {
-        return std::find(voters.begin(), voters.end(), node) != voters.end();
-    }));
+    return static_cast<std::size_t>(std::count_if(
+        nodes.begin(), nodes.end(), [&](node_id node) { return is_voter(at.rules, node); }));
 }
 
 void become_active_if_complete(progress& at) {
@@ -108,7 +99,7 @@ void on_grant(progress& at, node_id from, grant const& reply) {
     bool const ours = reply.under == it.under && reply.life == at.rules.cluster.life;
     bool const remembered =
         reply.sequence <= it.sequence && it.sequence - reply.sequence < renewals_remembered;
-    if (!holding || !ours || !remembered || voters_among(at, {from}) == 0)
+    if (!holding || !ours || !remembered || !is_voter(at.rules, from))
         return;
     instant const sent = planted_bug == bug::lease_from_reply
                              ? at.now
@@ -156,10 +147,8 @@ void on_write_record(progress& at, record const& content) {
 
 void continue_holding(progress& at) {
     auto& it = at.it;
-    if (it.now_role == role::recovering && at.now >= it.claim.deadline) {
-        forget_lease(it);
-        return fail_attempt(at, reason::attempt_timed_out, at.rules.interval);
-    }
+    if (it.now_role == role::recovering && at.now >= it.claim.deadline)
+        return give_up_recovery(at, reason::attempt_timed_out);
     if (it.now_role == role::active && at.now >= it.until.soft)
         return step_down(at, reason::lease_lost, node_id{});
     if (at.now >= it.renew_at)
@@ -168,6 +157,11 @@ void continue_holding(progress& at) {
         it.writing.content.exists() && it.writing.written_by.size() < at.rules.others.size();
     if ((it.writing.under_way || straggling) && at.now >= it.writing.resend_at)
         send_write(at);
+}
+
+void give_up_recovery(progress& at, reason because) {
+    forget_lease(at.it);
+    fail_attempt(at, because, at.rules.interval);
 }
 
 void step_down(progress& at, reason because, node_id successor) {

@@ -37,8 +37,42 @@ void observe(progress& at, received const& arrived) {
     }
 }
 
+/// Only a voter with state says any of this.
+bool shows_state(message const& what) {
+    return std::visit(overloaded{
+                          [](prevote_reply const& it) { return it.granted; },
+                          [](promise const& it) { return it.granted; },
+                          [](written const& it) { return it.accepted; },
+                          [](recalled const&) { return false; },
+                          [](recall const&) { return false; },
+                          [](bootstrap const&) { return false; },
+                          [](auto const&) { return true; },
+                      },
+                      what);
+}
+
+/// The founder's part after the first record has left: a voter that still asks, in the same life,
+/// has not got it; when a majority has shown that it has, the cluster is founded.
+void follow_founding(progress& at, received const& arrived) {
+    auto& first = at.it.first;
+    if (auto const* asks = std::get_if<recall>(&arrived.what)) {
+        for (auto const& to : first.to)
+            if (to.node == arrived.from && to.life == asks->life)
+                at.send_to(to.node, bootstrap{first.content, to.life});
+        return;
+    }
+    if (!first.under_way || !is_voter(at.rules, arrived.from) || !shows_state(arrived.what) ||
+        !add_once(first.known_by, arrived.from))
+        return;
+    if (first.known_by.size() < at.rules.cluster.majority())
+        return;
+    first.under_way = false;
+    at.commands.emplace_back(founded{first.content});
+}
+
 void on_received(progress& at, received const& arrived) {
     observe(at, arrived);
+    follow_founding(at, arrived);
     bool const blank = at.it.vote.votes && at.it.vote.blank;
     if (answer(at.it.vote, at.rules.cluster, arrived, at.now, at.commands)) {
         if (blank && !at.it.vote.blank)
@@ -87,8 +121,34 @@ void on_suitability(progress& at, suitability const& fit) {
 }
 
 void on_start_cluster(progress& at, start_cluster const& wish) {
-    if (at.it.vote.blank)
-        at.send_to_voters(bootstrap{wish.content});
+    auto const& vote = at.it.vote;
+    if (!vote.votes || !vote.blank || vote.poisoned)
+        return;
+    auto& first = at.it.first;
+    first = {true, wish.content, {{at.rules.cluster.self, at.rules.cluster.life}}, {}};
+    for (auto const& [node, memory] : vote.recollections)
+        if (memory.blank)
+            first.to.push_back({node, memory.spoken_by});
+    for (auto const& to : first.to)
+        at.send_to(to.node, bootstrap{wish.content, to.life});
+}
+
+void on_clock_checked(progress& at, clock_checked const& found) {
+    at.it.vote.clock_beyond_bound = !found.within_bound;
+    if (found.within_bound)
+        return;
+    switch (at.it.now_role) {
+    case role::canvassing:
+    case role::claiming:
+        return fail_attempt(at, reason::clock_beyond_bound, at.rules.interval);
+    case role::recovering:
+        return give_up_recovery(at, reason::clock_beyond_bound);
+    case role::active:
+        return step_down(at, reason::clock_beyond_bound, node_id{});
+    case role::standby:
+    case role::stepping_down:
+        return;
+    }
 }
 
 void dispatch(progress& at, event const& happened) {
@@ -101,6 +161,7 @@ void dispatch(progress& at, event const& happened) {
                    [&](hand_over const& what) { on_hand_over(at, what); },
                    [&](closed const& what) { on_closed(at, what.under); },
                    [&](start_cluster const& what) { on_start_cluster(at, what); },
+                   [&](clock_checked const& what) { on_clock_checked(at, what); },
                },
                happened);
 }
@@ -158,7 +219,11 @@ state start(policy const& rules, voter_start const& begin, std::uint64_t seed, i
 }
 
 outcome step(state const& before, event const& happened, instant now, policy const& rules) {
-    outcome out{before, {}, reason::none};
+    return step(state{before}, happened, now, rules);
+}
+
+outcome step(state&& before, event const& happened, instant now, policy const& rules) {
+    outcome out{std::move(before), {}, reason::none};
     progress at{out.next, rules, now, {}, reason::none};
     dispatch(at, happened);
     deliver_own(at);

@@ -77,9 +77,11 @@ void put(byte_writer& out, recalled const& it) {
     out.u32(it.promised_to.value());
     out.u64(it.promised_life.value());
     encode(it.known, out);
+    out.u64(it.spoken_by.value());
 }
 void put(byte_writer& out, bootstrap const& it) {
     encode(it.content, out);
+    out.u64(it.for_life.value());
 }
 
 // Each taker reads in the order of the fields; aggregates evaluate left to right.
@@ -126,19 +128,25 @@ result<message> take_recall(byte_reader& in) {
     return message{recall{incarnation{in.u64()}}};
 }
 result<message> take_recalled(byte_reader& in) {
-    recalled it{incarnation{in.u64()}, in.u8() == 1,          epoch{in.u64()},
-                node_id{in.u32()},     incarnation{in.u64()}, {}};
+    recalled it{incarnation{in.u64()},
+                in.u8() == 1,
+                epoch{in.u64()},
+                node_id{in.u32()},
+                incarnation{in.u64()},
+                {},
+                {}};
     auto known = decode_record(in);
     if (!known)
         return known.error();
     it.known = std::move(*known);
+    it.spoken_by = incarnation{in.u64()};
     return message{std::move(it)};
 }
 result<message> take_bootstrap(byte_reader& in) {
     auto content = decode_record(in);
     if (!content)
         return content.error();
-    return message{bootstrap{std::move(*content)}};
+    return message{bootstrap{std::move(*content), incarnation{in.u64()}}};
 }
 
 using taker = result<message> (*)(byte_reader&);

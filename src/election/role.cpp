@@ -46,11 +46,22 @@ std::string_view to_string(reason it) {
         return "handed_over";
     case reason::not_eligible:
         return "not_eligible";
+    case reason::clock_beyond_bound:
+        return "clock_beyond_bound";
     }
     return "none";
 }
 
+namespace {
+
+// The form without a voter set began with the promised epoch, whose first byte was always zero.
+constexpr std::uint8_t state_format = 2;
+
+} // namespace
+
 void encode(durable_state const& it, byte_writer& out) {
+    out.u8(state_format);
+    out.u64(it.voters.value());
     out.u64(it.promised.value());
     out.u32(it.promised_to.value());
     out.u64(it.promised_life.value());
@@ -59,7 +70,11 @@ void encode(durable_state const& it, byte_writer& out) {
 
 result<durable_state> decode_durable_state(byte_view bytes) {
     byte_reader in{bytes};
+    if (in.u8() != state_format)
+        return problem{failure::invalid, "it has a form that this program does not know, perhaps "
+                                         "of an older version: asking the other voters"};
     durable_state it;
+    it.voters = voter_set_id{in.u64()};
     it.promised = epoch{in.u64()};
     it.promised_to = node_id{in.u32()};
     it.promised_life = incarnation{in.u64()};

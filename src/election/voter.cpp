@@ -12,8 +12,8 @@ namespace {
 
 // A bound for a disk that hangs: beyond it the oldest reply is dropped, and the asker asks again.
 constexpr std::size_t delayed_replies_max = 32;
-// What a blank voter tells a candidate: it may know more soon.
-constexpr duration blank_refusal = milliseconds{500};
+// What a voter tells a candidate that cannot vote now, and may soon: it learns, its clock heals.
+constexpr duration passing_refusal = milliseconds{500};
 constexpr duration promise_grace = milliseconds{100};
 
 milliseconds rounded_up(duration left) {
@@ -26,10 +26,10 @@ bool same_holder(live_grant const& it, node_id holder, incarnation life) {
 
 /// How long this voter still refuses a claim by (`who`, `life`); zero if it does not.
 duration refusal_left(voter const& it, node_id who, incarnation life, instant now) {
-    if (!it.votes || it.poisoned)
+    if (!it.votes || it.poisoned || it.misplaced)
         return longest_lease;
-    if (it.blank)
-        return blank_refusal;
+    if (it.blank || it.clock_beyond_bound)
+        return passing_refusal;
     if (now < it.silent_until)
         return it.silent_until - now;
     if (now < it.granted.expires && !same_holder(it.granted, who, life))
@@ -122,7 +122,7 @@ void on_write(voter& it, node_id from, write const& what, std::vector<command>& 
     auto const reply = [&](bool accepted) {
         return written{content.written_under, content.version, accepted, it.memory.promised};
     };
-    if (it.votes && (it.blank || it.poisoned))
+    if (it.votes && (it.blank || it.poisoned || it.misplaced))
         return;
     bool const old = content.written_under < it.memory.promised;
     bool const others = content.written_under == it.memory.promised &&
@@ -154,17 +154,19 @@ void on_release(voter& it, node_id from, release const& what) {
         it.released = std::max(it.released, what.under);
 }
 
-void on_recall(voter const& it, node_id from, recall const& what, std::vector<command>& out) {
-    if (!it.votes || it.poisoned)
+void on_recall(voter const& it, electorate const& all, node_id from, recall const& what,
+               std::vector<command>& out) {
+    if (!it.votes || it.poisoned || it.misplaced)
         return;
     out.emplace_back(
         send{from, recalled{what.life, it.blank, it.memory.promised, it.memory.promised_to,
-                            it.memory.promised_life, it.memory.known}});
+                            it.memory.promised_life, it.memory.known, all.life}});
 }
 
 void on_recalled(voter& it, electorate const& all, node_id from, recalled const& what,
                  std::vector<command>& out) {
-    if (!it.votes || !it.blank || what.life != all.life)
+    bool const counts = std::find(all.voters.begin(), all.voters.end(), from) != all.voters.end();
+    if (!it.votes || !it.blank || what.life != all.life || !counts)
         return;
     std::erase_if(it.recollections, [&](auto const& each) { return each.node == from; });
     it.recollections.push_back({from, what});
@@ -188,17 +190,32 @@ void on_recalled(voter& it, electorate const& all, node_id from, recalled const&
     persist(it, out);
 }
 
-void on_bootstrap(voter& it, bootstrap const& what, instant now, std::vector<command>& out) {
-    if (!it.votes || !it.blank || it.poisoned)
+void on_bootstrap(voter& it, electorate const& all, node_id from, bootstrap const& what,
+                  instant now, std::vector<command>& out) {
+    if (!it.votes || !it.blank || it.poisoned || what.for_life != all.life)
         return;
     it.blank = false;
     it.silent_until = now; // no voter has any state: nobody can hold a lease
     it.memory.known = what.content;
     it.memory.promised = what.content.written_under;
     persist(it, out);
+    auto const& content = what.content;
+    reply_when_stored(
+        it, from, written{content.written_under, content.version, true, it.memory.promised}, out);
 }
 
 } // namespace
+
+voter_set_id voter_set_of(std::vector<node_id> voters) {
+    std::sort(voters.begin(), voters.end());
+    std::uint64_t hash = 14695981039346656037U; // FNV-1a
+    for (auto const voter : voters)
+        for (unsigned shift = 0; shift < 32; shift += 8) {
+            hash ^= voter.value() >> shift & 0xffU;
+            hash *= 1099511628211U;
+        }
+    return voter_set_id{hash == 0 ? 1U : hash};
+}
 
 voter start_voter(electorate const& all, voter_start const& start, instant now) {
     voter it;
@@ -206,6 +223,9 @@ voter start_voter(electorate const& all, voter_start const& start, instant now) 
     it.blank = !start.remembered.has_value();
     if (start.remembered)
         it.memory = *start.remembered;
+    else
+        it.memory.voters = voter_set_of(all.voters);
+    it.misplaced = it.memory.voters != voter_set_of(all.voters);
     if (start.stamped)
         it.granted = *start.stamped;
     bool const knows_its_grants = start.stamped.has_value() && !it.blank;
@@ -224,9 +244,11 @@ bool answer(voter& it, electorate const& all, received const& arrived, instant n
             [&](prepare const& what) { return on_prepare(it, from, what, now, out), true; },
             [&](write const& what) { return on_write(it, from, what, out), true; },
             [&](release const& what) { return on_release(it, from, what), true; },
-            [&](recall const& what) { return on_recall(it, from, what, out), true; },
+            [&](recall const& what) { return on_recall(it, all, from, what, out), true; },
             [&](recalled const& what) { return on_recalled(it, all, from, what, out), true; },
-            [&](bootstrap const& what) { return on_bootstrap(it, what, now, out), true; },
+            [&](bootstrap const& what) {
+                return on_bootstrap(it, all, from, what, now, out), true;
+            },
             [](auto const&) { return false; },
         },
         arrived.what);

@@ -103,6 +103,7 @@ byte_string seal(message const& content, cluster_id const& cluster, keyring cons
     out.u64(content.echo.value());
     out.u64(content.sequence);
     out.u64(content.config_digest);
+    out.u64(content.voters.value());
     for (auto const age : content.heard_ms)
         out.u16(age);
     out.u32(content.uptime_s);
@@ -139,6 +140,7 @@ boost::system::result<message, reject> open(byte_view datagram, listener const& 
     opened.echo = session_nonce{reader.u64()};
     opened.sequence = reader.u64();
     opened.config_digest = reader.u64();
+    opened.voters = voter_set_id{reader.u64()};
     for (auto& age : opened.heard_ms)
         age = reader.u16();
     opened.uptime_s = reader.u32();

@@ -149,10 +149,14 @@ reception peers::deliver(peer& sender, message const& incoming, bool adopted, in
     path.received = incoming.sequence;
     sender.heard.note_heard(incoming, now);
     sender.config_digest = incoming.config_digest;
+    sender.voters = incoming.voters;
     sender.uptime_s = incoming.uptime_s;
     sender.key = incoming.key;
 
     reception out;
+    // Two sets of voters have two majorities: what is said in the other one must not count here.
+    if (incoming.voters != self_.voters)
+        out = refuse(reject::other_voters);
     out.adopted = adopted;
     // A hello tells that the sender has not adopted us; the beat lets it.
     if (incoming.type == message_type::hello && (may_reply(path, incoming.session, now) || adopted))
@@ -166,6 +170,7 @@ message peers::draft(peer const& receiver, std::uint8_t path, instant now) const
     out.to = receiver.place.id;
     out.path = path;
     out.config_digest = self_.config_digest;
+    out.voters = self_.voters;
     for (std::size_t index = 0; index < receiver.place.paths; ++index)
         out.heard_ms[index] = receiver.heard.heard_age_ms(index, now);
     out.uptime_s = static_cast<std::uint32_t>((now - self_.started) / std::chrono::seconds{1});

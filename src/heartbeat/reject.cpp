@@ -15,6 +15,9 @@ struct wording {
 
 wording words_for(reject reason) {
     switch (reason) {
+    case reject::too_many:
+        return {"too_many", "more datagrams than heartbeats need: another program uses this port, "
+                            "or somebody floods it"};
     case reject::too_short:
         return {"too_short", "datagrams too short for a heartbeat: another program uses this port"};
     case reject::too_long:
@@ -60,6 +63,9 @@ wording words_for(reject reason) {
     case reject::replayed:
         return {"replayed", "heartbeats that were received before or out of order: the network "
                             "duplicates or reorders, or somebody replays them"};
+    case reject::other_voters:
+        return {"other_voters", "heartbeats of a node whose file names other voters: nothing it "
+                                "says about a lease counts; make the file the same on all nodes"};
     }
     return {"unknown", "unknown reason"};
 }

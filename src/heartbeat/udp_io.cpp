@@ -75,6 +75,8 @@ struct udp_paths::impl : std::enable_shared_from_this<udp_paths::impl> {
     void wait(std::uint8_t index);
     void drain(std::uint8_t index);
     bool receive_one(std::uint8_t index, instant now);
+    void refuse(refused_datagrams& into, endpoint const& source);
+    void report_refused();
     void fail(std::uint8_t index, int number);
 
     udp_options options;
@@ -83,6 +85,8 @@ struct udp_paths::impl : std::enable_shared_from_this<udp_paths::impl> {
     std::vector<path_state> paths;
     /// One byte more than any message, so that a longer one shows.
     std::array<std::byte, datagram_bytes_max + 1> buffer{};
+    refused_datagrams too_many{reject::too_many, {}, 0};
+    refused_datagrams too_long{reject::too_long, {}, 0};
     bool stopped = false;
 };
 
@@ -190,8 +194,20 @@ void udp_paths::impl::drain(std::uint8_t index) {
         if (stopped)
             return;
     }
-    if (paths[index].socket.is_open())
+    report_refused();
+    if (!stopped && paths[index].socket.is_open())
         wait(index);
+}
+
+void udp_paths::impl::refuse(refused_datagrams& into, endpoint const& source) {
+    into.source = source;
+    ++into.count;
+}
+
+void udp_paths::impl::report_refused() {
+    for (auto* each : {&too_many, &too_long})
+        if (auto const count = std::exchange(each->count, 0); count > 0 && callbacks.on_refused)
+            callbacks.on_refused({each->why, each->source, count});
 }
 
 /// False if nothing more is to be read now.
@@ -207,10 +223,12 @@ bool udp_paths::impl::receive_one(std::uint8_t index, instant now) {
     ++path.counters.received;
     if (!limit.admit(got.source.address, now)) {
         ++path.counters.limited;
+        refuse(too_many, got.source);
         return true;
     }
     if (got.size > datagram_bytes_max) {
         ++path.counters.too_long;
+        refuse(too_long, got.source);
         return true;
     }
     callbacks.on_datagram({index, got.source, byte_view{buffer}.first(got.size), now});

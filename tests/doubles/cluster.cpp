@@ -93,7 +93,8 @@ void cluster::remember_first_record(std::string const& master) {
         auto const& voters = each.settings.voters;
         if (std::find(voters.begin(), voters.end(), each.settings.self) == voters.end())
             continue;
-        each.disk = election::durable_state{epoch{1}, {}, {}, first};
+        each.disk =
+            election::durable_state{epoch{1}, {}, {}, first, election::voter_set_of(voters)};
         each.stamp_known = true;
     }
     if (servers_)
@@ -118,8 +119,10 @@ void cluster::start(std::string const& name) {
     if (it.stamp_known)
         voter.stamped = it.stamp.value_or(election::live_grant{});
     begin.voters[id] = voter;
-    it.stamp_known = true;
     it.agent = std::make_unique<node>(it.settings, begin, time());
+    // Only after its silence can it say that the page holds every grant of this boot.
+    if (!it.stamp_known)
+        later_at(it, election::longest_lease, [](machine& there) { there.stamp_known = true; });
     it.wake = now_;
     happen(it, woke{});
 }
@@ -148,6 +151,14 @@ void cluster::crash(std::string const& name) {
 
 void cluster::forget(std::string const& name) {
     at(name).disk.reset();
+}
+
+void cluster::take_voter_out(std::string const& name, std::string const& voter) {
+    std::erase(at(name).settings.voters, node_named(voter));
+}
+
+void cluster::copy_voters(std::string const& from, std::string const& to) {
+    at(to).settings.voters = at(from).settings.voters;
 }
 
 void cluster::pause(std::string const& name, duration span) {

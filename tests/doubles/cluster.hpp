@@ -74,6 +74,9 @@ class cluster {
     /// Only the agent dies; the kernel keeps what it was told.
     void kill_agent(std::string const&);
     void forget(std::string const&);
+    /// Its file, as it is read at the next start, no longer has `voter` as one.
+    void take_voter_out(std::string const&, std::string const& voter);
+    void copy_voters(std::string const& from, std::string const& to);
     void pause(std::string const&, duration);
     void cut(std::string const& from, std::string const& to, bool both_ways = true);
     void slow(std::string const& from, std::string const& to, duration);
@@ -145,6 +148,7 @@ class cluster {
     void on_effect(machine&, progress_note&);
     void on_effect(machine&, answer_operator&);
     void on_effect(machine&, wake&);
+    void on_effect(machine&, refused_heartbeat&) {}
     void perform(machine& asker, machine& target, mysql::order const&, duration way);
     void pass_on(answer_operator const&, operator_asked const&);
     void announce_server_death(machine&);

@@ -63,6 +63,10 @@ std::array const machine_rules{
              on.kill_agent(it[4]);
              on.start(it[4]);
          }},
+    rule{"take voter Y out of the file of X",
+         [](cluster& on, words const& it) { on.take_voter_out(it[8], it[2]); }},
+    rule{"give X the file of Y",
+         [](cluster& on, words const& it) { on.copy_voters(it[5], it[1]); }},
     rule{"pause X N U",
          [](cluster& on, words const& it) { on.pause(it[1], span_of(it[2], it[3])); }},
     rule{"cut X off",

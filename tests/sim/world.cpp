@@ -100,18 +100,22 @@ void world::deliver_event(happening_at const& event) {
         free_stores_.push_back(event.slot);
         if (stale)
             break; // the crash came first: it may or may not be on disk, here it is not
-        at.disk = done.content;
+        if (done.kept)
+            at.disk = done.content;
         if (paused) {
             auto const slot = put(stores_, free_stores_, done);
             schedule(at.paused_until + 1, happening_at::kind::stored, event.machine, slot);
         } else {
             at.writing = false;
             write(event.machine);
-            happen(event.machine,
-                   agent::state_stored{group_, {done.ticket, election::store_outcome::stored}});
+            happen(event.machine, agent::state_stored{group_, {done.ticket, done.outcome}});
         }
         break;
     }
+    case happening_at::kind::vouch:
+        if (!stale)
+            at.stamp_known = true;
+        break;
     }
 }
 
@@ -131,7 +135,10 @@ void world::boot(std::size_t index) {
     if (at.stamp_known)
         voter.stamped = at.stamp.value_or(election::live_grant{});
     start.voters[group_] = voter;
-    at.stamp_known = true;
+    // Only after its silence can it say that the page holds every grant of this boot.
+    if (!at.stamp_known)
+        schedule(world_time_of(index, local(index, now_) + election::longest_lease),
+                 happening_at::kind::vouch, index);
     at.agent = std::make_unique<agent::node>(at.settings, start, moment_of(index));
     at.wake = now_;
     schedule(now_, happening_at::kind::wake, index);
@@ -169,7 +176,7 @@ void world::carry_out(std::size_t index, std::vector<agent::effect>& effects) {
             overloaded{
                 [&](agent::transmit& it) { transmit(index, it); },
                 [&](agent::store_state& it) {
-                    at.waiting_write = stored_event{it.what.ticket, it.what.content};
+                    at.waiting_write = stored_event{it.what.ticket, std::move(it.what.content)};
                     if (!at.writing)
                         write(index);
                 },
@@ -189,9 +196,13 @@ void world::carry_out(std::size_t index, std::vector<agent::effect>& effects) {
                         check_address(index);
                 },
                 [&](agent::close_address& it) {
-                    at.address = false;
-                    say(std::to_string(index) + " closes");
-                    results.emplace_back(agent::address_changed{group_, it.under, false, {}});
+                    std::optional<problem> trouble;
+                    if (dice_.chance(removal_fails_))
+                        trouble = problem{failure::broken, "the removal failed"};
+                    else
+                        at.address = false;
+                    say(std::to_string(index) + (trouble ? " cannot close" : " closes"));
+                    results.emplace_back(agent::address_changed{group_, it.under, false, trouble});
                 },
                 [&](agent::transition& it) {
                     say(std::to_string(index) + " " + it.change + " " + it.why + " " +
@@ -221,7 +232,15 @@ void world::write(std::size_t index) {
     at.writing = true;
     auto const takes = dice_.chance(disk_slow_) ? dice_.between(50 * millisecond, 3 * second)
                                                 : dice_.between(millisecond / 5, 5 * millisecond);
-    auto const slot = put(stores_, free_stores_, *std::exchange(at.waiting_write, {}));
+    auto wanted = *std::exchange(at.waiting_write, {});
+    if (dice_.chance(disk_full_)) {
+        wanted.outcome = election::store_outcome::failed;
+        wanted.kept = false;
+    } else if (dice_.chance(disk_broken_)) {
+        wanted.outcome = election::store_outcome::poisoned;
+        wanted.kept = dice_.chance(0.5);
+    }
+    auto const slot = put(stores_, free_stores_, std::move(wanted));
     schedule(now_ + takes, happening_at::kind::stored, index, slot);
 }
 
@@ -229,6 +248,13 @@ void world::transmit(std::size_t from, agent::transmit& what) {
     auto const to = index_of(what.header.to);
     if (cut_[from][to] || dice_.chance(weather_.loss))
         return;
+    if (now_ < held_until_[from][to]) {
+        // In order: a receiver takes nothing that is older than what it has heard.
+        auto const slot = put(deliveries_, free_deliveries_,
+                              delivery{what.header, std::move(what.payload), what.path});
+        schedule(held_until_[from][to] + ++held_order_, happening_at::kind::deliver, to, slot);
+        return;
+    }
     int const copies = dice_.chance(weather_.duplication) ? 2 : 1;
     for (int copy = 0; copy < copies; ++copy) {
         world_time delay = dice_.between(millisecond / 20, weather_.delay_most);

@@ -55,6 +55,8 @@ struct world_options {
 struct stored_event {
     std::uint64_t ticket = 0;
     election::durable_state content;
+    election::store_outcome outcome = election::store_outcome::stored;
+    bool kept = true; ///< whether it is on disk, whatever the answer says
 };
 
 /// What a machine keeps when its agent dies, and what it loses.
@@ -70,9 +72,9 @@ struct machine {
     std::optional<stored_event> waiting_write; ///< the newest, while another is on its way
     bool writing = false;
     std::optional<election::live_grant> stamp; ///< tmpfs: lost at a reboot
-    bool stamp_known = false;
-    std::uint64_t life = 0; ///< guards events of an earlier life
-    world_time wake = 0;    ///< the only wake-up that counts; earlier ones are void
+    bool stamp_known = false; ///< a silence has passed since the last reboot: the page is complete
+    std::uint64_t life = 0;   ///< guards events of an earlier life
+    world_time wake = 0;      ///< the only wake-up that counts; earlier ones are void
 
     // The address, as the kernel (and a gate at the hard deadline) would have it.
     bool address = false;
@@ -88,7 +90,7 @@ struct delivery {
 };
 
 struct happening_at {
-    enum class kind { deliver, wake, stored, resume, fault };
+    enum class kind { deliver, wake, stored, resume, vouch, fault };
     world_time when = 0;
     std::uint64_t order = 0;
     kind what = kind::wake;
@@ -145,6 +147,13 @@ class world {
     // faults.cpp
     void choose_shape();
     void fault();
+    void machine_fault(std::uint64_t which, std::size_t one);
+    void network_fault(std::uint64_t which, std::size_t one, std::size_t other);
+    void device_fault(std::uint64_t which);
+    void stall(std::size_t);
+    void mistake_file(std::size_t);
+    void correct_files();
+    [[nodiscard]] bool is_voter(std::size_t index) const { return index < voters_; }
     void heal();
     void operator_writes();
     [[nodiscard]] bool may_forget(std::size_t) const;
@@ -166,10 +175,16 @@ class world {
     std::vector<std::size_t> free_deliveries_;
     std::vector<stored_event> stores_;
     std::vector<std::size_t> free_stores_;
-    std::array<std::array<bool, 8>, 8> cut_{}; ///< [from][to]
+    std::array<std::array<bool, 8>, 8> cut_{};              ///< [from][to]
+    std::array<std::array<world_time, 8>, 8> held_until_{}; ///< [from][to]: queued, sent on then
+    world_time held_order_ = 0;
     network_weather weather_;
     double disk_slow_ = 0;
+    double disk_full_ = 0;
+    double disk_broken_ = 0;
+    double removal_fails_ = 0;
     std::size_t voters_ = 3;
+    std::vector<node_id> electorate_;
     group_id group_ = group_named("vip");
 
     epoch highest_opened_;

@@ -27,6 +27,7 @@ class group {
     void address(work&, address_changed const&);
     void conflict(std::string text) { conflict_ = std::move(text); }
     void link(work&, bool up);
+    void clock(work& job, bool within_bound) { step(job, election::clock_checked{within_bound}); }
     void facts(work&, node_id, mysql::server_facts const&);
     void gone(work&, server_incarnation life);
     void answered(work&, mysql::answer const&);
@@ -106,6 +107,7 @@ class group {
     void asked(work&, operator_asked const&, ask_standby const&);
     void asked(work&, operator_asked const&, ask_bootstrap const&);
     void continue_bootstrap(work&);
+    void founded(work&);
     void obey_record(work&);
     [[nodiscard]] bool successor_exists(work const&) const;
     [[nodiscard]] std::optional<node_id> first_willing(work const&) const;
@@ -163,6 +165,7 @@ class group {
         instant deadline = never;
     };
     std::optional<patient_bootstrap> pending_bootstrap_;
+    std::optional<patient_bootstrap> founding_; ///< the first record is on its way
     std::optional<ask_failover> forced_; ///< this node takes over by the operator's word
     operation_id forced_id_;
     instant forced_until_ = never;

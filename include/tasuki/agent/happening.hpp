@@ -35,6 +35,11 @@ struct heard {
 };
 struct refused_datagram {
     heartbeat::reject why = heartbeat::reject::too_short;
+    std::uint64_t count = 1;
+};
+/// The rate of this machine's clock, as the kernel estimates it, against the configured bound.
+struct clock_checked {
+    bool within_bound = true;
 };
 struct woke {};
 struct state_stored {
@@ -79,15 +84,22 @@ struct operator_asked {
     operator_wish wish{};
 };
 
-using happening =
-    std::variant<heard, refused_datagram, woke, state_stored, address_changed, address_conflict,
-                 link_changed, server_facts_read, server_gone, order_answered, operator_asked>;
+using happening = std::variant<heard, refused_datagram, woke, state_stored, address_changed,
+                               address_conflict, link_changed, server_facts_read, server_gone,
+                               order_answered, operator_asked, clock_checked>;
 
 // --- effects ------------------------------------------------------------------------------------
 
 struct transmit {
     heartbeat::message header; ///< its payload is set from `payload` when it is sealed
     byte_string payload;
+    std::uint8_t path = 0;
+};
+/// An authentic heartbeat that was not believed (it is counted already): worth a log line, at most
+/// one each while.
+struct refused_heartbeat {
+    heartbeat::reject why = heartbeat::reject::bad_body;
+    node_id from;
     std::uint8_t path = 0;
 };
 struct store_state {
@@ -167,6 +179,6 @@ struct wake {
 
 using effect = std::variant<transmit, store_state, stamp_grant, open_address, extend_address,
                             close_address, probe_address, submit_order, ask_peer, transition,
-                            progress_note, answer_operator, wake>;
+                            progress_note, answer_operator, wake, refused_heartbeat>;
 
 } // namespace tasuki::agent

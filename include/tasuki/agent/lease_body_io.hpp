@@ -113,6 +113,7 @@ class lease_loop::body {
     void act(probe_address& it);
     void act(submit_order& it);
     void act(wake& it);
+    void act(refused_heartbeat& it);
     template<class Other>
     void act(Other& it) {
         depart(std::move(it));
@@ -121,7 +122,8 @@ class lease_loop::body {
     void on_datagram(heartbeat::datagram const& arrived);
     void on_keeper(vip::keeper_event const& event);
     void on_stored(write_done const& done);
-    void refuse(heartbeat::reject why, endpoint const& source);
+    void refuse(heartbeat::reject why, endpoint const& source, std::uint64_t count = 1);
+    void log_refusal(heartbeat::reject why, endpoint const& source);
     void on_alarm();
     void check_clock();
     void leave();

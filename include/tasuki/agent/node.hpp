@@ -54,6 +54,7 @@ class node {
   private:
     using letters = std::map<node_id, std::vector<election::entry>>;
 
+    void warn_once(work&);
     void on_heard(work&, heard const&);
     void dispatch(work&, happening const&);
     [[nodiscard]] std::vector<effect> finish(work&, letters&);
@@ -67,6 +68,7 @@ class node {
     heartbeat::peers peers_;
     std::map<group_id, std::unique_ptr<group>> groups_;
     std::map<node_id, instant> beat_at_;
+    bool warned_ = false;
 };
 
 } // namespace tasuki::agent

@@ -36,6 +36,8 @@ using incarnation = strong_id<struct incarnation_tag, std::uint64_t>;
 using server_incarnation = strong_id<struct server_incarnation_tag, std::uint64_t>;
 /// Counts the writes of a group's record within one epoch.
 using record_version = strong_id<struct record_version_tag, std::uint64_t>;
+/// The set of voters in which a node counts its majorities: a hash of their sorted ids.
+using voter_set_id = strong_id<struct voter_set_tag, std::uint64_t>;
 /// One planned or unplanned change of a group's active node, in log, history and API.
 using operation_id = strong_id<struct operation_tag, std::uint64_t>;
 

@@ -42,6 +42,18 @@ struct write_in_flight {
     instant resend_at = long_ago;
 };
 
+/// The first record on its way to voters that had no state, each in the life in which it said so.
+struct founding {
+    struct addressee {
+        node_id node;
+        incarnation life;
+    };
+    bool under_way = false; ///< a majority has not shown yet that it has state
+    record content;
+    std::vector<addressee> to;
+    std::vector<node_id> known_by;
+};
+
 struct holder_seen {
     node_id node;
     epoch under;
@@ -63,6 +75,7 @@ struct state {
     unsigned failures = 0; ///< attempts without success since a holder was heard
     holder_seen holder;
     attempt claim;
+    founding first;
 
     // As the holder.
     epoch under;
@@ -87,6 +100,8 @@ struct outcome {
 
 [[nodiscard]] state start(policy const&, voter_start const&, std::uint64_t seed, instant now);
 [[nodiscard]] outcome step(state const&, event const&, instant now, policy const&);
+/// The same for a caller that has no use for the state before.
+[[nodiscard]] outcome step(state&&, event const&, instant now, policy const&);
 
 /// The promise of the product, in one line: only while this is true may the node answer.
 [[nodiscard]] inline bool may_serve(state const& it, instant now) {

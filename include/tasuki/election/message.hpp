@@ -93,11 +93,14 @@ struct recalled {
     node_id promised_to;
     incarnation promised_life;
     record known;
+    incarnation spoken_by{}; ///< the life of the answering voter
     friend bool operator==(recalled const&, recalled const&) = default;
 };
-/// The first record, written once and on purpose; taken only by a voter without any state.
+/// The first record, written once and on purpose; taken only by a voter without any state, and only
+/// in the life in which it said so: in a later one it may have lost what it voted for since.
 struct bootstrap {
     record content;
+    incarnation for_life{};
     friend bool operator==(bootstrap const&, bootstrap const&) = default;
 };
 

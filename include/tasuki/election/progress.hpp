@@ -5,7 +5,22 @@
 
 #include "tasuki/election/machine.hpp"
 
+#include <algorithm>
+
 namespace tasuki::election {
+
+/// True if `node` was not in the list yet.
+inline bool add_once(std::vector<node_id>& list, node_id node) {
+    if (std::find(list.begin(), list.end(), node) != list.end())
+        return false;
+    list.push_back(node);
+    return true;
+}
+
+inline bool is_voter(policy const& rules, node_id node) {
+    auto const& voters = rules.cluster.voters;
+    return std::find(voters.begin(), voters.end(), node) != voters.end();
+}
 
 struct progress {
     state& it;
@@ -49,6 +64,7 @@ void on_grant(progress&, node_id from, grant const&);
 void on_written(progress&, node_id from, written const&);
 void on_write_record(progress&, record const&);
 void continue_holding(progress&);
+void give_up_recovery(progress&, reason);
 void step_down(progress&, reason, node_id successor);
 void on_closed(progress&, epoch under);
 void repeat_release(progress&);

@@ -38,6 +38,7 @@ enum class reason {
     lease_lost,       ///< no majority renewed in time
     handed_over,      ///< released on purpose
     not_eligible,
+    clock_beyond_bound, ///< the lease would be counted on a clock that cannot be trusted
 };
 [[nodiscard]] std::string_view to_string(reason);
 
@@ -78,8 +79,13 @@ struct start_cluster {
     record content;
 };
 
+/// Whether the rate of this node's clock is within the bound that every deadline assumes.
+struct clock_checked {
+    bool within_bound = true;
+};
+
 using event = std::variant<received, tick, stored, suitability, write_record, hand_over, closed,
-                           start_cluster>;
+                           start_cluster, clock_checked>;
 
 // --- commands -----------------------------------------------------------------------------------
 
@@ -97,6 +103,8 @@ struct durable_state {
     node_id promised_to;
     incarnation promised_life;
     record known;
+    /// Promises and records count in the majorities of this set only.
+    voter_set_id voters;
     friend bool operator==(durable_state const&, durable_state const&) = default;
 };
 void encode(durable_state const&, byte_writer&);
@@ -133,11 +141,15 @@ struct stop_serving {
 struct committed {
     record content;
 };
+/// A majority of voters has the first record of `start_cluster`.
+struct founded {
+    record content;
+};
 struct wake_at {
     instant when = never;
 };
 
-using command =
-    std::variant<send, store, stamp, start_serving, extend, stop_serving, committed, wake_at>;
+using command = std::variant<send, store, stamp, start_serving, extend, stop_serving, committed,
+                             founded, wake_at>;
 
 } // namespace tasuki::election

@@ -4,7 +4,8 @@
 // It never takes a side: it grants the lease of the epoch it promised, refuses every other while a
 // grant is live, and answers a promise or a record write only after both are on disk. A voter that
 // restarted without knowing its grants is silent for the longest lease; one without any state first
-// asks the others what it may have forgotten. The holder's own vote passes through here as well.
+// asks the others what it may have forgotten; one whose state belongs to another set of voters does
+// not vote, for two sets have two majorities. The holder's own vote passes through here as well.
 
 #include "tasuki/election/role.hpp"
 
@@ -24,9 +25,11 @@ struct memory_of_other {
 };
 
 struct voter {
-    bool votes = false;    ///< this node is in the voter set
-    bool blank = true;     ///< nothing on disk: must not vote
-    bool poisoned = false; ///< an fsync failed: never votes again in this life
+    bool votes = false;     ///< this node is in the voter set
+    bool blank = true;      ///< nothing on disk: must not vote
+    bool poisoned = false;  ///< an fsync failed: never votes again in this life
+    bool misplaced = false; ///< the state is of another set of voters: must not vote in this one
+    bool clock_beyond_bound = false; ///< a grant would be timed wrongly: gives none
     durable_state memory;
     instant promised_at = long_ago; ///< a fresh promise discourages others for a moment
     live_grant granted;
@@ -40,7 +43,8 @@ struct voter {
     instant recall_at = long_ago;
 
     [[nodiscard]] bool may_vote(instant now) const {
-        return votes && !blank && !poisoned && now >= silent_until;
+        return votes && !blank && !poisoned && !misplaced && !clock_beyond_bound &&
+               now >= silent_until;
     }
 };
 
@@ -51,6 +55,9 @@ struct electorate {
     std::vector<node_id> voters;
     [[nodiscard]] std::size_t majority() const { return majority_of(voters.size()); }
 };
+
+/// The same for every order of the voters.
+[[nodiscard]] voter_set_id voter_set_of(std::vector<node_id> voters);
 
 /// A voter at the start of an agent. `remembered` is the state from disk, `stamped` a grant from
 /// tmpfs that is known to be the last one of this boot.

@@ -33,6 +33,7 @@ struct peers_self {
     node_id id;
     session_nonce session; ///< random, drawn at the agent's start
     std::uint64_t config_digest = 0;
+    voter_set_id voters;
     instant started;
 };
 
@@ -58,7 +59,8 @@ struct peer {
     session_nonce mine;   ///< our nonce in that session
     session_nonce next;   ///< our challenge for the peer's next session
     detector heard;
-    std::uint64_t config_digest = 0; ///< as last told by the peer, as are the next two
+    std::uint64_t config_digest = 0; ///< as last told by the peer, as are the next three
+    voter_set_id voters;
     std::uint32_t uptime_s = 0;
     key_id key;
 
@@ -98,7 +100,7 @@ class peers {
     [[nodiscard]] std::span<node_id const> roster() const { return roster_; }
 
     /// Counts what `open` refused beside what `accept` refused.
-    void count(reject reason) { rejects_.count(reason); }
+    void count(reject reason, std::uint64_t times = 1) { rejects_.count(reason, times); }
     [[nodiscard]] reject_counters const& rejects() const { return rejects_; }
 
   private:

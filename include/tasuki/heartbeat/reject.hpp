@@ -3,7 +3,8 @@
 //
 // The order is the order of the checks. Nothing up to `bad_mac` proves anything about the sender;
 // what follows was written by somebody who holds the cluster key. A refused datagram changes no
-// state but these counters and the note that something unproven was heard.
+// state but these counters and the note that something unproven was heard; only one of
+// `other_voters` counts as heard, so that its sender is shown with what it told.
 
 #include <boost/system/result.hpp>
 
@@ -15,6 +16,7 @@
 namespace tasuki::heartbeat {
 
 enum class reject : std::uint8_t {
+    too_many,        ///< more than its source may send: dropped unread
     too_short,       ///< shorter than a message without payload
     too_long,        ///< longer than any message
     bad_magic,       ///< not ours at all
@@ -32,9 +34,10 @@ enum class reject : std::uint8_t {
     unproven,        ///< a session that has not answered our nonce yet; handshake under way
     stale_session,   ///< answers a session that is over, ours or the sender's
     replayed,        ///< a sequence number that is not above the last one
+    other_voters,    ///< the sender counts majorities in another set of voters
 };
 
-inline constexpr std::size_t reject_count = static_cast<std::size_t>(reject::replayed) + 1;
+inline constexpr std::size_t reject_count = static_cast<std::size_t>(reject::other_voters) + 1;
 
 [[nodiscard]] std::string_view to_string(reject);
 /// The sentence for an operator: what it means and what to look at.
@@ -42,7 +45,9 @@ inline constexpr std::size_t reject_count = static_cast<std::size_t>(reject::rep
 
 class reject_counters {
   public:
-    void count(reject reason) { ++counts_[static_cast<std::size_t>(reason)]; }
+    void count(reject reason, std::uint64_t times = 1) {
+        counts_[static_cast<std::size_t>(reason)] += times;
+    }
     [[nodiscard]] std::uint64_t of(reject reason) const {
         return counts_[static_cast<std::size_t>(reason)];
     }

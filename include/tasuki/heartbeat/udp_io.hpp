@@ -10,6 +10,7 @@
 #include "tasuki/core/net.hpp"
 #include "tasuki/core/result.hpp"
 #include "tasuki/core/time.hpp"
+#include "tasuki/heartbeat/reject.hpp"
 #include "tasuki/heartbeat/source_limit.hpp"
 
 #include <array>
@@ -52,6 +53,14 @@ struct path_report {
     std::optional<problem> trouble;
 };
 
+/// Dropped unread: too many of one source, or too long. One report a reason and wake-up, with the
+/// last source, so that a flood costs little.
+struct refused_datagrams {
+    reject why;
+    endpoint source;
+    std::uint64_t count = 1;
+};
+
 struct udp_options {
     std::vector<endpoint> local;           ///< by path; port 0 takes a free one
     std::vector<ip_address> known_sources; ///< all addresses of the other nodes
@@ -64,6 +73,7 @@ struct udp_callbacks {
     std::function<instant()> now;
     std::function<void(datagram const&)> on_datagram;
     std::function<void(path_report const&)> on_path;
+    std::function<void(refused_datagrams const&)> on_refused{}; ///< may be empty
 };
 
 struct path_counters {

@@ -202,6 +202,58 @@ TEST_CASE("node: what was refused at the socket is counted", "[agent][node]") {
     CHECK(on.at("a").agent->peers().rejects().of(heartbeat::reject::bad_mac) == 1);
 }
 
+TEST_CASE("node: an authentic heartbeat that is not believed is reported with its sender",
+          "[agent][node]") {
+    settled on;
+    auto const refusals = [&](heard const& what) {
+        std::vector<heartbeat::reject> out;
+        for (auto const& each : on.at("a").agent->handle(what, on.time()))
+            if (auto const* it = std::get_if<refused_heartbeat>(&each)) {
+                CHECK(it->from == b);
+                out.push_back(it->why);
+            }
+        return out;
+    };
+    auto const good = beat_with(on, "b", "a", {});
+    CHECK(refusals(good).empty());
+    CHECK(refusals(good) == std::vector{heartbeat::reject::replayed});
+    byte_string const stray(3, std::byte{1});
+    on.run(milliseconds{100});
+    CHECK(refusals(beat_with(on, "b", "a", stray)) == std::vector{heartbeat::reject::bad_body});
+    on.run(milliseconds{100});
+    auto other = beat_with(on, "b", "a", {});
+    other.what.voters = election::voter_set_of({a, b});
+    CHECK(refusals(other) == std::vector{heartbeat::reject::other_voters});
+    CHECK(on.at("a").agent->peers().rejects().of(heartbeat::reject::other_voters) == 1);
+}
+
+TEST_CASE("node: a voter with another file says what to correct and has no part", "[agent][node]") {
+    settled on;
+    on.take_voter_out("c", "b");
+    on.kill_agent("c");
+    on.start("c");
+    CHECK(on.count_trace("c: does not vote, other_voters") == 1);
+    on.run(seconds{1});
+    CHECK(on.count_trace("c: does not vote") == 1);
+    on.cut("a", "b");
+    on.cut("a", "c");
+    on.run(seconds{20});
+    CHECK(on.holder().empty()); // b alone is no majority, and c does not help
+}
+
+TEST_CASE("node: a holder whose clock goes wrong hands over", "[agent][node]") {
+    settled on;
+    on.tell("a", clock_checked{true});
+    CHECK(on.holder() == "a");
+    on.tell("a", clock_checked{false});
+    CHECK(on.takes_over("b", milliseconds{200}));
+    on.tell("b", clock_checked{false});
+    on.run(seconds{5});
+    CHECK(on.holder().empty()); // of three voters two are in doubt
+    on.tell("a", clock_checked{true});
+    CHECK(on.run_until([&] { return !on.holder().empty(); }, seconds{5}));
+}
+
 TEST_CASE("node: an observer knows the holder and never votes or stands", "[agent][node]") {
     shape of;
     of.observers = {"o"};

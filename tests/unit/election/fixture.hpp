@@ -36,7 +36,7 @@ inline record first_record() {
 
 inline voter_start remembering(record known = first_record()) {
     voter_start it;
-    it.remembered = durable_state{known.written_under, {}, {}, known};
+    it.remembered = durable_state{known.written_under, {}, {}, known, voter_set_of({a, b, c})};
     it.stamped = live_grant{};
     return it;
 }

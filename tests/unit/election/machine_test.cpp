@@ -120,74 +120,202 @@ TEST_CASE("a refused candidate waits as long as enough voters still refuse", "[e
     REQUIRE(it.it.stand_from < it.now + milliseconds{400});
 }
 
-namespace {
-
-/// One event of every kind and message, as another node would send it now.
-std::vector<event> every_event(machine_under_test const& it) {
-    epoch const under = std::max(it.it.under, it.it.claim.under);
-    auto const from_b = [](message what) { return event{received{b, std::move(what)}}; };
-    return {
-        tick{},
-        stored{99, store_outcome::stored},
-        stored{99, store_outcome::failed},
-        stored{99, store_outcome::poisoned},
-        suitability{true, duration::zero()},
-        suitability{false, duration::zero()},
-        write_record{first_record()},
-        hand_over{b},
-        closed{under},
-        start_cluster{first_record()},
-        from_b(renew{next(under), incarnation{22}, milliseconds{800}, 1}),
-        from_b(grant{under, life_a, it.it.sequence}),
-        from_b(prevote{next(under), incarnation{22}}),
-        from_b(prevote_reply{under, life_a, true, epoch{1}, milliseconds{0}}),
-        from_b(prevote_reply{under, life_a, false, epoch{1}, milliseconds{100}}),
-        from_b(prepare{next(under), incarnation{22}}),
-        from_b(promise{under, life_a, true, under, milliseconds{0}, first_record()}),
-        from_b(promise{under, life_a, false, next(under), milliseconds{100}, {}}),
-        from_b(write{incarnation{22}, first_record()}),
-        from_b(written{under, record_version{1}, true, under}),
-        from_b(written{under, record_version{1}, false, next(under)}),
-        from_b(release{next(under), incarnation{22}, a}),
-        from_b(recall{incarnation{22}}),
-        from_b(recalled{life_a, false, epoch{1}, {}, {}, first_record()}),
-        from_b(bootstrap{first_record()}),
-    };
-}
-
-/// Where each event leads from each role; a letter a role, in the order of `every_role`.
-constexpr char letters[] = "SPCRAD"; // standby, Prevote, Claim, Recover, Active, Down
-
-char letter_of(role it) {
-    return letters[static_cast<std::size_t>(it)];
-}
-
-} // namespace
-
-TEST_CASE("every event in every role has a decided outcome", "[election][table]") {
-    // Rows: roles. Columns: the events of `every_event`, in their order.
-    std::vector<std::string> const expected{
-        "SSSSSSSSSSSSSSSSSSSSSCSSS", // standby
-        "PPPPPSPPPPPPPCPPPPPPPPPPP", // canvassing
-        "CCCCCSCCCCCCCCCCRCCCCCCCC", // claiming
-        "RRRRRRRRRRRRRRRRRRRRRRRRR", // recovering
-        "AAAAAAADAAAAAAAAAAAAAAAAA", // active
-        "DDDDDDDDSDDDDDDDDDDDDDDDD", // stepping_down
-    };
-    for (auto const from : every_role) {
-        machine_under_test probe;
-        probe.make(from);
-        std::string row;
-        for (std::size_t index = 0; index < every_event(probe).size(); ++index) {
-            machine_under_test it;
-            it.make(from);
-            it.feed(every_event(it)[index]);
-            row += letter_of(it.it.now_role);
-            CHECK((!may_serve(it.it, it.now) || it.it.now_role == role::active));
-        }
-        INFO("from " << to_string(from));
-        CHECK(row == expected[static_cast<std::size_t>(from)]);
+TEST_CASE("an attempt that nobody answers is given up, and tried again later", "[election]") {
+    for (auto const from : {role::canvassing, role::claiming, role::recovering}) {
+        machine_under_test it;
+        it.make(from);
+        epoch const under = it.it.claim.under;
+        it.wait(it.it.claim.deadline - it.now);
+        CHECK(it.it.now_role == role::standby);
+        CHECK(it.why == reason::attempt_timed_out);
+        CHECK(it.it.stand_from > it.now);
+        CHECK(it.it.until == deadlines{});
+        CHECK(it.it.writing.under_way == false);
+        // A Prepare may have been promised somewhere: that epoch is used up. A PreVote binds
+        // nobody.
+        if (from == role::claiming)
+            CHECK(it.it.highest_seen >= under);
+        it.wait(std::chrono::seconds{2});
+        CHECK(it.it.now_role == role::canvassing);
     }
+}
+
+TEST_CASE("only a grant of a renewal that is remembered extends the lease", "[election]") {
+    machine_under_test it;
+    it.make_recovering();
+    it.hear(b, grant{it.it.under, life_a, it.it.sequence + 1});
+    CHECK(it.it.until == deadlines{});
+    while (it.it.sequence <= renewals_remembered) {
+        it.it.claim.deadline = never; // as if nobody had answered the record yet
+        it.wait(it.rules.interval);
+    }
+    it.hear(b, grant{it.it.under, life_a, it.it.sequence - renewals_remembered});
+    CHECK(it.it.until == deadlines{});
+    instant const oldest = it.now - it.rules.interval * (renewals_remembered - 1);
+    it.hear(b, grant{it.it.under, life_a, it.it.sequence - renewals_remembered + 1});
+    CHECK(it.it.until == deadlines_of(oldest, it.rules.terms));
+}
+
+TEST_CASE("a second record waits until the first is committed", "[election]") {
+    machine_under_test it;
+    it.make_active();
+    record first = it.it.latest;
+    first.master = b;
+    record second = it.it.latest;
+    second.master = c;
+    it.feed(write_record{first});
+    it.feed(write_record{second});
+    CHECK(it.it.writing.content.master == b);
+    auto const version = it.it.writing.content.version;
+    it.hear(b, written{it.it.under, version, true, it.it.under});
+    CHECK(it.it.latest.master == b);
+    it.feed(write_record{second});
+    CHECK(it.it.writing.content.master == c);
+    CHECK(it.it.writing.content.version == record_version{version.value() + 1});
+}
+
+TEST_CASE("a named successor that comes before the release tries again at once", "[election]") {
+    machine_under_test it;
+    it.feed(suitability{true, milliseconds{500}});
+    it.hear(b, renew{epoch{2}, incarnation{22}, milliseconds{800}, 1});
+    it.hear(b, release{epoch{2}, incarnation{22}, a});
+    REQUIRE(it.it.now_role == role::claiming);
+    for (auto const voter : {b, c})
+        it.hear(voter, promise{it.it.claim.under, life_a, false, epoch{2}, milliseconds{700}, {}});
+    CHECK(it.it.now_role == role::standby);
+    CHECK(it.it.named);
+    it.wait(milliseconds{2});
+    CHECK(it.it.now_role == role::standby);
+    it.wait(milliseconds{1});
+    CHECK(it.it.now_role == role::claiming);
+    CHECK(it.why == reason::named_successor);
+}
+
+TEST_CASE("the release is said three times and then no more", "[election]") {
+    machine_under_test it;
+    it.make_stepping_down();
+    epoch const under = it.it.under;
+    it.feed(closed{under});
+    for (int more = 0; more < 10; ++more)
+        it.wait(it.rules.interval / 4);
+    CHECK(it.sent_to<release>(c) == std::vector<release>(3, release{under, life_a, b}));
+}
+
+TEST_CASE("word that another epoch is closed releases nothing", "[election]") {
+    machine_under_test it;
+    it.make_stepping_down();
+    it.feed(closed{epoch{it.it.under.value() - 1}});
+    it.feed(closed{next(it.it.under)});
+    CHECK(it.it.now_role == role::stepping_down);
+    CHECK(it.sent_to<release>(b).empty());
+}
+
+TEST_CASE("a node that is no voter counts in no majority", "[election]") {
+    node_id const observer = node_named("o");
+    machine_under_test canvassing;
+    canvassing.make_canvassing();
+    epoch under = canvassing.it.claim.under;
+    canvassing.hear(observer, prevote_reply{under, life_a, true, epoch{1}, milliseconds{0}});
+    CHECK(canvassing.it.now_role == role::canvassing);
+
+    machine_under_test claiming;
+    claiming.make_claiming();
+    under = claiming.it.claim.under;
+    claiming.hear(observer, promise{under, life_a, true, under, milliseconds{0}, first_record()});
+    CHECK(claiming.it.now_role == role::claiming);
+    for (auto const node : {observer, b})
+        claiming.hear(node, promise{under, life_a, false, under, milliseconds{50}, {}});
+    CHECK(claiming.it.now_role == role::claiming); // c may still say yes
+
+    machine_under_test recovering;
+    recovering.make_recovering();
+    recovering.hear(observer, grant{recovering.it.under, life_a, recovering.it.sequence});
+    CHECK(recovering.it.until == deadlines{});
+    recovering.hear(observer, written{recovering.it.under, recovering.it.writing.content.version,
+                                      true, recovering.it.under});
+    CHECK(recovering.count<committed>() == 0);
+}
+
+TEST_CASE("answers to another life of this node count for nothing", "[election]") {
+    incarnation const earlier{10};
+    machine_under_test it;
+    it.make_canvassing();
+    it.hear(b, prevote_reply{it.it.claim.under, earlier, true, epoch{1}, milliseconds{0}});
+    CHECK(it.it.now_role == role::canvassing);
+    it.hear(b, prevote_reply{it.it.claim.under, life_a, true, epoch{1}, milliseconds{0}});
+    epoch const under = it.it.claim.under;
+    it.hear(b, promise{under, earlier, true, under, milliseconds{0}, first_record()});
+    CHECK(it.it.now_role == role::claiming);
+    it.hear(b, promise{under, life_a, true, under, milliseconds{0}, first_record()});
+    REQUIRE(it.it.now_role == role::recovering);
+    it.hear(b, grant{it.it.under, earlier, it.it.sequence});
+    CHECK(it.it.until == deadlines{});
+}
+
+TEST_CASE("a holder whose clock goes wrong hands over, and stands again when it goes right",
+          "[election]") {
+    machine_under_test it;
+    it.make_active();
+    it.feed(clock_checked{true});
+    REQUIRE(it.it.now_role == role::active);
+    it.feed(clock_checked{false});
+    CHECK(it.it.now_role == role::stepping_down);
+    CHECK(it.why == reason::clock_beyond_bound);
+    it.feed(closed{it.it.under});
+    CHECK(it.sent_to<release>(b).size() == 1);
+    it.wait(std::chrono::minutes{1});
+    CHECK(it.it.now_role == role::standby);
+    it.feed(clock_checked{true});
+    CHECK(it.it.now_role == role::canvassing);
+}
+
+TEST_CASE("the founder sends the first record until each blank voter has it", "[election]") {
+    machine_under_test it{voter_start{}};
+    incarnation const life_of_b{22};
+    incarnation const life_of_c{33};
+    it.hear(b, recalled{life_a, true, {}, {}, {}, {}, life_of_b});
+    it.hear(c, recalled{life_a, true, {}, {}, {}, {}, life_of_c});
+    it.feed(start_cluster{first_record()});
+    CHECK_FALSE(it.it.vote.blank);
+    CHECK(it.sent_to<bootstrap>(b) == std::vector{bootstrap{first_record(), life_of_b}});
+    CHECK(it.count<founded>() == 0);
+
+    it.hear(b, recall{life_of_b}); // it was lost
+    CHECK(it.sent_to<bootstrap>(b).size() == 2);
+    it.hear(c, recall{incarnation{34}}); // a later life: it may have voted and forgotten it since
+    CHECK(it.sent_to<bootstrap>(c).size() == 1);
+
+    it.hear(b, written{epoch{1}, record_version{1}, true, epoch{1}});
+    CHECK(it.count<founded>() == 1);
+    it.hear(c, written{epoch{1}, record_version{1}, true, epoch{1}});
+    CHECK(it.count<founded>() == 1);
+}
+
+TEST_CASE("any word that only a voter with state can say shows that it has the first record",
+          "[election]") {
+    epoch const two{2};
+    incarnation const life_of_b{22};
+    std::vector<message> const telling{prevote{two, life_of_b}, prepare{two, life_of_b},
+                                       prevote_reply{two, life_a, true, epoch{1}, milliseconds{0}},
+                                       promise{two, life_a, true, two, milliseconds{0}, {}},
+                                       renew{two, life_of_b, milliseconds{800}, 1}};
+    std::vector<message> const idle{recall{life_of_b}, bootstrap{first_record(), life_a},
+                                    recalled{life_a, true, {}, {}, {}, {}, life_of_b},
+                                    prevote_reply{two, life_a, false, {}, milliseconds{500}},
+                                    promise{two, life_a, false, {}, milliseconds{500}, {}}};
+    auto const founders_view = [&](node_id from, message const& what) {
+        machine_under_test it{voter_start{}};
+        it.hear(b, recalled{life_a, true, {}, {}, {}, {}, life_of_b});
+        it.feed(start_cluster{first_record()});
+        it.hear(from, what);
+        return it.count<founded>();
+    };
+    for (auto const& what : telling) {
+        CHECK(founders_view(b, what) == 1);
+        CHECK(founders_view(node_named("o"), what) == 0);
+    }
+    for (auto const& what : idle)
+        CHECK(founders_view(b, what) == 0);
 }
 
 } // namespace tasuki::election

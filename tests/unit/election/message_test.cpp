@@ -42,8 +42,8 @@ std::vector<message> one_of_each() {
             written{epoch{2}, record_version{4}, false, epoch{3}},
             release{epoch{2}, life_a, b},
             recall{life_a},
-            recalled{life_a, true, epoch{2}, c, incarnation{4}, full_record()},
-            bootstrap{full_record()}};
+            recalled{life_a, true, epoch{2}, c, incarnation{4}, full_record(), life_a},
+            bootstrap{full_record(), life_a}};
 }
 
 byte_string encoded(std::vector<message> const& messages) {
@@ -113,7 +113,7 @@ TEST_CASE("a record beyond its bounds is refused before it is written", "[electi
 
 TEST_CASE("a voter's durable state comes back as it was, and not from damaged bytes",
           "[election]") {
-    durable_state const it{epoch{8}, b, incarnation{22}, full_record()};
+    durable_state const it{epoch{8}, b, incarnation{22}, full_record(), voter_set_of({a, b})};
     byte_writer out;
     encode(it, out);
     auto const back = decode_durable_state(out.view());

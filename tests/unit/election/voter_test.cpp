@@ -116,6 +116,8 @@ TEST_CASE("a voter without state votes only after it heard enough of the others"
     known.written_under = epoch{7};
     voter.hear(b, recalled{life_a, false, epoch{8}, c, life_c, known});
     REQUIRE(voter.it.vote.blank);
+    voter.hear(node_named("o"), recalled{life_a, false, epoch{9}, c, life_c, known});
+    REQUIRE(voter.it.vote.blank); // an observer never took part in a majority
     voter.hear(c, recalled{life_a, false, epoch{6}, b, life_b, first_record()});
     REQUIRE_FALSE(voter.it.vote.blank);
     REQUIRE(voter.it.vote.memory.promised == epoch{8});
@@ -175,10 +177,99 @@ TEST_CASE("the first record is taken only by a voter without any state", "[elect
     machine_under_test knowing;
     record other = first_record();
     other.master = c;
-    blank.hear(b, bootstrap{other});
-    knowing.hear(b, bootstrap{other});
+    blank.hear(b, bootstrap{other, life_a});
+    knowing.hear(b, bootstrap{other, life_a});
     REQUIRE(blank.it.vote.memory.known.master == c);
     REQUIRE_FALSE(knowing.it.vote.memory.known.master == c);
+}
+
+TEST_CASE("a bootstrap meant for an earlier life of a voter is not taken", "[election]") {
+    machine_under_test blank{voter_start{}};
+    blank.hear(b, bootstrap{first_record(), incarnation{10}});
+    CHECK(blank.it.vote.blank);
+    CHECK(blank.sent_to<written>(b).empty());
+    blank.hear(b, bootstrap{first_record(), life_a});
+    CHECK_FALSE(blank.it.vote.blank);
+    CHECK(blank.sent_to<written>(b) ==
+          std::vector{written{epoch{1}, record_version{1}, true, epoch{1}}});
+}
+
+namespace {
+
+/// Says everything to a voter that would make it vote, and lists what it gave.
+std::string votes_of(machine_under_test& voter) {
+    voter.hear(b, renew{epoch{2}, life_b, lease, 1});
+    voter.hear(b, prevote{epoch{3}, life_b});
+    voter.hear(b, prepare{epoch{3}, life_b});
+    record fresh = first_record();
+    fresh.written_under = epoch{3};
+    voter.hear(b, write{life_b, fresh});
+    std::string out;
+    if (!voter.sent_to<grant>(b).empty())
+        out += " grant";
+    if (voter.sent_to<prevote_reply>(b).at(0).granted)
+        out += " prevote";
+    if (voter.sent_to<promise>(b).at(0).granted)
+        out += " promise";
+    auto const answers = voter.sent_to<written>(b);
+    if (!answers.empty() && answers.at(0).accepted)
+        out += " written";
+    return out;
+}
+
+} // namespace
+
+TEST_CASE("a voter that may not vote gives nothing of what a voter gives", "[election]") {
+    machine_under_test healthy;
+    CHECK(votes_of(healthy) == " grant prevote promise written");
+
+    machine_under_test blank{voter_start{}};
+    blank.wait(longest_lease);
+    CHECK(votes_of(blank).empty());
+
+    machine_under_test poisoned;
+    poisoned.feed(stored{99, store_outcome::poisoned});
+    CHECK(votes_of(poisoned).empty());
+
+    auto begin = remembering();
+    begin.stamped.reset();
+    machine_under_test silent{begin};
+    CHECK(votes_of(silent) == " written"); // a record needs no clock and no memory of grants
+
+    auto elsewhere = remembering();
+    elsewhere.remembered->voters = voter_set_of({a, b, c, node_named("d"), node_named("e")});
+    machine_under_test misplaced{elsewhere};
+    CHECK(votes_of(misplaced).empty());
+    misplaced.hear(b, recall{life_b});
+    CHECK(misplaced.sent_to<recalled>(b).empty());
+    misplaced.feed(suitability{true, duration::zero()});
+    misplaced.wait(std::chrono::minutes{1});
+    CHECK(misplaced.it.now_role == role::standby);
+
+    machine_under_test drifting;
+    drifting.feed(clock_checked{false});
+    CHECK(votes_of(drifting) == " written");
+    machine_under_test repaired;
+    repaired.feed(clock_checked{false});
+    repaired.feed(clock_checked{true});
+    CHECK(votes_of(repaired) == " grant prevote promise written");
+}
+
+TEST_CASE("a set of voters has one name, whatever the order", "[election]") {
+    CHECK(voter_set_of({a, b, c}) == voter_set_of({c, a, b}));
+    CHECK(voter_set_of({a, b, c}) != voter_set_of({a, b}));
+    CHECK(voter_set_of({}).is_set());
+}
+
+TEST_CASE("a state of the older form is refused with a reason", "[election]") {
+    byte_writer older;
+    older.u64(7); // it began with the promised epoch
+    older.u32(0);
+    older.u64(0);
+    encode(first_record(), older);
+    auto const back = decode_durable_state(older.view());
+    REQUIRE_FALSE(back.has_value());
+    CHECK(back.error().text.find("older version") != std::string::npos);
 }
 
 } // namespace tasuki::election

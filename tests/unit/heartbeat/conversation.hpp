@@ -11,12 +11,15 @@ namespace tasuki::heartbeat::sample {
 
 inline constexpr instant start = instant{std::chrono::seconds{100}};
 
-inline peers life(node_id self, std::uint64_t nonce, std::uint8_t paths = 2) {
+inline constexpr voter_set_id same_voters{0xe1};
+
+inline peers life(node_id self, std::uint64_t nonce, std::uint8_t paths = 2,
+                  voter_set_id voters = same_voters) {
     std::vector<seat> seats;
     for (auto const other : {db1, db2, db3})
         if (other != self)
             seats.push_back({other, paths});
-    return peers{{self, session_nonce{nonce}, 0xd1, start}, seats};
+    return peers{{self, session_nonce{nonce}, 0xd1, voters, start}, seats};
 }
 
 /// Delivers a message, and the replies it causes, until nobody answers. Returns the exchange.

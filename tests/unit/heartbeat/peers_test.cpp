@@ -155,6 +155,21 @@ TEST_CASE("a reload keeps the sessions of the nodes that stay", "[heartbeat][pee
     CHECK(b.find(db1)->config_digest == 0xd2);
 }
 
+TEST_CASE("a peer with another set of voters is heard and shown, and what it says does not count",
+          "[heartbeat][peers]") {
+    auto a = life(db1, 0xa0);
+    auto b = life(db2, 0xb0, 2, voter_set_id{0xe2});
+    converse(a, b, a.compose(db2, 0, start, {}), start);
+    REQUIRE(proven(b, db1));
+    auto const payload = bytes_of("grant");
+    auto const got = b.accept(a.compose(db2, 0, start + 50ms, payload), 0, start + 50ms);
+    REQUIRE(got.refused);
+    CHECK(*got.refused == reject::other_voters);
+    CHECK(b.rejects().of(reject::other_voters) >= 1);
+    CHECK(b.find(db1)->heard.heard_at() == start + 50ms);
+    CHECK(b.find(db1)->voters == same_voters);
+}
+
 TEST_CASE("each message tells what was heard, where, and how long ago", "[heartbeat][peers]") {
     auto a = life(db1, 0xa0);
     auto b = life(db2, 0xb0);

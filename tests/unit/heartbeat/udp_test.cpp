@@ -36,12 +36,14 @@ struct node_under_test {
                [this](datagram const& got) {
                    arrivals.push_back({got.path, got.source, {got.bytes.begin(), got.bytes.end()}});
                },
-               [this](path_report const& report) { reports.push_back(report); }}) {
+               [this](path_report const& report) { reports.push_back(report); },
+               [this](refused_datagrams const& it) { refused.push_back(it); }}) {
         paths.start();
     }
     instant now{100s};
     std::vector<arrival> arrivals;
     std::vector<path_report> reports;
+    std::vector<refused_datagrams> refused;
     udp_paths paths;
 };
 
@@ -154,6 +156,14 @@ TEST_CASE("a flood from one source is cut before anybody looks at it", "[heartbe
     CHECK(a.paths.counters(0).limited == 90);
     REQUIRE(a.arrivals.size() == 11);
     CHECK(a.arrivals.back().bytes == text(2));
+    std::uint64_t told = 0;
+    for (auto const& each : a.refused) {
+        CHECK(each.why == reject::too_many);
+        CHECK(each.source == stranger.paths.local(0));
+        told += each.count;
+    }
+    CHECK(told == 90);
+    CHECK(a.refused.size() < 10); // a wake-up each, not a datagram each
 }
 
 TEST_CASE("a datagram longer than any message is counted and not delivered", "[heartbeat][udp]") {
@@ -164,6 +174,9 @@ TEST_CASE("a datagram longer than any message is counted and not delivered", "[h
     run_until(context, [&] { return a.arrivals.size() == 1; });
     CHECK(a.arrivals[0].bytes.empty());
     CHECK(a.paths.counters(0).too_long == 1);
+    REQUIRE(a.refused.size() == 1);
+    CHECK(a.refused[0].why == reject::too_long);
+    CHECK(a.refused[0].source == a.paths.local(0));
 }
 
 TEST_CASE("nothing is delivered after stop, even if it had arrived", "[heartbeat][udp]") {
