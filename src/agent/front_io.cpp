@@ -73,17 +73,12 @@ result<void> front::body::serve(lease_loop& lease) {
         return opened;
     desk_->publish = [this](http::stream_event event) { http_->publish(std::move(event)); };
 
-    asio::signal_set signals{io_, SIGINT, SIGTERM};
-    signals.async_wait([this](boost::system::error_code const& error, int number) {
-        if (error)
-            return;
-        spdlog::info("signal {}: giving up what is held here, then ending", number);
-        // The lease thread may need us to carry its last words: it is joined on another thread.
-        checks_.emplace_back([this] {
-            lease_->stop();
-            asio::post(io_, [this] { io_.stop(); });
-        });
-    });
+    front_signals const signals{
+        io_, [this](int number) { end(number); },
+        [](int) {
+            spdlog::warn("SIGHUP: this version reads its configuration only at start; nothing has "
+                         "changed (check a new file with: tasuki config check FILE)");
+        }};
     spdlog::info("tasukid {} is node {} of cluster {}", options_.version, options_.node,
                  settings_.cluster);
     serving_ = true;
@@ -91,6 +86,15 @@ result<void> front::body::serve(lease_loop& lease) {
     tell_card();
     io_.run();
     return {};
+}
+
+void front::body::end(int number) {
+    spdlog::info("signal {}: giving up what is held here, then ending", number);
+    // The lease thread may need us to carry its last words: it is joined on another thread.
+    checks_.emplace_back([this] {
+        lease_->stop();
+        asio::post(io_, [this] { io_.stop(); });
+    });
 }
 
 result<void> front::body::open_channel() {

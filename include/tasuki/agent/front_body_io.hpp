@@ -6,6 +6,7 @@
 
 #include "tasuki/agent/channel_io.hpp"
 #include "tasuki/agent/desk_io.hpp"
+#include "tasuki/agent/front_signals_io.hpp"
 #include "tasuki/agent/make_settings.hpp"
 #include "tasuki/agent/secret_io.hpp"
 #include "tasuki/core/overloaded.hpp"
@@ -14,7 +15,6 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include <spdlog/spdlog.h>
@@ -48,6 +48,7 @@ class front::body {
         peer_channel::reply_function reply;
     };
 
+    void end(int number);
     result<void> open_channel();
     result<void> open_servers();
     result<void> open_http();
