@@ -71,10 +71,20 @@ check_answer check_standby(group_view const& group, cluster_view const& view) {
 check_answer check_primary(group_view const& group, cluster_view const& view) {
     if (!group.mysql)
         return check_active(group, view);
-    if (group.mysql->master == view.node && holds(group, view))
-        return yes(fmt::format("master: {} epoch {}", group.name, group.epoch));
-    return no(
-        fmt::format("not master of {}: {}", group.name, group.mysql->master.value_or("nobody")));
+    if (group.mysql->master != view.node || !holds(group, view))
+        return no(fmt::format("not master of {}: {}", group.name,
+                              group.mysql->master.value_or("nobody")));
+    auto const& servers = group.mysql->servers;
+    auto const own = std::find_if(servers.begin(), servers.end(), [&](mysql_server_view const& it) {
+        return it.node == view.node;
+    });
+    if (own == servers.end() || !own->shown_age || *own->shown_age + view.shown_age > stale_after)
+        return no("the state of the master is not known now");
+    if (own->health != "up")
+        return no(fmt::format("master of {}, but MySQL is {}", group.name, own->health));
+    if (own->writable != true)
+        return no(fmt::format("master of {}, but MySQL accepts no writes", group.name));
+    return yes(fmt::format("master: {} epoch {}", group.name, group.epoch));
 }
 
 check_answer check_replica(group_view const& group, cluster_view const& view,

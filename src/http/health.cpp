@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <set>
 
 namespace tasuki::http {
@@ -58,13 +60,48 @@ void judge_nodes(cluster_view const& view, judge& out) {
     }
     if (digests.size() > 1)
         out.degraded({"config_drift", "the nodes run different configurations",
-                      "copy one file to all nodes, then: tasuki reload"});
+                      "copy one file to all nodes, then restart tasukid on one after the other"});
 }
 
-void judge_mysql(std::string const& group, mysql_view const& mysql, judge& out) {
+bool is_fresh(age const& shown) {
+    return shown && *shown <= stale_after;
+}
+
+/// A master that cannot commit is no master: whatever else works, nothing can be written.
+void judge_master(group_view const& group, mysql_view const& mysql, judge& out) {
+    auto const next = "tasuki why " + group.name;
     if (!mysql.master)
-        out.down(
-            {"no_master", fmt::format("{} has no MySQL master", group), "tasuki why " + group});
+        return out.down({"no_master", fmt::format("{} has no MySQL master", group.name), next});
+    auto const server =
+        std::find_if(mysql.servers.begin(), mysql.servers.end(),
+                     [&](mysql_server_view const& one) { return one.node == *mysql.master; });
+    if (server == mysql.servers.end() || !is_fresh(server->shown_age) ||
+        server->health == "unknown")
+        return out.degraded(
+            {"master_unknown",
+             fmt::format("{}: {} has not told the state of its MySQL for a while, or never",
+                         group.name, *mysql.master),
+             next});
+    auto const text =
+        fmt::format("{}: MySQL on {} is {}{}{}", group.name, server->node, server->health,
+                    server->detail.empty() ? "" : ": ", server->detail);
+    constexpr std::array no_commit{"down", "hanging", "disk_full", "waiting_for_ack"};
+    bool const dead =
+        std::find(no_commit.begin(), no_commit.end(), server->health) != no_commit.end();
+    if (dead)
+        out.down({"mysql_" + server->health, text + "; no write is possible", next});
+    else if (server->health != "up")
+        out.degraded({"mysql_" + server->health, text, next});
+    else if (server->writable == false && !group.operation)
+        out.down({"master_read_only",
+                  fmt::format("{}: MySQL on {} accepts no writes, and no operation is under way",
+                              group.name, server->node),
+                  next});
+}
+
+void judge_mysql(group_view const& of, mysql_view const& mysql, judge& out) {
+    auto const& group = of.name;
+    judge_master(of, mysql, out);
     if (mysql.master && !mysql.is_protected)
         out.degraded(
             {"unprotected",
@@ -90,26 +127,34 @@ void judge_mysql(std::string const& group, mysql_view const& mysql, judge& out) 
                                       replica.node, replica.io, replica.sql),
                           "tasuki why " + group});
     }
-    for (auto const& server : mysql.servers)
-        if (mysql.master == server.node && server.health != "up")
-            out.degraded({"mysql_" + server.health,
-                          fmt::format("{}: MySQL on {} is {}: {}", group, server.node,
-                                      server.health, server.detail),
-                          "tasuki why " + group});
+}
+
+/// Only whoever holds the address knows that it does: the others wait until it has told them.
+void judge_vip(group_view const& group, vip_view const& vip, judge& out) {
+    if (vip.conflict)
+        out.degraded({"conflict", fmt::format("CONFLICT on {}: {}", vip.address, *vip.conflict),
+                      "tasuki why " + group.name});
+    if (!group.active)
+        return;
+    if (!is_fresh(vip.shown_age))
+        out.degraded({"vip_unknown",
+                      fmt::format("who holds {} is not known here: {} has not told for a while, "
+                                  "or never",
+                                  vip.address, *group.active),
+                      "tasuki status on " + *group.active});
+    else if (!vip.node)
+        out.down({"vip_missing", fmt::format("nobody holds {}", vip.address),
+                  "tasuki why " + group.name});
 }
 
 void judge_group(group_view const& group, judge& out) {
     if (!group.active)
         out.down({"no_active", fmt::format("{} has no active node", group.name),
                   "tasuki why " + group.name});
-    for (auto const& vip : group.vips) {
-        if (vip.conflict)
-            out.degraded({"conflict", fmt::format("CONFLICT on {}: {}", vip.address, *vip.conflict),
-                          "tasuki vip announce " + group.name});
-        if (group.active && !vip.node)
-            out.down({"vip_missing", fmt::format("nobody holds {}", vip.address),
-                      "tasuki why " + group.name});
-    }
+    for (auto const& vip : group.vips)
+        judge_vip(group, vip, out);
+    for (auto const& reason : group.reasons)
+        out.degraded(reason);
     if (group.paused)
         out.degraded({"paused", fmt::format("{} is paused: {}", group.name, group.paused->reason),
                       "tasuki resume " + group.name});
@@ -118,7 +163,7 @@ void judge_group(group_view const& group, judge& out) {
                       fmt::format("a failover of {} would not succeed now", group.name),
                       "tasuki why " + group.name});
     if (group.mysql)
-        judge_mysql(group.name, *group.mysql, out);
+        judge_mysql(group, *group.mysql, out);
 }
 
 } // namespace

@@ -63,6 +63,21 @@ TEST_CASE("the node that is active but not the master is no primary", "[http]") 
     CHECK(status_of(check_kind::primary, view) == 200);
 }
 
+TEST_CASE("a master that is dead, read-only or not heard of lately is no primary", "[http]") {
+    auto view = sample_view();
+    auto& server = view.groups[0].mysql->servers[0];
+    server.health = "down";
+    CHECK(status_of(check_kind::primary, view) == 503);
+    server.health = "up";
+    server.writable = false;
+    CHECK(status_of(check_kind::primary, view) == 503);
+    server.writable = true;
+    server.shown_age = stale_after;
+    CHECK(status_of(check_kind::primary, view) == 503);
+    server.shown_age = milliseconds{0};
+    CHECK(status_of(check_kind::primary, view) == 200);
+}
+
 TEST_CASE("a standby that cannot take over is no standby", "[http]") {
     CHECK(status_of(check_kind::standby, seen_from("db3", "standby")) == 503);
     CHECK(status_of(check_kind::standby, seen_from("wit", "standby"), "db") == 503);

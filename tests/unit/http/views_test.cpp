@@ -94,6 +94,16 @@ TEST_CASE("each fault is named with its own code", "[http]") {
         {"no_active", health::down, [](cluster_view& view) { view.groups[0].active.reset(); }},
         {"vip_missing", health::down,
          [](cluster_view& view) { view.groups[0].vips[0].node.reset(); }},
+        {"vip_unknown", health::degraded,
+         [](cluster_view& view) { view.groups[0].vips[0].shown_age.reset(); }},
+        {"vip_unknown", health::degraded,
+         [](cluster_view& view) {
+             view.groups[0].vips[0].shown_age = stale_after + milliseconds{1};
+         }},
+        {"disk", health::degraded,
+         [](cluster_view& view) {
+             view.groups[0].reasons = {{"disk", "the state folder failed", "tasuki check"}};
+         }},
         {"no_master", health::down,
          [](cluster_view& view) { view.groups[0].mysql->master.reset(); }},
         {"stale", health::down,
@@ -114,8 +124,24 @@ TEST_CASE("each fault is named with its own code", "[http]") {
          [](cluster_view& view) { view.groups[0].mysql->replicas[0].errant = true; }},
         {"replication_stopped", health::degraded,
          [](cluster_view& view) { view.groups[0].mysql->replicas[1].sql = "stopped"; }},
-        {"mysql_disk_full", health::degraded,
+        {"mysql_disk_full", health::down,
          [](cluster_view& view) { view.groups[0].mysql->servers[0].health = "disk_full"; }},
+        {"mysql_down", health::down,
+         [](cluster_view& view) { view.groups[0].mysql->servers[0].health = "down"; }},
+        {"mysql_hanging", health::down,
+         [](cluster_view& view) { view.groups[0].mysql->servers[0].health = "hanging"; }},
+        {"mysql_waiting_for_ack", health::down,
+         [](cluster_view& view) { view.groups[0].mysql->servers[0].health = "waiting_for_ack"; }},
+        {"mysql_full", health::degraded,
+         [](cluster_view& view) { view.groups[0].mysql->servers[0].health = "full"; }},
+        {"master_read_only", health::down,
+         [](cluster_view& view) { view.groups[0].mysql->servers[0].writable = false; }},
+        {"master_unknown", health::degraded,
+         [](cluster_view& view) { view.groups[0].mysql->servers.clear(); }},
+        {"master_unknown", health::degraded,
+         [](cluster_view& view) {
+             view.groups[0].mysql->servers[0].shown_age = stale_after + milliseconds{1};
+         }},
         {"node_down", health::degraded, [](cluster_view& view) { view.nodes[1].state = "down"; }},
         {"standby", health::degraded,
          [](cluster_view& view) {
@@ -138,6 +164,13 @@ TEST_CASE("each fault is named with its own code", "[http]") {
         CHECK(judged.word == one.word);
         CHECK(gives(judged, one.code));
     }
+}
+
+TEST_CASE("a master closed by a running operation is not down", "[http]") {
+    auto view = sample_view();
+    view.groups[0].mysql->servers[0].writable = false;
+    view.groups[0].operation = sample_operation();
+    CHECK(assess(view).word == health::healthy);
 }
 
 TEST_CASE("the worst reason comes first", "[http]") {
