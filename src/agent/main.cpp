@@ -7,11 +7,10 @@
 #include "tasuki/agent/lease_loop_io.hpp"
 #include "tasuki/agent/lease_sweep_io.hpp"
 #include "tasuki/agent/local_names_io.hpp"
+#include "tasuki/agent/log_io.hpp"
 #include "tasuki/heartbeat/key_io.hpp"
 
 #include <CLI/CLI.hpp>
-#include <spdlog/sinks/stdout_color_sinks.h>
-#include <spdlog/spdlog.h>
 
 #include <cstdio>
 #include <exception>
@@ -25,7 +24,7 @@ using namespace tasuki;
 constexpr int exit_failed = 1;
 constexpr int exit_usage = 2;
 constexpr int exit_configuration = 78;
-constexpr char const* version = "0.1.0";
+constexpr char const* version = TASUKI_VERSION;
 
 struct arguments {
     std::string config = "/etc/tasuki/tasuki.toml";
@@ -104,6 +103,7 @@ int start(arguments const& given) {
         std::fprintf(stderr, "tasukid: %s\n", node.error().text.c_str());
         return exit_configuration;
     }
+    agent::open_log(config->log);
     return run(given, *config, *node);
 }
 
@@ -123,7 +123,6 @@ int main(int count, char** values) {
         return app.exit(error) == 0 ? 0 : exit_usage;
     }
     try {
-        spdlog::set_default_logger(spdlog::stderr_color_mt("tasukid"));
         return start(given);
     } catch (std::exception const& error) {
         return failed(error.what());
