@@ -1,13 +1,14 @@
+// The desk's questions: what is, what was, and why.
 #include "tasuki/agent/desk_io.hpp"
 
 #include "tasuki/agent/timeline.hpp"
+#include "tasuki/agent/view_check.hpp"
 #include "tasuki/http/checks.hpp"
 #include "tasuki/http/metrics.hpp"
 
-#include <boost/asio/post.hpp>
+#include <fmt/format.h>
 
 #include <algorithm>
-#include <memory>
 #include <utility>
 
 namespace tasuki::agent {
@@ -17,7 +18,9 @@ using http::error_response;
 
 namespace {
 
-constexpr std::size_t decisions_kept = 50;
+std::string user_of(http::caller const& from) {
+    return from.user == 0 ? "root" : fmt::format("user {}", from.user);
+}
 
 } // namespace
 
@@ -26,24 +29,40 @@ http::api_error desk::not_found(std::string what, std::string const& name) {
             "tasuki status"};
 }
 
-desk::desk(asio::io_context& io, node_settings const& settings, lease_loop& lease,
-           history_file file, forwarder forward)
-    : io_(io)
-    , settings_(settings)
-    , lease_(lease)
+desk::desk(asio::io_context& io, node_settings const& settings, history_file file, desk_links links,
+           view_limits limits)
+    : settings_(settings)
     , file_(std::move(file))
-    , forward_(std::move(forward)) {
-    if (auto loaded = file_.load())
-        history_ = std::move(loaded->operations);
+    , links_(std::move(links))
+    , views_(io, links_.look, limits) {
+    views_.on_fresh = [this](snapshot const& it) { fresh(it); };
+    auto loaded = file_.load();
+    if (!loaded) {
+        links_.warn("the history cannot be read: " + loaded.error().text);
+        return;
+    }
+    history_ = std::move(loaded->operations);
+    for (auto const& cut : history_.interrupt_running())
+        keep(cut);
 }
 
 void desk::serve(http::api_call const& call, answer done) {
-    std::visit([&](auto const& asked) { on(asked, std::move(done)); }, call.request);
+    std::visit(
+        [&](auto const& asked) {
+            if constexpr (requires { on(asked, std::move(done), std::string{}); })
+                on(asked, std::move(done), user_of(call.from));
+            else
+                on(asked, std::move(done));
+        },
+        call.request);
+}
+
+http::wall_time desk::wall_now() const {
+    return http::wall_time{std::chrono::seconds{links_.clocks().wall_ms / 1000}};
 }
 
 http::answerer desk::signature() const {
-    auto const wall = std::chrono::seconds{read_clocks().wall_ms / 1000};
-    return {settings_.cluster, settings_.name_of(settings_.self), http::wall_time{wall}};
+    return {settings_.cluster, settings_.name_of(settings_.self), wall_now()};
 }
 
 std::optional<group_id> desk::group_named(std::string const& name) const {
@@ -51,6 +70,13 @@ std::optional<group_id> desk::group_named(std::string const& name) const {
         if (group.name == name)
             return group.id;
     return std::nullopt;
+}
+
+std::string desk::name_of(group_id id) const {
+    for (auto const& group : settings_.groups)
+        if (group.id == id)
+            return group.name;
+    return {};
 }
 
 std::optional<node_id> desk::node_known(std::string const& name) const {
@@ -61,58 +87,57 @@ std::optional<node_id> desk::node_known(std::string const& name) const {
 }
 
 operation_id desk::new_operation() {
-    last_operation_ = std::max(last_operation_ + 1, read_clocks().wall_ms);
+    last_operation_ = std::max(last_operation_ + 1, links_.clocks().wall_ms);
     return operation_id{last_operation_};
 }
 
-// --- questions ---
-
-void desk::with_view(on_view use) {
-    lease_.ask([this, use = std::move(use)](node const& from, conditions const& now, moment at) {
-        asio::post(io_, [this, use, view = view_of(from, now, at)]() mutable {
-            fill(view);
-            use(std::move(view));
-        });
+void desk::with_view(on_view use, answer const& refused) {
+    views_.want([this, use = std::move(use), refused](snapshot const* got) {
+        if (got != nullptr)
+            return use(whole(*got));
+        refused(error_response({504, "lease_thread_silent",
+                                "the lease thread of this agent does not answer",
+                                "journalctl -u tasukid -n 50"}));
     });
 }
 
-/// What the history knows and the lease thread does not.
-void desk::fill(http::cluster_view& view) const {
+/// What the lease thread showed, what the others told, and what the history knows.
+http::cluster_view desk::whole(snapshot const& from) const {
+    auto const now = links_.clocks().now;
+    auto view = from.view;
+    view.shown_age =
+        std::chrono::duration_cast<milliseconds>(std::max(now - from.at.now, duration::zero()));
     for (auto const& [id, card] : cards_)
         for (auto& node : view.nodes)
             if (node.name == settings_.name_of(id)) {
                 node.version = card.version;
                 node.enforcement = card.enforcement;
             }
-    for (auto& group : view.groups)
-        for (auto const& each : history_.operations()) {
-            if (each.group != group.name)
-                continue;
-            if (each.result == operation_result::running)
-                group.operation = agent::view_of(each);
-            else {
-                group.last_operation = agent::view_of(each);
-                group.operation.reset();
-            }
-        }
+    // The ages of the document are those of its time; how old it is itself, it says apart.
+    add_reports(view, settings_, reports_, from.at.now);
+    add_history(view, history_, settings_);
+    view.counters.failovers = failovers_.view();
+    return view;
 }
 
 void desk::on(http::get_status const&, answer done) {
-    with_view([done = std::move(done)](http::cluster_view view) {
-        done(http::json_response(to_json(view)));
-    });
+    with_view([done](http::cluster_view view) { done(http::json_response(to_json(view))); }, done);
+}
+
+void desk::on(http::get_page const&, answer done) {
+    with_view([done](http::cluster_view view) { done(http::page_response(to_page(view))); }, done);
 }
 
 void desk::on(http::get_metrics const&, answer done) {
-    with_view([done = std::move(done)](http::cluster_view view) {
-        done(http::metrics_response(to_prometheus(view)));
-    });
+    with_view(
+        [done](http::cluster_view view) { done(http::metrics_response(to_prometheus(view))); },
+        done);
 }
 
 void desk::on(http::check_query const& asked, answer done) {
-    with_view([asked, done = std::move(done)](http::cluster_view view) {
-        done(check_response(evaluate(asked, view)));
-    });
+    with_view(
+        [asked, done](http::cluster_view view) { done(check_response(evaluate(asked, view))); },
+        done);
 }
 
 void desk::on(http::get_history const& asked, answer done) {
@@ -134,99 +159,34 @@ void desk::on(http::get_why const& asked, answer done) {
     auto const group = group_named(asked.group);
     if (!group)
         return done(error_response(not_found("group", asked.group)));
-    lease_.ask([this, group = *group, done = std::move(done)](node const& from, conditions const&,
-                                                              moment at) {
-        asio::post(io_, [this, done, view = why_of(from, group, at)]() mutable {
-            view->decisions.assign(decisions_.begin(), decisions_.end());
-            auto const now = signature().time;
-            for (auto& decision : view->decisions)
-                decision.since = now - decision.time;
-            for (auto& reason : view->reasons) // the reader is there already
-                if (reason.next_command == "tasuki why " + view->group)
-                    reason.next_command.clear();
-            done(http::json_response(why_json(signature(), *view)));
-        });
-    });
+    with_view(
+        [this, group = *group, name = asked.group, done](http::cluster_view view) {
+            auto why = why_of(view, name);
+            if (!why)
+                return done(error_response(not_found("group", name)));
+            for (auto const& [of, decision] : decisions_)
+                if (of == group) {
+                    why->decisions.push_back(decision);
+                    why->decisions.back().since = wall_now() - decision.time;
+                }
+            done(http::json_response(why_json(signature(), *why)));
+        },
+        done);
 }
 
 void desk::on(http::get_check const&, answer done) {
-    with_view([this, done = std::move(done)](http::cluster_view view) {
-        std::vector<http::check_item_view> items = findings_;
-        auto const& quorum = view.quorum;
-        items.push_back({"quorum",
-                         view.node,
-                         quorum.ok ? "ok" : "failed",
-                         std::to_string(quorum.reachable) + " of " + std::to_string(quorum.voters) +
-                             " voters reachable, " + std::to_string(quorum.needed) + " needed",
-                         {}});
-        items.push_back({"enforcement",
-                         view.node,
-                         view.nodes.empty() ? "warning" : "ok",
-                         "the address is taken away by: " +
-                             [&] {
-                                 for (auto const& node : view.nodes)
-                                     if (node.name == view.node)
-                                         return node.enforcement;
-                                 return std::string{"unknown"};
-                             }(),
-                         {}});
-        auto const stall = view.counters.longest_stall;
-        items.push_back(
-            {"stall",
-             view.node,
-             "ok",
-             "longest delay of the lease thread: " + std::to_string(stall.count()) + " ms",
-             {}});
-        for (auto const& warning : view.warnings)
-            items.push_back({"configuration", view.node, "warning", warning.text, {}});
-        for (auto const& group : view.groups) {
-            if (!group.mysql)
-                continue;
-            for (auto const& server : group.mysql->servers)
-                items.push_back(
-                    {"mysql",
-                     server.node,
-                     server.health != "up"   ? "failed"
-                     : server.detail.empty() ? "ok"
-                                             : "warning",
-                     server.health + (server.detail.empty() ? "" : ": ") + server.detail,
-                     {}});
-        }
-        done(http::json_response(check_json(signature(), items)));
+    links_.examine([this, done](std::vector<http::check_item_view> looked_up) {
+        with_view(
+            [this, done, looked_up = std::move(looked_up)](http::cluster_view view) {
+                done(http::json_response(
+                    check_json(signature(), check_items(view, settings_, looked_up))));
+            },
+            done);
     });
 }
 
 void desk::on(http::get_events const&, answer done) {
     done(error_response({400, "bad_request", "events are a stream", {}}));
-}
-
-// --- news ---
-
-void desk::noted(progress_note const& note) {
-    auto const& kept = history_.put(with_note(history_.find(note.operation), note, settings_));
-    (void)file_.append(kept);
-    if (publish)
-        publish(operation_event(signature(), agent::view_of(kept)));
-}
-
-void desk::decided(transition const& turn) {
-    http::decision_view view;
-    view.time = http::wall_time{std::chrono::seconds{read_clocks().wall_ms / 1000}};
-    view.change = turn.change;
-    view.epoch = turn.under.value();
-    view.reason = turn.why;
-    view.detail = turn.detail;
-    decisions_.push_front(std::move(view));
-    if (decisions_.size() > decisions_kept)
-        decisions_.pop_back();
-}
-
-void desk::met(node_id node, peer_card card) {
-    cards_[node] = std::move(card);
-}
-
-void desk::found(std::vector<http::check_item_view> items) {
-    findings_ = std::move(items);
 }
 
 } // namespace tasuki::agent

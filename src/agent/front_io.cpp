@@ -1,7 +1,5 @@
 #include "tasuki/agent/front_body_io.hpp"
 
-#include <csignal>
-
 namespace tasuki::agent {
 
 namespace {
@@ -20,7 +18,6 @@ std::map<std::uint8_t, channel_key> channel_keys(heartbeat::keyring const& ring)
 } // namespace
 
 result<void> front::body::open() {
-    spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
     return {};
 }
 
@@ -41,7 +38,10 @@ void front::body::handle(departure& what) {
 result<void> front::body::run(lease_loop& lease) {
     auto const served = serve(lease);
     // On every way out, and before the lease thread goes: what still may post to it ends here.
-    checks_.clear();
+    if (examiner_.joinable())
+        examiner_.join();
+    if (ending_.joinable())
+        ending_.join();
     if (http_)
         http_->stop();
     if (channel_)
@@ -55,23 +55,13 @@ result<void> front::body::serve(lease_loop& lease) {
     auto file = history_file::open(options_.state_dir);
     if (!file)
         return file.error();
-    desk_ = std::make_unique<desk>(
-        io_, settings_, lease, std::move(*file),
-        [this](node_id to, peer_wish wish, std::function<void(result<answer_operator>)> done) {
-            channel_->request(to, encode(peer_message{std::move(wish)}), std::chrono::seconds{5},
-                              [done = std::move(done)](result<byte_string> got) {
-                                  if (!got)
-                                      return done(got.error());
-                                  done(decode_wish_answer(*got));
-                              });
-        });
+    open_desk(std::move(*file));
     if (auto const opened = open_channel(); !opened)
         return opened;
     if (auto const opened = open_servers(); !opened)
         return opened;
     if (auto const opened = open_http(); !opened)
         return opened;
-    desk_->publish = [this](http::stream_event event) { http_->publish(std::move(event)); };
 
     front_signals const signals{
         io_, [this](int number) { end(number); },
@@ -84,6 +74,13 @@ result<void> front::body::serve(lease_loop& lease) {
     serving_ = true;
     lease.start();
     tell_card();
+    desk_->start();
+    examine([](auto const& items) {
+        for (auto const& item : items)
+            if (item.outcome != "ok")
+                spdlog::warn("{}: {}{}{}", item.name, item.detail,
+                             item.next_command.empty() ? "" : "; run: ", item.next_command);
+    });
     io_.run();
     return {};
 }
@@ -91,7 +88,7 @@ result<void> front::body::serve(lease_loop& lease) {
 void front::body::end(int number) {
     spdlog::info("signal {}: giving up what is held here, then ending", number);
     // The lease thread may need us to carry its last words: it is joined on another thread.
-    checks_.emplace_back([this] {
+    ending_ = std::jthread([this] {
         lease_->stop();
         asio::post(io_, [this] { io_.stop(); });
     });
@@ -155,7 +152,7 @@ result<void> front::body::open_server(group_config const& group) {
     wanted.epoch_path = options_.state_dir + "/mysql-" + group.name + ".epoch";
     wanted.probe_interval = from.probe_interval;
     wanted.probe_timeout = from.probe_timeout;
-    check_server_later(wanted);
+    examinable_.emplace(group.id, wanted);
     auto server = mysql::local_server::start(std::move(wanted), callbacks_of(group.id));
     if (!server)
         return server.error();
@@ -163,37 +160,17 @@ result<void> front::body::open_server(group_config const& group) {
     return {};
 }
 
-/// Settings and grants are looked at once, beside everything else: a slow mysqld delays no start.
-void front::body::check_server_later(mysql::server_options const& wanted) {
-    checks_.emplace_back([this, wanted] {
-        auto report = mysql::check_server(wanted, milliseconds{3000});
-        std::vector<http::check_item_view> items;
-        if (!report)
-            items.push_back({"mysql", options_.node, "failed", report.error().text, {}});
-        else {
-            for (auto const& fault : report->faults)
-                items.push_back({"mysql settings", options_.node, "warning", fault, {}});
-            for (auto const& grant : report->missing_grants)
-                items.push_back({"mysql grants", options_.node, "failed",
-                                 "the account lacks a privilege", grant});
-        }
-        asio::post(io_, [this, items = std::move(items)] {
-            for (auto const& item : items)
-                spdlog::warn("{}: {}{}{}", item.name, item.detail,
-                             item.next_command.empty() ? "" : "; run: ", item.next_command);
-            desk_->found(items);
-        });
-    });
-}
-
 mysql::server_callbacks front::body::callbacks_of(group_id group) {
     mysql::server_callbacks out;
     out.on_answer = [this, group](mysql::answer got) { on_server_answer(group, std::move(got)); };
     out.on_facts = [this, group](mysql::server_facts facts) {
-        facts.read_at = read_clocks().now;
+        auto const now = read_clocks().now;
+        stamp(facts, now);
         lease_->post(server_facts_read{group, settings_.self, facts});
         asio::post(io_, [this, group, facts = std::move(facts)]() mutable {
-            broadcast(peer_facts{group, std::move(facts)});
+            auto const age =
+                std::chrono::duration_cast<milliseconds>(read_clocks().now - facts.read_at);
+            broadcast(peer_facts{group, std::move(facts), age});
         });
     };
     out.on_gone = [this, group](server_incarnation life) {

@@ -30,7 +30,7 @@ void front::body::submit(group_id group, mysql::order what) {
 
 /// From a thread of the local server.
 void front::body::on_server_answer(group_id group, mysql::answer got) {
-    got.facts.read_at = read_clocks().now;
+    stamp(got.facts, read_clocks().now);
     if ((got.ticket & foreign_ticket) == 0) {
         lease_->post(order_answered{group, std::move(got)});
         return;
@@ -40,7 +40,7 @@ void front::body::on_server_answer(group_id group, mysql::answer got) {
         if (found == foreign_.end())
             return;
         got.ticket = found->second.ticket;
-        found->second.reply(encode(got));
+        found->second.reply(encode(got, read_clocks().now));
         foreign_.erase(found);
     });
 }
@@ -53,13 +53,12 @@ void front::body::on(ask_peer& it) {
                       [this, group, ticket](result<byte_string> got) {
                           result<mysql::answer> answer = problem{};
                           if (got)
-                              answer = decode_order_answer(*got);
+                              answer = decode_order_answer(*got, read_clocks().now);
                           else
                               answer = got.error();
                           mysql::answer out;
                           if (answer) {
                               out = std::move(*answer);
-                              out.facts.read_at = read_clocks().now;
                           } else {
                               out.kind = answer.error().kind;
                               out.detail = answer.error().text;
@@ -105,7 +104,7 @@ void front::body::on_request(node_id from, byte_string const& said,
                        submit(it.group, std::move(it.what));
                    },
                    [&](peer_facts& it) {
-                       it.facts.read_at = read_clocks().now;
+                       it.facts.read_at = read_clocks().now - it.age;
                        lease_->post(server_facts_read{it.group, from, std::move(it.facts)});
                        reply({});
                    },
@@ -123,6 +122,15 @@ void front::body::on_request(node_id from, byte_string const& said,
                        lease_->set_peer_macs(peer_macs_);
                        reply({});
                    },
+                   [&](peer_reports& it) {
+                       desk_->told_by(from, it);
+                       reply({});
+                   },
+                   [&](peer_operation& it) {
+                       desk_->learnt(std::move(it.what));
+                       reply({});
+                   },
+                   [&](peer_history_wanted&) { reply(encode(desk_->past())); },
                },
                *message);
 }
@@ -142,8 +150,10 @@ void front::body::tell_card() {
     });
     card_timer_.expires_after(card_period);
     card_timer_.async_wait([this](boost::system::error_code const& error) {
-        if (!error)
-            tell_card();
+        if (error)
+            return;
+        tell_card();
+        ask_for_history();
     });
 }
 

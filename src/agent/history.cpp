@@ -17,10 +17,9 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::array<std::string_view, 8> kind_names{
-    "bootstrap", "failover", "switchover", "promotion", "rejoin", "standby", "activate", "release"};
-constexpr std::array<std::string_view, 5> result_names{"running", "done", "failed", "aborted",
-                                                       "refused"};
-constexpr std::array<std::string_view, 4> outcome_names{"running", "done", "failed", "skipped"};
+    "bootstrap", "failover", "switchover", "promotion", "standby", "activate", "pause", "resume"};
+constexpr std::array<std::string_view, 5> result_names{"running", "done", "failed", "refused",
+                                                       "interrupted"};
 
 template<class Enum, std::size_t Size>
 std::optional<Enum> named(std::array<std::string_view, Size> const& names, std::string_view name) {
@@ -72,7 +71,6 @@ json::object to_object(operation_step const& step) {
     return {{"name", step.name},
             {"node", text_or_null(step.node)},
             {"ms", step.ms},
-            {"outcome", to_string(step.outcome)},
             {"detail", step.detail}};
 }
 
@@ -93,6 +91,9 @@ json::object to_object(operation const& shown) {
             {"ms", shown.ms},
             {"result", to_string(shown.result)},
             {"detail", shown.detail},
+            {"automatic", shown.automatic},
+            {"by", shown.by},
+            {"lossless", shown.lossless ? json::value(*shown.lossless) : json::value(nullptr)},
             {"steps", std::move(steps)},
             {"steps_dropped", shown.steps_dropped}};
 }
@@ -110,6 +111,14 @@ class object_reader {
         if (value == nullptr || !value->is_null())
             failed_ = true;
         return {};
+    }
+    [[nodiscard]] std::optional<bool> flag(std::string_view key) {
+        auto const* const value = from_.if_contains(key);
+        if (value != nullptr && value->is_bool())
+            return value->get_bool();
+        if (value == nullptr || !value->is_null())
+            failed_ = true;
+        return std::nullopt;
     }
     template<class Integer>
     [[nodiscard]] Integer integer(std::string_view key) {
@@ -147,7 +156,6 @@ std::optional<operation_step> step_from(json::value const& value) {
     out.name = in.text("name");
     out.node = in.text("node");
     out.ms = in.integer<std::int64_t>("ms");
-    out.outcome = in.choice<step_outcome>("outcome", outcome_names);
     out.detail = in.text("detail");
     return in.failed() ? std::nullopt : std::optional{std::move(out)};
 }
@@ -181,8 +189,9 @@ std::string_view to_string(operation_kind kind) {
 std::string_view to_string(operation_result outcome) {
     return result_names[static_cast<std::size_t>(outcome)];
 }
-std::string_view to_string(step_outcome outcome) {
-    return outcome_names[static_cast<std::size_t>(outcome)];
+bool moves_the_group(operation_kind kind) {
+    return kind == operation_kind::failover || kind == operation_kind::switchover ||
+           kind == operation_kind::promotion;
 }
 
 operation bounded(operation given) {
@@ -190,7 +199,8 @@ operation bounded(operation given) {
         given.steps_dropped += given.steps.size() - history_steps_max;
         given.steps.resize(history_steps_max);
     }
-    for (auto* const text : {&given.group, &given.from, &given.to, &given.reason, &given.detail})
+    for (auto* const text :
+         {&given.group, &given.from, &given.to, &given.reason, &given.detail, &given.by})
         bound(*text);
     for (auto& step : given.steps)
         for (auto* const text : {&step.name, &step.node, &step.detail})
@@ -208,6 +218,54 @@ operation const& history::put(operation given) {
     return operations_.emplace_back(bounded(std::move(given)));
 }
 
+operation merged(operation known, operation const& other) {
+    auto const rank = [](operation const& it) {
+        return it.result == operation_result::interrupted ? 0
+               : it.result == operation_result::running   ? 1
+                                                          : 2;
+    };
+    bool const better = rank(other) > rank(known) ||
+                        (rank(other) == rank(known) && other.steps.size() > known.steps.size());
+    operation out = better ? other : known;
+    auto const& rest = better ? known : other;
+    for (auto const part : {&operation::from, &operation::to, &operation::reason, &operation::by})
+        if ((out.*part).empty())
+            out.*part = rest.*part;
+    if (!out.lossless)
+        out.lossless = rest.lossless;
+    // Whoever was asked knows best that somebody asked.
+    out.automatic = out.automatic && rest.automatic;
+    out.started_ms = std::min(out.started_ms, rest.started_ms);
+    return out;
+}
+
+operation const* history::merge(operation given) {
+    if (auto const* known = find(given.id))
+        return &put(merged(*known, given));
+    bool const oldest = operations_.empty() || given.started_ms < operations_.front().started_ms;
+    if (operations_.size() == history_operations_max) {
+        if (oldest)
+            return nullptr;
+        operations_.pop_front();
+    }
+    auto const place = std::upper_bound(
+        operations_.begin(), operations_.end(), given.started_ms,
+        [](std::int64_t started, auto const& each) { return started < each.started_ms; });
+    return &*operations_.insert(place, bounded(std::move(given)));
+}
+
+std::vector<operation> history::interrupt_running() {
+    std::vector<operation> out;
+    for (auto& each : operations_) {
+        if (each.result != operation_result::running)
+            continue;
+        each.result = operation_result::interrupted;
+        each.detail = "the agent ended before this was over: how it ended is not known here";
+        out.push_back(each);
+    }
+    return out;
+}
+
 operation const* history::find(operation_id id) const {
     auto const place = std::find_if(operations_.begin(), operations_.end(),
                                     [&](auto const& known) { return known.id == id; });
@@ -216,14 +274,6 @@ operation const* history::find(operation_id id) const {
 
 std::string to_json(operation const& shown) {
     return json::serialize(to_object(shown));
-}
-
-std::string to_json(history const& shown, std::size_t limit) {
-    json::array operations;
-    auto const& all = shown.operations();
-    for (auto place = all.rbegin(); place != all.rend() && operations.size() < limit; ++place)
-        operations.emplace_back(to_object(*place));
-    return json::serialize(json::object{{"schema", 1}, {"operations", std::move(operations)}});
 }
 
 result<operation> operation_from_json(std::string_view text) {
@@ -245,6 +295,9 @@ result<operation> operation_from_json(std::string_view text) {
     out.ms = in.integer<std::int64_t>("ms");
     out.result = in.choice<operation_result>("result", result_names);
     out.detail = in.text("detail");
+    out.automatic = in.flag("automatic").value_or(false);
+    out.by = in.text("by");
+    out.lossless = in.flag("lossless");
     out.steps_dropped = in.integer<std::size_t>("steps_dropped");
     read_steps(in, out);
     if (in.failed() || !known)

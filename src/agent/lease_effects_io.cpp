@@ -183,6 +183,13 @@ void lease_loop::body::on_keeper(vip::keeper_event const& event) {
 
 void lease_loop::body::refresh_conditions() {
     conditions_.enforcement = std::string{to_string(keeper_->rung())};
+    for (auto const& group : options_.from.groups) {
+        auto const seen = carriers_.find(group.id);
+        if (seen != carriers_.end())
+            conditions_.carriers[group.id] = seen->second;
+        else if (!group.vips.empty())
+            conditions_.carriers[group.id] = group.vips.front().interface_on(options_.node);
+    }
 }
 
 /// Half of `clock_drift` is one clock's share; told when it is passed, and when that is over.

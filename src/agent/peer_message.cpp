@@ -1,23 +1,27 @@
 #include "tasuki/agent/peer_message.hpp"
 
+#include "peer_reading.hpp"
+#include "peer_report.hpp"
 #include "tasuki/core/overloaded.hpp"
 #include "tasuki/mysql/wire.hpp"
 
 #include <boost/json.hpp>
 
 #include <algorithm>
-#include <limits>
 
 namespace tasuki::agent {
 
 namespace {
 
 namespace json = boost::json;
+using peer::malformed;
+using peer::members;
 
 constexpr int peer_version = 1;
 constexpr std::size_t note_bytes_max = 4096;
 constexpr std::size_t links_max = 256;
-constexpr std::size_t text_bytes_max = 128 * 1024; // of one member; the channel bounds the whole
+constexpr std::size_t history_bytes_max = 200UL * 1024; // under the channel's bound
+constexpr std::uint64_t age_ms_max = 24ULL * 3600 * 1000;
 
 byte_string bytes_of(std::string const& text) {
     auto const bytes = std::as_bytes(std::span{text});
@@ -30,53 +34,6 @@ std::string text_of(byte_view bytes) {
                    [](std::byte octet) { return static_cast<char>(octet); });
     return text;
 }
-
-problem malformed(std::string_view what) {
-    return {failure::invalid, "peer message: " + std::string{what}};
-}
-
-/// Reads members of one object; the first that is missing or of another type spoils the whole.
-class members {
-  public:
-    explicit members(json::object const& from)
-        : from_(from) {}
-    std::uint64_t number(std::string_view key) {
-        auto const* value = from_.if_contains(key);
-        if (value != nullptr && value->is_uint64())
-            return value->get_uint64();
-        if (value != nullptr && value->is_int64() && value->get_int64() >= 0)
-            return static_cast<std::uint64_t>(value->get_int64());
-        spoilt_ = true;
-        return 0;
-    }
-    std::string text(std::string_view key) {
-        auto const* value = from_.if_contains(key);
-        if (value != nullptr && value->is_string() && value->get_string().size() <= text_bytes_max)
-            return std::string{value->get_string()};
-        spoilt_ = true;
-        return {};
-    }
-    bool flag(std::string_view key) {
-        auto const* value = from_.if_contains(key);
-        if (value != nullptr && value->is_bool())
-            return value->get_bool();
-        spoilt_ = true;
-        return false;
-    }
-    node_id node(std::string_view key) { return node_id{id(key)}; }
-    group_id group(std::string_view key) { return group_id{id(key)}; }
-    [[nodiscard]] bool spoilt() const { return spoilt_; }
-
-  private:
-    std::uint32_t id(std::string_view key) {
-        auto const value = number(key);
-        spoilt_ = spoilt_ || value > std::numeric_limits<std::uint32_t>::max();
-        return static_cast<std::uint32_t>(value);
-    }
-
-    json::object const& from_;
-    bool spoilt_ = false;
-};
 
 json::object opening(std::string_view type) {
     return {{"v", peer_version}, {"type", type}};
@@ -96,7 +53,24 @@ json::object body_of(peer_facts const& it) {
     carrier.facts = it.facts;
     out["group"] = it.group.value();
     out["facts"] = mysql::encode(carrier);
+    out["age_ms"] = std::max<std::int64_t>(it.age.count(), 0);
     return out;
+}
+
+json::object body_of(peer_reports const& it) {
+    auto out = opening("reports");
+    out["reports"] = peer::to_json(it.of_groups);
+    return out;
+}
+
+json::object body_of(peer_operation const& it) {
+    auto out = opening("operation");
+    out["operation"] = to_json(it.what);
+    return out;
+}
+
+json::object body_of(peer_history_wanted const&) {
+    return opening("history_wanted");
 }
 
 json::object body_of(peer_note const& note) {
@@ -257,7 +231,8 @@ result<peer_message> take_facts(members& in) {
     auto carrier = mysql::decode_answer(in.text("facts"));
     if (!carrier)
         return carrier.error();
-    return peer_message{peer_facts{in.group("group"), std::move(carrier->facts)}};
+    milliseconds const age{std::min(in.number("age_ms"), age_ms_max)};
+    return peer_message{peer_facts{in.group("group"), std::move(carrier->facts), age}};
 }
 
 result<peer_message> take_peer_wish(members& in) {
@@ -266,6 +241,13 @@ result<peer_message> take_peer_wish(members& in) {
     if (!wish)
         return wish.error();
     return peer_message{peer_wish{operation, std::move(*wish)}};
+}
+
+result<peer_message> take_operation(members& in) {
+    auto what = operation_from_json(in.text("operation"));
+    if (!what)
+        return what.error();
+    return peer_message{peer_operation{std::move(*what)}};
 }
 
 result<peer_message> take_message(json::object const& document, members& in) {
@@ -280,6 +262,12 @@ result<peer_message> take_message(json::object const& document, members& in) {
         return take_peer_wish(in);
     if (type == "card")
         return take_card(document, in);
+    if (type == "reports")
+        return peer_message{peer_reports{peer::reports_from(in)}};
+    if (type == "operation")
+        return take_operation(in);
+    if (type == "history_wanted")
+        return peer_message{peer_history_wanted{}};
     return malformed("unknown type");
 }
 
@@ -301,12 +289,54 @@ result<peer_message> decode_peer_message(byte_view bytes) {
     return message;
 }
 
-byte_string encode(mysql::answer const& it) {
+byte_string encode(history const& newest) {
+    json::array operations;
+    std::size_t bytes = 0;
+    auto const& all = newest.operations();
+    for (auto each = all.rbegin(); each != all.rend(); ++each) {
+        auto text = to_json(*each);
+        bytes += 2 * text.size(); // every quote in it is escaped once more
+        if (bytes > history_bytes_max)
+            break;
+        operations.emplace_back(std::move(text));
+    }
+    return bytes_of(
+        json::serialize(json::object{{"v", peer_version}, {"operations", std::move(operations)}}));
+}
+
+result<std::vector<operation>> decode_history(byte_view bytes) {
+    auto const document = parse_object(bytes);
+    if (!document)
+        return document.error();
+    members in{*document};
+    auto const* list = in.list("operations", history_operations_max);
+    if (list == nullptr)
+        return malformed("no list of operations");
+    std::vector<operation> out;
+    for (auto const& each : *list) {
+        if (!each.is_string())
+            return malformed("an operation is no text");
+        auto read = operation_from_json(each.get_string());
+        if (!read)
+            return read.error();
+        out.push_back(std::move(*read));
+    }
+    return out;
+}
+
+byte_string encode(mysql::answer it, instant now) {
+    it.facts.read_at = instant{std::max(now - it.facts.read_at, duration::zero())};
     return bytes_of(mysql::encode(it));
 }
 
-result<mysql::answer> decode_order_answer(byte_view bytes) {
-    return mysql::decode_answer(text_of(bytes));
+result<mysql::answer> decode_order_answer(byte_view bytes, instant now) {
+    auto out = mysql::decode_answer(text_of(bytes));
+    if (out) {
+        auto const age = out->facts.read_at.time_since_epoch();
+        bool const sane = age >= duration::zero() && age < now - long_ago;
+        out->facts.read_at = sane ? now - age : long_ago;
+    }
+    return out;
 }
 
 byte_string encode(answer_operator const& it) {

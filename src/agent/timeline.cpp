@@ -10,9 +10,7 @@ namespace {
 
 operation_kind kind_named(std::string const& word) {
     constexpr std::array kinds = {operation_kind::bootstrap, operation_kind::switchover,
-                                  operation_kind::promotion, operation_kind::rejoin,
-                                  operation_kind::standby,   operation_kind::activate,
-                                  operation_kind::release};
+                                  operation_kind::promotion};
     auto const* const found = std::find_if(
         kinds.begin(), kinds.end(), [&](operation_kind each) { return to_string(each) == word; });
     if (found != kinds.end())
@@ -25,15 +23,11 @@ operation_result result_named(std::string const& word) {
         return operation_result::done;
     if (word == "refused")
         return operation_result::refused;
-    return word == "failed" ? operation_result::failed : operation_result::aborted;
+    return operation_result::failed;
 }
 
 http::wall_time wall(std::int64_t ms) {
     return http::wall_time{std::chrono::seconds{ms / 1000}};
-}
-
-std::string api_outcome(step_outcome outcome) {
-    return outcome == step_outcome::done ? "ok" : std::string{to_string(outcome)};
 }
 
 } // namespace
@@ -47,6 +41,7 @@ operation with_note(operation const* known, progress_note const& note, node_sett
         out.kind = kind_named(note.kind);
         out.started_ms = static_cast<std::int64_t>(note.wall_ms);
         out.reason = note.reason;
+        out.automatic = note.automatic;
     }
     auto const group = std::find_if(names.groups.begin(), names.groups.end(),
                                     [&](auto const& each) { return each.id == note.group; });
@@ -60,10 +55,16 @@ operation with_note(operation const* known, progress_note const& note, node_sett
     std::int64_t const before =
         std::accumulate(out.steps.begin(), out.steps.end(), std::int64_t{0},
                         [](std::int64_t sum, auto const& step) { return sum + step.ms; });
+    // The plan is shown before it begins; its lines are no steps.
+    if (note.result.empty() && note.step == "plan")
+        return out;
     if (note.result.empty()) {
         out.steps.push_back({note.step, names.name_of(note.node),
-                             std::max<std::int64_t>(passed - before, 0), step_outcome::done,
-                             note.text});
+                             std::max<std::int64_t>(passed - before, 0), note.text});
+        if (out.result == operation_result::interrupted) { // another node goes on with it
+            out.result = operation_result::running;
+            out.detail.clear();
+        }
         return out;
     }
     out.result = result_named(note.result);
@@ -81,14 +82,20 @@ http::operation_view view_of(operation const& it) {
     out.to = it.to;
     out.state = std::string{to_string(it.result)};
     out.started = wall(it.started_ms);
-    if (it.result != operation_result::running)
+    bool const ended =
+        it.result != operation_result::running && it.result != operation_result::interrupted;
+    if (ended)
         out.took = milliseconds{it.ms};
+    out.lossless = it.lossless;
+    out.automatic = it.automatic;
+    out.by = it.by;
     out.reason = it.reason;
     if (it.result != operation_result::done)
         out.error = it.detail;
+    if (!out.error.empty() && !it.group.empty())
+        out.next_command = "tasuki why " + it.group;
     for (auto const& step : it.steps)
-        out.steps.push_back(
-            {step.name, step.node, milliseconds{step.ms}, api_outcome(step.outcome), step.detail});
+        out.steps.push_back({step.name, step.node, milliseconds{step.ms}, "ok", step.detail});
     return out;
 }
 

@@ -107,11 +107,6 @@ http::replica_view replica_of(node_settings const& names, group const& of, node_
     } else {
         out.position = facts.binlog_position.to_string();
     }
-    auto const& held = of.data()->quarantined();
-    if (auto const known = held.find(member); known != held.end() && !known->second.text.empty()) {
-        out.errant = true;
-        out.quarantined = known->second.text;
-    }
     out.shown_age = age_of(at.now, facts.read_at);
     return out;
 }
@@ -130,7 +125,11 @@ http::mysql_view mysql_of(node_settings const& names, group const& of, moment at
         server.node = names.name_of(member);
         server.health = std::string{to_string(facts.condition)};
         server.position = facts.binlog_position.to_string();
-        server.writable = !facts.read_only;
+        bool const answers = facts.condition == mysql::health::up ||
+                             facts.condition == mysql::health::waiting_for_ack ||
+                             facts.condition == mysql::health::disk_full;
+        if (answers)
+            server.writable = !facts.read_only;
         server.shown_age = age_of(at.now, facts.read_at);
         for (auto const& fault : facts.durability_faults)
             server.detail += (server.detail.empty() ? "" : "; ") + fault;
@@ -140,6 +139,29 @@ http::mysql_view mysql_of(node_settings const& names, group const& of, moment at
     }
     out.shown_age = milliseconds{0};
     return out;
+}
+
+/// Whether a majority is left once the holder is gone; its server alone may die any time.
+void add_quorum(node const& from, group const& of, moment at, http::ready_view& out) {
+    auto const quorum = quorum_of(from, at);
+    auto const& voters = from.settings().voters;
+    bool const holder_votes =
+        std::find(voters.begin(), voters.end(), of.holder(at.now)) != voters.end();
+    auto const next = "tasuki check";
+    if (!quorum.ok) {
+        out.failover = false;
+        out.lossless = false;
+        out.reasons.push_back({"no_quorum",
+                               fmt::format("no quorum: {} of {} voters reachable, {} needed",
+                                           quorum.reachable, quorum.voters, quorum.needed),
+                               next});
+    } else if (quorum.reachable == quorum.needed) {
+        out.reasons.push_back(
+            {"quorum",
+             holder_votes ? "only if the node itself survives: no further voter may be lost"
+                          : "no further voter may be lost",
+             next});
+    }
 }
 
 http::ready_view ready_of(node const& from, group const& of, moment at) {
@@ -171,23 +193,8 @@ http::ready_view ready_of(node const& from, group const& of, moment at) {
     if (of.record().paused)
         out.reasons.push_back({"paused", "paused: " + of.record().pause_reason,
                                "tasuki resume " + of.settings().name});
-    if (auto const quorum = quorum_of(from, at); !quorum.ok || quorum.reachable == quorum.needed)
-        out.reasons.push_back({"quorum", "no further voter may be lost", "tasuki status"});
+    add_quorum(from, of, at, out);
     return out;
-}
-
-/// Why this voter has no vote, as far as somebody has to do something about it.
-void add_vote_trouble(election::voter const& vote, http::group_view& out) {
-    if (vote.votes && vote.blank)
-        out.reasons.push_back({"no_record", "this voter has no state yet", "tasuki bootstrap"});
-    if (vote.votes && vote.misplaced)
-        out.reasons.push_back({"other_voters",
-                               "this voter's state was made with another set of voters than its "
-                               "file names: it does not vote until the file is corrected",
-                               "tasuki config check"});
-    if (vote.poisoned)
-        out.reasons.push_back(
-            {"disk", "the state folder failed: this voter no longer votes", "tasuki check"});
 }
 
 http::group_view view_of_group(node const& from, group const& of, moment at) {
@@ -213,34 +220,16 @@ http::group_view view_of_group(node const& from, group const& of, moment at) {
         if (record.paused_until_ms != 0)
             out.paused->until = wall(record.paused_until_ms);
     }
+    // Who holds them, and what every member says of itself: see `add_reports`.
     for (auto const& address : of.settings().addresses) {
         http::vip_view vip;
         vip.address = address;
-        if (of.address_here())
-            vip.node = names.name_of(names.self);
-        else if (holder.is_set() && holder != names.self)
-            vip.node = names.name_of(holder);
-        if (!of.conflict().empty())
-            vip.conflict = of.conflict();
         vip.gate = "none";
-        vip.shown_age = milliseconds{0};
         out.vips.push_back(std::move(vip));
     }
     out.ready = ready_of(from, of, at);
     if (of.data() != nullptr)
         out.mysql = mysql_of(names, of, at);
-    std::vector<effect> none;
-    std::map<node_id, std::vector<election::entry>> letters;
-    std::string why;
-    bool const eligible = of.suitability(from.look(at, none, letters), &why).eligible;
-    out.members.push_back({names.name_of(names.self), out.state, eligible, why});
-    if (!of.address_trouble().empty())
-        out.reasons.push_back({"address", of.address_trouble(), "tasuki check"});
-    if (of.data() != nullptr && of.data()->state() == service::stuck)
-        out.reasons.push_back({"stuck", of.data()->detail(), "tasuki why " + out.name});
-    if (of.data() != nullptr && !of.data()->blocked().empty())
-        out.reasons.push_back({"blocked", of.data()->blocked(), "tasuki why " + out.name});
-    add_vote_trouble(elect.vote, out);
     out.shown_age = milliseconds{0};
     return out;
 }
@@ -276,25 +265,43 @@ http::cluster_view view_of(node const& from, conditions const& now, moment at) {
     return out;
 }
 
-std::optional<http::why_view> why_of(node const& from, group_id id, moment at) {
-    auto const found = from.groups().find(id);
-    if (found == from.groups().end())
+std::optional<http::why_view> why_of(http::cluster_view const& view, std::string const& group) {
+    auto const found = std::find_if(view.groups.begin(), view.groups.end(),
+                                    [&](auto const& each) { return each.name == group; });
+    if (found == view.groups.end())
         return std::nullopt;
-    auto const& of = *found->second;
-    auto const ready = ready_of(from, of, at);
+    auto const& ready = found->ready;
     http::why_view out;
-    out.group = of.settings().name;
+    out.group = group;
     out.failover = ready.failover;
     out.lossless = ready.lossless;
     out.to = ready.to;
     out.expected = ready.expected;
     out.reasons = ready.reasons;
-    std::vector<effect> none;
-    std::map<node_id, std::vector<election::entry>> letters;
-    std::string why;
-    auto const& names = from.settings();
-    bool const eligible = of.suitability(from.look(at, none, letters), &why).eligible;
-    out.candidates.push_back({names.name_of(names.self), eligible, {}, why});
+    for (auto const& vip : found->vips)
+        if (vip.conflict)
+            out.reasons.push_back({"conflict", "CONFLICT on " + vip.address + ": " + *vip.conflict,
+                                   "find whose MAC that is (ip neigh), and take the address away"});
+    out.reasons.insert(out.reasons.end(), found->reasons.begin(), found->reasons.end());
+    for (auto const& member : found->members)
+        out.candidates.push_back({member.node, member.eligible, {}, member.reason});
+    for (auto& candidate : out.candidates)
+        if (found->active == candidate.node && candidate.reason.empty())
+            candidate.reason = "active now";
+    if (!found->mysql)
+        return out;
+    for (auto const& replica : found->mysql->replicas) {
+        for (auto& candidate : out.candidates)
+            if (candidate.node == replica.node)
+                candidate.lag = replica.lag;
+        if (replica.quarantined)
+            out.reasons.push_back({"quarantined",
+                                   replica.node + " is quarantined: " + *replica.quarantined,
+                                   "rebuild " + replica.node + " from the master's data"});
+    }
+    for (auto& reason : out.reasons) // the reader is there already
+        if (reason.next_command == "tasuki why " + group)
+            reason.next_command.clear();
     return out;
 }
 

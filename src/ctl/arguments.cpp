@@ -14,7 +14,7 @@ namespace tasuki::ctl {
 
 namespace {
 
-constexpr auto version = "tasuki 0.1.0";
+constexpr auto version = "tasuki " TASUKI_VERSION;
 constexpr auto exit_codes =
     "\nExit codes: 0 done, 1 failed, 2 usage, 3 refused and nothing changed, 4 aborted at the "
     "prompt,\n  5 timed out and still running, 6 agent or quorum unreachable, 7 configuration "
@@ -70,7 +70,7 @@ class grammar {
     void add_maintenance();
     void add_setup();
     void option_group(CLI::App* to, bool required);
-    void option_for(CLI::App* to);
+    CLI::Option* option_for(CLI::App* to);
     void option_reason(CLI::App* to, bool required);
     void option_confirm(CLI::App* to);
     [[nodiscard]] std::optional<std::int64_t> lasting() const;
@@ -123,8 +123,8 @@ void grammar::option_group(CLI::App* to, bool required) {
     to->add_option("GROUP", group_, required ? "The group" : "The group; all if none is named")
         ->required(required);
 }
-void grammar::option_for(CLI::App* to) {
-    to->add_option("--for", for_, "How long: 90s, 30m, 2h; else until it is ended")
+CLI::Option* grammar::option_for(CLI::App* to) {
+    return to->add_option("--for", for_, "How long: 90s, 30m, 2h; else until it is ended")
         ->check(duration_error);
 }
 void grammar::option_reason(CLI::App* to, bool required) {
@@ -200,7 +200,8 @@ void grammar::add_maintenance() {
             return do_standby{node_, lasting()};
         });
     standby->add_option("NODE", node_, "The node")->required();
-    option_for(standby);
+    // Understood, so that the agent can say that it does not do that yet; not offered.
+    option_for(standby)->group("");
     option_reason(standby, true);
     option_confirm(standby);
     auto* activate =
@@ -225,8 +226,9 @@ void grammar::add_setup() {
     auto* config = app_.add_subcommand("config", "The configuration file")->require_subcommand(1);
     auto* check = add(
         "check", "Checks a file; works without an agent",
-        [this] { return check_configuration{file_}; }, config);
-    check->add_option("FILE", file_, "The file")->required();
+        [this] { return check_configuration{file_.empty() ? "/etc/tasuki/tasuki.toml" : file_}; },
+        config);
+    check->add_option("FILE", file_, "The file (/etc/tasuki/tasuki.toml)");
     add("reload", "Checks the configuration, then applies what differs",
         [] { return do_reload{}; });
     auto* init = add("init", "Makes the cluster's key; works without an agent", [this] {
@@ -292,6 +294,8 @@ std::string words_of(CLI::App const& app) {
         if (!sub->get_group().empty())
             out += sub->get_name() + " ";
     for (auto const* option : app.get_options()) {
+        if (option->get_group().empty())
+            continue;
         for (auto const& name : option->get_lnames())
             out += "--" + name + " ";
         for (auto const& name : option->get_snames())

@@ -2,7 +2,7 @@
 
 namespace tasuki::ctl {
 
-exit_code exit_for_refusal(unsigned status, std::string_view code) {
+exit_code exit_for_refusal(unsigned status, std::string_view code, bool changes) {
     if (code == "configuration_invalid")
         return exit_code::invalid_configuration;
     if (status == 400)
@@ -10,8 +10,10 @@ exit_code exit_for_refusal(unsigned status, std::string_view code) {
     if (status == 503)
         return exit_code::unreachable;
     if (status == 504)
-        return exit_code::still_running;
-    if (status >= 400 && status < 500)
+        return changes ? exit_code::still_running : exit_code::unreachable;
+    if (code == "partial")
+        return exit_code::failed;
+    if ((status >= 400 && status < 500) || status == 501)
         return exit_code::refused;
     return exit_code::failed;
 }

@@ -23,7 +23,8 @@ paint colour_of_health(std::string const& word) {
 }
 
 std::string seen(reading value) {
-    return fmt::format("  [seen {} ago]", print_age(value.number("age_ms")));
+    auto const age = value.number("age_ms");
+    return age ? fmt::format("  [seen {} ago]", print_duration(*age)) : "  [not heard of yet]";
 }
 
 std::string since(reading value, std::string const& now) {
@@ -82,8 +83,11 @@ std::string vip_lines(reading group, std::string const& now, bool colours) {
         auto const interface = vip.text("interface");
         auto const gate = vip.text("gate");
         auto const holder = vip.text("node");
+        bool const told = vip.number("age_ms").has_value();
         auto line = fmt::format("  VIP {} on {}", vip.text("address", "?"),
-                                holder.empty() ? "NOBODY" : holder);
+                                !holder.empty() ? holder
+                                : told          ? "NOBODY"
+                                                : "UNKNOWN");
         if (!holder.empty())
             line += fmt::format("{}{}{}", interface.empty() ? "" : ":" + interface, since(vip, now),
                                 gate.empty() ? "" : ", gate " + gate);
@@ -170,10 +174,11 @@ std::string node_note(reading node, std::string const& digest) {
         parts.emplace_back("CONFIGURATION DIFFERS");
     if (auto const note = node.text("note"); !note.empty())
         parts.push_back(note);
+    bool const up = node.text("state") == "up"; // of a silent one it is not known
     for (auto const& path : node.list("paths"))
         parts.push_back(fmt::format("{} {}{}", path.text("address", "?"),
                                     print_age(path.number("heard_ms")),
-                                    path.flag("hears_us") ? "" : " DEAF TO US"));
+                                    path.flag("hears_us") || !up ? "" : " DEAF TO US"));
     return fmt::format("{}", fmt::join(parts, "; "));
 }
 

@@ -38,7 +38,7 @@ fetched judge(session& now, result<api_answer> const& answer, bool changes) {
     if (answer->status >= 200 && answer->status < 300 && out.document)
         return out;
     auto const error = out.document ? reading{*out.document}.at("error") : reading{};
-    out.code = exit_for_refusal(answer->status, error.text("code"));
+    out.code = exit_for_refusal(answer->status, error.text("code"), changes);
     if (!out.document)
         out.code = exit_code::unreachable;
     now.where.err << wrap(fmt::format("{}: {}",

@@ -40,11 +40,11 @@ std::string step_name(reading step) {
     return node.empty() ? step.text("name") : step.text("name") + " on " + node;
 }
 
-std::string step_line(reading step, std::size_t number, std::size_t count, bool colours) {
+std::string step_line(reading step, std::size_t number, bool colours) {
     auto const took = step.number("ms");
     auto const outcome = step.text("outcome", "-");
-    auto line = fmt::format("  [{}/{}] {:<34} {:<8} {:>7}  {}", number, count, step_name(step),
-                            outcome, took ? print_duration(*took) : "-", step.text("detail"));
+    auto line = fmt::format("  [{}] {:<34} {:<8} {:>7}  {}", number, step_name(step), outcome,
+                            took ? print_duration(*took) : "-", step.text("detail"));
     line.erase(line.find_last_not_of(' ') + 1);
     return painted(wrap(line, 12), colour_of(outcome), colours);
 }
@@ -107,17 +107,15 @@ std::string format_history(reading document) {
     auto const operations = document.list("operations");
     if (operations.empty())
         return "no operation has been recorded yet\n";
-    table out{{"ID", "WHEN", "KIND", "GROUP", "FROM -> TO", "RESULT", "TOOK", "STOPPED", "WHO"}};
+    table out{{"ID", "WHEN", "KIND", "GROUP", "FROM -> TO", "RESULT", "TOOK", "WHO"}};
     for (auto const& one : operations) {
         auto const age = one.age_of("started", now);
         auto const took = one.number("ms");
-        auto const stopped = one.number("writes_stopped_ms");
         auto by = who(one);
         out.row({std::to_string(one.number("id").value_or(0)),
                  age ? print_duration(*age) + " ago" : "unknown", one.text("kind", "?"),
                  one.text("group", "?"), route(one), one.text("state", "?"),
-                 took ? print_duration(*took) : "-", stopped ? print_duration(*stopped) : "-",
-                 by.empty() ? "-" : by.substr(2)});
+                 took ? print_duration(*took) : "-", by.empty() ? "-" : by.substr(2)});
     }
     return out.print();
 }
@@ -131,7 +129,7 @@ std::string format_operation(reading document, bool colours) {
     auto out = wrap(line + who(operation), 2);
     auto const steps = operation.list("steps");
     for (std::size_t at = 0; at < steps.size(); ++at)
-        out += step_line(steps[at], at + 1, steps.size(), colours);
+        out += step_line(steps[at], at + 1, colours);
     return out + format_ending(operation, colours);
 }
 
@@ -143,8 +141,6 @@ std::string format_ending(reading operation, bool colours) {
                                                  : state);
     if (auto const took = operation.number("ms"))
         line += " in " + print_duration(*took);
-    if (auto const stopped = operation.number("writes_stopped_ms"))
-        line += ", writes stopped for " + print_duration(*stopped);
     line += loss(operation);
     auto out = painted(wrap(line, 2), state == "done" ? paint::good : paint::alarm, colours);
     if (auto const error = operation.text("error"); !error.empty())
@@ -169,7 +165,7 @@ std::string progress::next(reading operation, bool colours) {
     auto const steps = operation.list("steps");
     std::string out;
     while (printed_ < steps.size() && has_ended(steps[printed_])) {
-        out += step_line(steps[printed_], printed_ + 1, steps.size(), colours);
+        out += step_line(steps[printed_], printed_ + 1, colours);
         ++printed_;
     }
     return out;

@@ -8,7 +8,10 @@
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
+#include <chrono>
 #include <ostream>
+#include <string>
+#include <vector>
 
 namespace tasuki::ctl {
 
@@ -17,6 +20,7 @@ namespace json = boost::json;
 namespace {
 
 constexpr milliseconds watch_pause{2'000};
+constexpr milliseconds hand_over_pause{200};
 
 /// Fetches, prints as text or as the document itself, and gives the document.
 template<class Format>
@@ -32,6 +36,14 @@ fetched show(session& now, std::string const& target, Format format) {
     return answer;
 }
 
+/// An agent whose lease thread hangs shows what it last knew; that is no answer.
+exit_code exit_for_status(reading document) {
+    for (auto const& reason : document.list("reasons"))
+        if (reason.text("code") == "stale")
+            return exit_code::unreachable;
+    return exit_for_health(document.text("health"));
+}
+
 exit_code status(session& now, bool watch) {
     while (true) {
         if (watch && now.where.out_is_terminal)
@@ -39,9 +51,8 @@ exit_code status(session& now, bool watch) {
         auto const answer = show(now, "/api/v1/status", [&now](reading document) {
             return format_status(document, now.colours());
         });
-        auto const code = answer.document
-                              ? exit_for_health(reading{*answer.document}.text("health"))
-                              : answer.code;
+        auto const code =
+            answer.document ? exit_for_status(reading{*answer.document}) : answer.code;
         if (!watch || !now.where.out)
             return code;
         now.client.pause(watch_pause);
@@ -116,22 +127,56 @@ exit_code failover(session& now, do_failover const& asked) {
     return carry_out(now, std::move(what));
 }
 
+/// Who is active in a group now that was handed over, or empty while that goes on.
+std::string handed_to(reading status, std::string const& group, std::string const& from) {
+    for (auto const& each : status.list("groups"))
+        if (each.text("name") == group && each.text("active") != from &&
+            each.at("operation").is_null())
+            return each.text("active");
+    return {};
+}
+
+/// A standby is recorded first; the hand-over follows, and is watched to its end.
+exit_code watch_hand_over(session& now, std::string const& from, std::vector<std::string> groups) {
+    using clock = std::chrono::steady_clock;
+    auto const end = clock::now() + milliseconds{now.line.wait_ms};
+    while (clock::now() < end) {
+        auto const answer = now.client.get("/api/v1/status");
+        auto const document = answer ? parse_document(answer->body) : std::nullopt;
+        std::erase_if(groups, [&](std::string const& group) {
+            auto const to = document ? handed_to(reading{*document}, group, from) : std::string{};
+            if (!to.empty())
+                now.where.err << fmt::format("{} is active on {} now\n", group, to) << std::flush;
+            return !to.empty();
+        });
+        if (groups.empty())
+            return exit_code::done;
+        now.client.pause(hand_over_pause);
+    }
+    now.where.err << fmt::format("{} is still active in {}\n  next: tasuki why {}\n", from,
+                                 fmt::join(groups, ", "), groups.front());
+    return exit_code::still_running;
+}
+
 /// The groups that have to be handed over first are named in the question.
 exit_code standby(session& now, do_standby const& asked) {
     auto const answer = fetch(now, "/api/v1/status");
     if (!answer.document)
         return answer.code;
-    std::string handed_over;
+    std::vector<std::string> handed_over;
     for (auto const& group : reading{*answer.document}.list("groups"))
         if (group.text("active") == asked.node)
-            handed_over += (handed_over.empty() ? "" : ", ") + group.text("name");
+            handed_over.push_back(group.text("name"));
     change what;
     what.target = fmt::format("/api/v1/nodes/{}/standby", encode_segment(asked.node));
     what.body = with_duration(with_reason(now, {}), asked.for_ms);
     if (!handed_over.empty())
         what.question = fmt::format("{} is active in {}, which will be handed over. Go on?",
-                                    asked.node, handed_over);
-    return carry_out(now, std::move(what));
+                                    asked.node, fmt::join(handed_over, ", "));
+    auto const recorded = carry_out(now, std::move(what));
+    if (recorded != exit_code::done || handed_over.empty())
+        return recorded;
+    return watch_hand_over(now, asked.node, std::move(handed_over));
 }
 
 exit_code activate(session& now, do_activate const& asked) {

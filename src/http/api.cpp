@@ -190,6 +190,8 @@ routed route(std::string_view method, std::string_view whole, std::string_view b
     if (!asked)
         return bad_request("the target of the request cannot be read");
     auto const& path = asked->path;
+    if (path.empty() && asked->query.empty())
+        return reads(method) ? routed{api_request{get_page{}}} : routed{wrong_method(method)};
     if (path.size() == 1) {
         auto const kind = parse_check_kind(path[0]);
         if ((kind || path[0] == "metrics") && !reads(method))
@@ -252,6 +254,10 @@ api_response check_response(check_answer const& answer) {
 
 api_response metrics_response(std::string body) {
     return {200, "text/plain; version=0.0.4; charset=utf-8", std::move(body), true};
+}
+
+api_response page_response(std::string body) {
+    return {200, "text/plain; charset=utf-8", std::move(body), true};
 }
 
 stream_event operation_event(answerer const& who, operation_view const& operation) {

@@ -21,6 +21,7 @@ class judge {
         out.word = !down_.empty()       ? health::down
                    : !degraded_.empty() ? health::degraded
                                         : health::healthy;
+        out.down_reasons = down_.size();
         out.reasons = std::move(down_);
         out.reasons.insert(out.reasons.end(), degraded_.begin(), degraded_.end());
         return out;

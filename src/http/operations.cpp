@@ -75,7 +75,6 @@ json::value json_of(operation_view const& operation) {
                         {"state", operation.state},
                         {"started", to_rfc3339(operation.started)},
                         {"ms", json_or_null(operation.took)},
-                        {"writes_stopped_ms", json_or_null(operation.writes_stopped)},
                         {"lossless", json_or_null(operation.lossless)},
                         {"automatic", operation.automatic},
                         {"by", operation.by},

@@ -83,7 +83,6 @@ json::value json_of(mysql_server_view const& server) {
     return json::object{{"node", server.node},
                         {"health", server.health},
                         {"detail", server.detail},
-                        {"product", server.product},
                         {"position", server.position},
                         {"writable", json_or_null(server.writable)},
                         {"age_ms", json_or_null(server.shown_age)}};

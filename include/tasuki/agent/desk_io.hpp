@@ -1,9 +1,11 @@
 #pragma once
 // The desk at the front: turns API calls into questions for the lease thread and its answers into
-// documents. Keeps the history and who waits for what. On the front thread only.
+// documents. Keeps the history, what the other nodes told, and who waits for what. On the front
+// thread only; everything outside is reached through `desk_links`.
 
+#include "tasuki/agent/desk_views_io.hpp"
 #include "tasuki/agent/history_io.hpp"
-#include "tasuki/agent/lease_loop_io.hpp"
+#include "tasuki/agent/history_view.hpp"
 #include "tasuki/agent/peer_message.hpp"
 #include "tasuki/agent/settings.hpp"
 #include "tasuki/http/server_io.hpp"
@@ -18,44 +20,83 @@
 
 namespace tasuki::agent {
 
+/// Every answer comes on the desk's thread, or never.
+struct desk_links {
+    desk_views::looker look;
+    std::function<void(operator_asked)> ask; ///< the lease thread; `desk::answered` comes back
+    std::function<void(group_id, std::function<void(result<void>)>)> announce;
+    std::function<void(node_id, peer_wish, std::function<void(result<answer_operator>)>)> forward;
+    std::function<void(peer_message const&)> broadcast;
+    /// Looks at this node's servers; bounded.
+    std::function<void(std::function<void(std::vector<http::check_item_view>)>)> examine;
+    std::function<void(http::stream_event)> publish;
+    std::function<void(std::string)> warn; ///< a line of the log
+    std::function<moment()> clocks;
+};
+
 class desk {
   public:
     using answer = std::function<void(http::api_response)>;
-    /// Sends a wish to another node; its answer or a problem comes back on this thread.
-    using forwarder =
-        std::function<void(node_id, peer_wish, std::function<void(result<answer_operator>)>)>;
 
-    desk(boost::asio::io_context&, node_settings const&, lease_loop&, history_file, forwarder);
+    desk(boost::asio::io_context&, node_settings const&, history_file, desk_links,
+         view_limits = {});
 
+    /// Looks at the lease thread from now on, and tells the others what only this node knows.
+    void start() { views_.start(); }
     void serve(http::api_call const&, answer);
     /// An operator's wish that came over the channel.
     void take_wish(peer_wish const&, std::function<void(answer_operator)>);
     void answered(answer_operator const&);
     void noted(progress_note const&);
     void decided(transition const&);
-    void found(std::vector<http::check_item_view>);
     void met(node_id, peer_card);
-    /// Called with each change of an operation.
-    std::function<void(http::stream_event)> publish;
+    void told_by(node_id, peer_reports const&);
+    /// What another node knows of an operation.
+    void learnt(operation);
+    [[nodiscard]] history const& past() const { return history_; }
 
   private:
     using on_view = std::function<void(http::cluster_view)>;
     using reply = std::function<void(answer_operator const&)>;
+    using maker = std::function<operator_wish(group_id)>;
+    /// What one group answered to a wish that went to several.
+    struct verdict {
+        std::string group;
+        answer_operator got;
+    };
+    struct gathering {
+        std::vector<verdict> verdicts;
+        std::size_t left = 0;
+    };
 
-    void with_view(on_view);
-    void wish(operator_wish, operation_id, answer);
+    void with_view(on_view, answer const& refused);
+    [[nodiscard]] http::cluster_view whole(snapshot const&) const;
+    void fresh(snapshot const&);
+    void tell_reports(std::vector<group_report> own, moment at);
+    void settle_loss(group_report const&);
+    void keep(operation const&);
+
+    void wish(operator_wish, operation_id, std::string by, answer);
     void ask_lease(operator_wish, operation_id, bool may_forward, reply);
-    void respond(operator_wish const&, operation_id, answer_operator const&, answer const&);
-    void each_group(std::string const& group, std::function<operator_wish(group_id)>, answer);
+    void respond(operator_wish const&, operation_id, std::string const& by, answer_operator const&,
+                 answer const&);
+    void each_group(std::string const& group, operation word, maker, answer);
+    void conclude(std::vector<verdict> const&, answer const&);
+    [[nodiscard]] std::vector<group_id> groups_named(std::string const&) const;
     [[nodiscard]] http::answerer signature() const;
+    [[nodiscard]] http::wall_time wall_now() const;
     [[nodiscard]] static http::api_error not_found(std::string what, std::string const& name);
     [[nodiscard]] std::optional<group_id> group_named(std::string const&) const;
+    [[nodiscard]] std::string name_of(group_id) const;
+    [[nodiscard]] bool has_data(group_id) const;
     [[nodiscard]] std::optional<node_id> node_known(std::string const&) const;
     [[nodiscard]] operation_id new_operation();
-    [[nodiscard]] operation announced(operation_id, operator_wish const&) const;
-    void fill(http::cluster_view&) const;
+    [[nodiscard]] operation announced(operation_id, operator_wish const&, std::string by) const;
+    [[nodiscard]] operation word_of(operation_kind, std::string to, std::string reason,
+                                    std::string by) const;
 
     void on(http::get_status const&, answer);
+    void on(http::get_page const&, answer);
     void on(http::get_history const&, answer);
     void on(http::get_operation const&, answer);
     void on(http::get_why const&, answer);
@@ -63,28 +104,34 @@ class desk {
     void on(http::get_metrics const&, answer);
     void on(http::get_events const&, answer);
     void on(http::check_query const&, answer);
-    void on(http::post_switchover const&, answer);
-    void on(http::post_failover const&, answer);
-    void on(http::post_pause const&, answer);
-    void on(http::post_resume const&, answer);
-    void on(http::post_standby const&, answer);
-    void on(http::post_activate const&, answer);
     void on(http::post_vip_announce const&, answer);
     void on(http::post_reload const&, answer);
-    void on(http::post_bootstrap const&, answer);
+    // These are signed by who asked.
+    void on(http::post_switchover const&, answer, std::string by);
+    void on(http::post_failover const&, answer, std::string by);
+    void on(http::post_pause const&, answer, std::string by);
+    void on(http::post_resume const&, answer, std::string by);
+    void on(http::post_standby const&, answer, std::string by);
+    void on(http::post_activate const&, answer, std::string by);
+    void on(http::post_bootstrap const&, answer, std::string by);
 
-    boost::asio::io_context& io_;
     node_settings const& settings_;
-    lease_loop& lease_;
     history_file file_;
     history history_;
-    forwarder forward_;
+    desk_links links_;
+    desk_views views_;
     std::map<std::uint64_t, reply> waiting_;
     std::uint64_t requests_ = 0;
     std::uint64_t last_operation_ = 0;
-    std::deque<http::decision_view> decisions_;
-    std::vector<http::check_item_view> findings_;
+    std::deque<std::pair<group_id, http::decision_view>> decisions_;
     std::map<node_id, peer_card> cards_;
+    reports reports_;
+    std::map<group_id, std::uint64_t> address_since_ms_;
+    std::vector<group_report> sent_reports_;
+    instant sent_reports_at_ = long_ago;
+    failover_counter failovers_;
+    std::string essence_;
+    bool file_failed_ = false;
 };
 
 } // namespace tasuki::agent

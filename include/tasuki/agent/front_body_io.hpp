@@ -22,14 +22,20 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <csignal>
-#include <mutex>
+#include <set>
+#include <string>
 #include <thread>
 #include <utility>
 
 namespace tasuki::agent {
 
 namespace asio = boost::asio;
+
+/// A reading never gets younger than it says; one that does not say is of now.
+inline void stamp(mysql::server_facts& facts, instant now) {
+    if (facts.read_at == long_ago || facts.read_at > now)
+        facts.read_at = now;
+}
 
 class front::body {
   public:
@@ -53,7 +59,13 @@ class front::body {
     result<void> open_servers();
     result<void> open_http();
     result<void> open_server(group_config const&);
-    void check_server_later(mysql::server_options const&);
+    void open_desk(history_file);
+    using on_items = std::function<void(std::vector<http::check_item_view>)>;
+    void examine(on_items);
+    void examined(std::vector<http::check_item_view> const&);
+    void look(desk_views::on_snapshot);
+    void forward(node_id, peer_wish, std::function<void(result<answer_operator>)>);
+    void ask_for_history();
     mysql::server_callbacks callbacks_of(group_id);
 
     void handle(departure& what);
@@ -84,7 +96,11 @@ class front::body {
     std::uint64_t foreign_count_ = 0;
     std::set<mac_address> peer_macs_;
     asio::steady_timer card_timer_{io_};
-    std::vector<std::jthread> checks_; ///< joined on every way out
+    std::map<group_id, mysql::server_options> examinable_; ///< this node's servers
+    std::vector<on_items> examining_; ///< who waits for the examination under way
+    std::jthread examiner_;           ///< joined on every way out, as is the next
+    std::jthread ending_;
+    std::set<node_id> history_from_; ///< who has told us its history
     std::atomic<bool> serving_{false};
 };
 

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,21 +29,26 @@ enum class operation_kind : std::uint8_t {
     failover,   ///< not planned
     switchover, ///< planned
     promotion,  ///< MySQL only: the address stayed
-    rejoin,     ///< an old master came back
     standby,    ///< a node was taken out of service
     activate,   ///< and back
-    release,    ///< the active node gave up without a successor
+    pause,      ///< no automatic failover
+    resume,     ///< and again
 };
+/// What moves a group, or may; the others are only the operator's word.
+[[nodiscard]] bool moves_the_group(operation_kind kind);
 
-enum class operation_result : std::uint8_t { running, done, failed, aborted, refused };
-
-enum class step_outcome : std::uint8_t { running, done, failed, skipped };
+enum class operation_result : std::uint8_t {
+    running,
+    done,
+    failed,
+    refused,
+    interrupted, ///< the agent that kept this ended first: the end is not known here
+};
 
 struct operation_step {
     std::string name;
     std::string node;
     std::int64_t ms = 0; ///< how long it took
-    step_outcome outcome = step_outcome::running;
     std::string detail;
     friend bool operator==(operation_step const&, operation_step const&) = default;
 };
@@ -60,13 +66,18 @@ struct operation {
     std::vector<operation_step> steps;
     std::size_t steps_dropped = 0; ///< beyond `history_steps_max`
     operation_result result = operation_result::running;
-    std::string detail; ///< why it failed, was aborted or refused
+    std::string detail;           ///< why it failed, was refused or is not known to have ended
+    bool automatic = false;       ///< nobody asked for it
+    std::string by;               ///< who asked, if that is known
+    std::optional<bool> lossless; ///< MySQL: every acknowledged commit is there; empty: not known
     friend bool operator==(operation const&, operation const&) = default;
 };
 
 [[nodiscard]] std::string_view to_string(operation_kind kind);
 [[nodiscard]] std::string_view to_string(operation_result outcome);
-[[nodiscard]] std::string_view to_string(step_outcome outcome);
+
+/// What two nodes know of one operation: its end counts more than its middle.
+[[nodiscard]] operation merged(operation known, operation const& other);
 
 /// Cuts what is over its bound and replaces what is not UTF-8, as a server's message may hold.
 [[nodiscard]] operation bounded(operation given);
@@ -76,6 +87,10 @@ class history {
     /// A new operation, or a new state of a known one (same id): it keeps its place. Returns it as
     /// kept, after the bounds.
     operation const& put(operation given);
+    /// What another node knows of an operation; a new one is put where its start belongs.
+    operation const* merge(operation given);
+    /// At start, before anything new: whatever still runs here has lost its end. Returns those.
+    std::vector<operation> interrupt_running();
     /// Null if there is none of this id (any more).
     [[nodiscard]] operation const* find(operation_id id) const;
     /// The oldest first.
@@ -87,8 +102,6 @@ class history {
 
 /// One object on one line.
 [[nodiscard]] std::string to_json(operation const& shown);
-/// {"schema":1,"operations":[...]}, the newest first, at most `limit`.
-[[nodiscard]] std::string to_json(history const& shown, std::size_t limit = history_operations_max);
 [[nodiscard]] result<operation> operation_from_json(std::string_view text);
 
 /// "2026-01-01T00:00:00.000+00:00"

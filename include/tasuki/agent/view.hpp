@@ -22,9 +22,13 @@ struct conditions {
     std::uint64_t received = 0;
     milliseconds longest_stall{};
     std::optional<double> clock_ppm; ///< how far the clock is corrected; unset: not known
+    std::map<group_id, std::string> carriers; ///< interface of each group's address here
 };
 
+/// What this node itself can know; `add_reports` adds what every node says of itself.
 [[nodiscard]] http::cluster_view view_of(node const&, conditions const&, moment);
-[[nodiscard]] std::optional<http::why_view> why_of(node const&, group_id, moment);
+/// Of the whole view, reports included; nothing if there is no such group.
+[[nodiscard]] std::optional<http::why_view> why_of(http::cluster_view const&,
+                                                   std::string const& group);
 
 } // namespace tasuki::agent

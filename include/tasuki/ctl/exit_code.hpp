@@ -19,9 +19,10 @@ enum class exit_code : int {
     down = 11,     ///< of `status` only
 };
 
-/// For a refusal of the API: its HTTP status and its code word.
-[[nodiscard]] exit_code exit_for_refusal(unsigned status, std::string_view code);
-/// For an operation that has ended: done, failed, refused, undone.
+/// For a refusal of the API: its HTTP status and its code word. A change that was not
+/// answered in time may go on; a question has not been answered.
+[[nodiscard]] exit_code exit_for_refusal(unsigned status, std::string_view code, bool changes);
+/// For an operation that has ended: done, failed, refused, interrupted.
 [[nodiscard]] exit_code exit_for_operation(std::string_view state);
 /// For the health word of the status document.
 [[nodiscard]] exit_code exit_for_health(std::string_view word);

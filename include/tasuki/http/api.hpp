@@ -20,6 +20,7 @@
 namespace tasuki::http {
 
 struct get_status {};
+struct get_page {}; ///< "/", for a person
 struct get_history {
     std::size_t limit = 50;
 };
@@ -73,7 +74,7 @@ struct post_bootstrap {
 };
 
 using api_request =
-    std::variant<get_status, get_history, get_operation, get_why, get_check, get_metrics,
+    std::variant<get_status, get_page, get_history, get_operation, get_why, get_check, get_metrics,
                  get_events, check_query, post_switchover, post_failover, post_pause, post_resume,
                  post_standby, post_activate, post_vip_announce, post_reload, post_bootstrap>;
 
@@ -127,6 +128,7 @@ struct api_response {
 [[nodiscard]] api_response error_response(api_error const&);
 [[nodiscard]] api_response check_response(check_answer const&);
 [[nodiscard]] api_response metrics_response(std::string body);
+[[nodiscard]] api_response page_response(std::string body);
 
 /// One server-sent event; `operation` limits it to those who follow that one (and those who follow
 /// everything).

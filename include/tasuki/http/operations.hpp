@@ -44,13 +44,12 @@ struct operation_view {
     std::string group;
     std::string from;
     std::string to;
-    std::string state; ///< running, done, failed, refused, undone
+    std::string state; ///< running, done, failed, refused, interrupted
     wall_time started{};
     std::optional<milliseconds> took;
-    std::optional<milliseconds> writes_stopped;
     std::optional<bool> lossless;
     bool automatic = false;
-    std::string by;
+    std::string by; ///< who asked; empty: nobody, or not known here
     std::string reason;
     std::string error; ///< of one that did not end as done
     std::string next_command;

@@ -94,9 +94,8 @@ struct mysql_server_view {
     std::string node;
     std::string health = "unknown";
     std::string detail; ///< what the health check met, in words
-    std::string product;
     std::string position;
-    std::optional<bool> writable;
+    std::optional<bool> writable; ///< not set: not known
     age shown_age;
 };
 
@@ -179,6 +178,7 @@ enum class health { healthy, degraded, down };
 struct assessment {
     health word = health::healthy;
     std::vector<reason_view> reasons; ///< the worst first
+    std::size_t down_reasons = 0;     ///< so many of them, at the front, are why it is down
 };
 [[nodiscard]] std::string_view to_string(health);
 [[nodiscard]] assessment assess(cluster_view const&);
@@ -187,5 +187,9 @@ struct assessment {
 inline constexpr milliseconds stale_after{5'000};
 
 [[nodiscard]] std::string to_json(cluster_view const&);
+/// What is worth telling when it changes: no ages, no counters, no positions.
+[[nodiscard]] std::string essence(cluster_view const&);
+/// The view as plain text for a person with a browser, with the addresses of everything else.
+[[nodiscard]] std::string to_page(cluster_view const&);
 
 } // namespace tasuki::http

@@ -49,9 +49,9 @@ operation failover(std::uint64_t id) {
     out.reason = "lease expired";
     out.started_ms = 1'767'225'600'123;
     out.ms = 812;
-    out.steps = {{"freeze", "db3", 2, step_outcome::done, ""},
-                 {"salvage", "db1", 0, step_outcome::skipped, "its agent does not answer"}};
+    out.steps = {{"freeze", "db3", 2, ""}, {"salvage", "db1", 0, "its agent does not answer"}};
     out.result = operation_result::done;
+    out.automatic = true;
     return out;
 }
 
@@ -74,17 +74,19 @@ TEST_CASE("history: the JSON of an operation never loses a key", "[agent][histor
           R"({"schema":1,"id":"18446744073709551615","group":"db","kind":"failover",)"
           R"("from":"db1","to":"db2","epoch":7,"reason":"lease expired",)"
           R"("started":"2026-01-01T00:00:00.123+00:00","started_ms":1767225600123,"ms":812,)"
-          R"("result":"done","detail":"","steps":[)"
-          R"({"name":"freeze","node":"db3","ms":2,"outcome":"done","detail":""},)"
-          R"({"name":"salvage","node":"db1","ms":0,"outcome":"skipped",)"
+          R"("result":"done","detail":"","automatic":true,"by":"","lossless":null,"steps":[)"
+          R"({"name":"freeze","node":"db3","ms":2,"detail":""},)"
+          R"({"name":"salvage","node":"db1","ms":0,)"
           R"("detail":"its agent does not answer"}],"steps_dropped":0})");
 }
 
 TEST_CASE("history: an operation comes back from its JSON", "[agent][history]") {
     auto shown = failover(18446744073709551615U);
     shown.from.clear();
-    shown.kind = operation_kind::release;
-    shown.result = operation_result::aborted;
+    shown.kind = operation_kind::pause;
+    shown.result = operation_result::interrupted;
+    shown.by = "root";
+    shown.lossless = false;
     shown.detail = "said \"no\"\n";
     auto const read = operation_from_json(to_json(shown));
     REQUIRE(read);
@@ -101,7 +103,7 @@ TEST_CASE("history: a key that is missing or of another type is refused", "[agen
         lacking.erase(member.key());
         CHECK_FALSE(operation_from_json(boost::json::serialize(lacking)));
         auto other = whole;
-        other[member.key()] = true;
+        other[member.key()] = boost::json::object{};
         CHECK_FALSE(operation_from_json(boost::json::serialize(other)));
     }
     for (auto const* const text : {"", "[]", "{}", "null", "{\"schema\":1", "\xff\xfe"})
@@ -129,16 +131,56 @@ TEST_CASE("history: only the last operations are kept, and known ones are replac
     CHECK(kept.operations().front() == changed);
 }
 
-TEST_CASE("history: the list shows the newest first, and no more than asked", "[agent][history]") {
+TEST_CASE("history: what two nodes know of an operation is put together", "[agent][history]") {
+    auto running = failover(1);
+    running.result = operation_result::running;
+    running.reason.clear();
+    running.automatic = false;
+    running.by = "root";
+    running.steps.clear();
+    auto const whole = failover(1);
+    for (auto const& both : {merged(running, whole), merged(whole, running)}) {
+        CHECK(both.result == operation_result::done);
+        CHECK(both.steps.size() == 2);
+        CHECK(both.reason == "lease expired");
+        CHECK(both.by == "root");
+        CHECK_FALSE(both.automatic);
+    }
+    auto interrupted = running;
+    interrupted.result = operation_result::interrupted;
+    CHECK(merged(interrupted, running).result == operation_result::running);
+}
+
+TEST_CASE("history: what was missed is put where it belongs", "[agent][history]") {
     history kept;
-    for (std::uint64_t id = 1; id <= 5; ++id)
-        kept.put(failover(id));
-    auto const shown = boost::json::parse(to_json(kept, 2)).as_object();
-    CHECK(shown.at("schema") == 1);
-    auto const& list = shown.at("operations").as_array();
-    REQUIRE(list.size() == 2);
-    CHECK(list[0].at("id") == "5");
-    CHECK(list[1].at("id") == "4");
+    auto const at = [](std::uint64_t id) {
+        auto out = failover(id);
+        out.started_ms = static_cast<std::int64_t>(1000 * id);
+        return out;
+    };
+    kept.put(at(2));
+    kept.put(at(5));
+    CHECK(kept.merge(at(3)) != nullptr);
+    CHECK(kept.merge(at(9)) != nullptr);
+    CHECK(kept.merge(at(3)) != nullptr);
+    std::vector<std::uint64_t> order;
+    for (auto const& each : kept.operations())
+        order.push_back(each.id.value());
+    CHECK(order == std::vector<std::uint64_t>{2, 3, 5, 9});
+}
+
+TEST_CASE("history: what still ran when the agent ended has lost its end", "[agent][history]") {
+    history kept;
+    auto running = failover(1);
+    running.result = operation_result::running;
+    kept.put(running);
+    kept.put(failover(2));
+    auto const cut = kept.interrupt_running();
+    REQUIRE(cut.size() == 1);
+    CHECK(cut[0].id == operation_id{1});
+    CHECK(kept.find(operation_id{1})->result == operation_result::interrupted);
+    CHECK_FALSE(kept.find(operation_id{1})->detail.empty());
+    CHECK(kept.find(operation_id{2})->result == operation_result::done);
 }
 
 TEST_CASE("history: steps and texts are cut at their bounds", "[agent][history]") {

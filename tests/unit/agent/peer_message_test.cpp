@@ -1,6 +1,8 @@
 // What agents tell each other: there and back, and everything malformed refused.
 #include "tasuki/agent/peer_message.hpp"
 
+#include "tasuki/agent/channel.hpp"
+
 #include "result_text.hpp"
 
 #include <boost/json.hpp>
@@ -55,6 +57,35 @@ mysql::server_facts sample_facts() {
     return it;
 }
 
+group_report sample_report() {
+    group_report it;
+    it.group = group_named("db");
+    it.under = epoch{7};
+    it.role = "active";
+    it.not_eligible = "paused";
+    it.address_here = true;
+    it.address_since_ms = 1'767'225'600'123;
+    it.interface = "eth0";
+    it.conflict = "10.0.0.50 is also claimed by 02:00:00:00:00:09";
+    it.trouble = "no such device";
+    it.disk = voter_disk::full;
+    it.active_since_ms = 1'767'225'600'000;
+    it.loss_accepted = true;
+    it.blocked = "commits wait";
+    it.quarantined = {{node_named("db3"), "diverged"}};
+    return it;
+}
+
+operation sample_operation() {
+    operation it;
+    it.id = operation_id{42};
+    it.group = "db";
+    it.kind = operation_kind::standby;
+    it.by = "root";
+    it.reason = "disk swap";
+    return it;
+}
+
 /// One of each kind, with every member set to something of its own.
 std::vector<peer_message> every_kind() {
     auto const db = group_named("db");
@@ -69,6 +100,9 @@ std::vector<peer_message> every_kind() {
             peer_wish{id, ask_failover{db, b, true, false, "why"}},
             peer_wish{id, ask_pause{db, true, 99, "why"}},
             peer_wish{id, ask_standby{db, b, true, "why"}},
+            peer_reports{{sample_report(), group_report{}}},
+            peer_operation{sample_operation()},
+            peer_history_wanted{},
             peer_card{{*mac_address::parse("02:00:00:00:00:01")}, "0.1.0", "ebpf"}};
 }
 
@@ -106,6 +140,53 @@ TEST_CASE("peer message: the values themselves come back", "[agent][peer_message
         encode(peer_wish{operation_id{1}, ask_switchover{group_named("db"), {}, false, "r"}}));
     REQUIRE(wish);
     CHECK_FALSE(std::get<ask_switchover>(std::get<peer_wish>(*wish).wish).to.has_value());
+}
+
+TEST_CASE("peer message: a report comes back member by member", "[agent][peer_message]") {
+    auto const back = decode_peer_message(encode(peer_reports{{sample_report()}}));
+    REQUIRE(back);
+    CHECK(std::get<peer_reports>(*back).of_groups == std::vector{sample_report()});
+    auto const what = decode_peer_message(encode(peer_operation{sample_operation()}));
+    REQUIRE(what);
+    CHECK(std::get<peer_operation>(*what).what == sample_operation());
+}
+
+TEST_CASE("peer message: a reading is as old there as it was here", "[agent][peer_message]") {
+    auto const facts = decode_peer_message(
+        encode(peer_facts{group_named("db"), sample_facts(), milliseconds{1'234}}));
+    REQUIRE(facts);
+    CHECK(std::get<peer_facts>(*facts).age == milliseconds{1'234});
+    mysql::answer read;
+    read.facts = sample_facts();
+    instant const here = long_ago + std::chrono::hours{50}; // since this machine booted
+    instant const there = long_ago + std::chrono::hours{3};
+    read.facts.read_at = here - milliseconds{700};
+    auto const back = decode_order_answer(encode(read, here), there);
+    REQUIRE(back);
+    CHECK(back->facts.read_at == there - milliseconds{700});
+    read.facts.read_at = here - std::chrono::hours{40}; // older than the other machine
+    auto const ancient = decode_order_answer(encode(read, here), there);
+    REQUIRE(ancient);
+    CHECK(ancient->facts.read_at == long_ago);
+}
+
+TEST_CASE("peer message: the newest of a history go over the channel", "[agent][peer_message]") {
+    history past;
+    for (std::uint64_t id = 1; id <= history_operations_max; ++id) {
+        auto it = sample_operation();
+        it.id = operation_id{id};
+        it.started_ms = static_cast<std::int64_t>(id);
+        it.detail = std::string(history_text_max, 'x');
+        past.put(it);
+    }
+    auto const bytes = encode(past);
+    CHECK(bytes.size() < channel_body_max);
+    auto const back = decode_history(bytes);
+    REQUIRE(back);
+    REQUIRE(back->size() > 50);
+    CHECK(back->front().id == operation_id{history_operations_max});
+    CHECK_FALSE(decode_history(bytes_of(R"({"v":1,"operations":[1]})")));
+    CHECK_FALSE(decode_history(bytes_of(R"({"v":1})")));
 }
 
 TEST_CASE("peer message: one that is cut anywhere is refused", "[agent][peer_message]") {
@@ -196,10 +277,12 @@ TEST_CASE("peer message: the answer to an order comes back", "[agent][peer_messa
     answer.kind = failure::timed_out;
     answer.detail = "no acknowledgement";
     answer.facts = sample_facts();
-    auto const back = decode_order_answer(encode(answer));
+    instant const now = long_ago + std::chrono::hours{1};
+    answer.facts.read_at = now;
+    auto const back = decode_order_answer(encode(answer, now), now);
     REQUIRE(back);
     CHECK(*back == answer);
-    CHECK_FALSE(decode_order_answer(bytes_of("{}")).has_value());
+    CHECK_FALSE(decode_order_answer(bytes_of("{}"), now).has_value());
 }
 
 TEST_CASE("peer message: the answer to a wish comes back, with its plan", "[agent][peer_message]") {

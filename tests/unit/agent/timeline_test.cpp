@@ -83,6 +83,13 @@ TEST_CASE("timeline: a step took as long as it came after the one before", "[age
     CHECK(it.steps[3].node == "db3");
 }
 
+TEST_CASE("timeline: the lines of the plan are no steps", "[agent][timeline]") {
+    auto const it = told({line("plan", 0), line("plan", 0), line("catch_up", 3)});
+    REQUIRE(it.steps.size() == 1);
+    CHECK(it.steps[0].name == "catch_up");
+    CHECK(it.started_ms == begun_ms);
+}
+
 TEST_CASE("timeline: the clock of another node that is behind gives no negative time",
           "[agent][timeline]") {
     auto const it = told({line("release", 50), line("lease", 0, "db3"), ending("done", 0)});
@@ -97,7 +104,7 @@ TEST_CASE("timeline: the last line says how it ended and how long it took", "[ag
     };
     for (auto const& each :
          {row{"done", operation_result::done}, row{"refused", operation_result::refused},
-          row{"failed", operation_result::failed}, row{"undone", operation_result::aborted}}) {
+          row{"failed", operation_result::failed}}) {
         auto const it = told({line("lease", 0), ending(each.word, 812)});
         CHECK(it.result == each.result);
         CHECK(it.ms == 812);
@@ -143,6 +150,31 @@ TEST_CASE("timeline: the API shows a finished operation with its steps", "[agent
     CHECK(shown.steps[1].took == milliseconds{30});
     CHECK(shown.steps[1].outcome == "ok");
     CHECK(http::is_finished(shown));
+}
+
+TEST_CASE("timeline: a line of what was thought interrupted shows that it goes on",
+          "[agent][timeline]") {
+    auto cut = told({line("lease", 0)});
+    cut.result = operation_result::interrupted;
+    cut.detail = "how it ended is not known here";
+    auto const next = with_note(&cut, line("freeze", 5), names());
+    CHECK(next.result == operation_result::running);
+    CHECK(next.detail.empty());
+    auto const ended = told({line("lease", 0), ending("done", 5)});
+    CHECK(with_note(&ended, line("late", 6), names()).result == operation_result::done);
+}
+
+TEST_CASE("timeline: the API shows who asked, and what to do about a failure",
+          "[agent][timeline]") {
+    auto it = told({line("lease", 0), ending("failed", 5)});
+    it.by = "root";
+    it.automatic = false;
+    it.lossless = false;
+    auto const shown = view_of(it);
+    CHECK(shown.by == "root");
+    CHECK_FALSE(shown.automatic);
+    CHECK(shown.lossless == false);
+    CHECK(shown.next_command == "tasuki why db");
 }
 
 TEST_CASE("timeline: the API shows why one failed, and that one still runs", "[agent][timeline]") {

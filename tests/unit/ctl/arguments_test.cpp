@@ -51,6 +51,7 @@ TEST_CASE("every verb is understood", "[ctl]") {
     CHECK(wanted<do_bootstrap>({"bootstrap", "--master", "db=db1", "--master", "c=db2"})
               .masters.at("c") == "db2");
     CHECK(wanted<check_configuration>({"config", "check", "x.toml"}).file == "x.toml");
+    CHECK(wanted<check_configuration>({"config", "check"}).file == "/etc/tasuki/tasuki.toml");
     CHECK(wanted<make_key>({"init"}).file == "/etc/tasuki/cluster.key");
     CHECK(wanted<make_key>({"init", "--key-file", "k"}).file == "k");
     wanted<print_completion>({"completion", "bash"});
@@ -94,7 +95,7 @@ TEST_CASE("wrong usage ends with 2 and says what is wrong", "[ctl]") {
                                                {"history", "--limit", "0"},
                                                {"bootstrap", "--master", "db"},
                                                {"vip"},
-                                               {"config", "check"},
+                                               {"config", "check", "f", "g"},
                                                {"completion", "fish"}})
         CHECK(ends_early(words) == exit_code::usage);
 }
@@ -103,6 +104,16 @@ TEST_CASE("a verb that is unknown is named, with those there are", "[ctl]") {
     auto const text = std::get<early_end>(parse_arguments({"--yes", "sttus"})).text;
     CHECK(text.find("tasuki: \"sttus\" is no verb; there are: status, topology") == 0);
     CHECK(text.find("names") == std::string::npos);
+}
+
+TEST_CASE("a standby for some time is understood, but not offered", "[ctl]") {
+    CHECK(wanted<do_standby>({"standby", "db1", "--for", "30m", "--reason", "x"}).for_ms ==
+          1'800'000);
+    auto const help = std::get<early_end>(parse_arguments({"standby", "--help"})).text;
+    CHECK(help.find("--reason") != std::string::npos);
+    CHECK(help.find("--for") == std::string::npos);
+    auto const others = std::get<early_end>(parse_arguments({"pause", "--help"})).text;
+    CHECK(others.find("--for") != std::string::npos);
 }
 
 TEST_CASE("help and version are no errors, and help names the exit codes", "[ctl]") {
@@ -122,14 +133,17 @@ TEST_CASE("the completion knows every verb and its options", "[ctl]") {
 }
 
 TEST_CASE("exit codes are those that scripts rely on", "[ctl]") {
-    CHECK(exit_for_refusal(400, "bad_request") == exit_code::usage);
-    CHECK(exit_for_refusal(403, "not_permitted") == exit_code::refused);
-    CHECK(exit_for_refusal(409, "busy") == exit_code::refused);
-    CHECK(exit_for_refusal(412, "lag") == exit_code::refused);
-    CHECK(exit_for_refusal(422, "configuration_invalid") == exit_code::invalid_configuration);
-    CHECK(exit_for_refusal(500, "x") == exit_code::failed);
-    CHECK(exit_for_refusal(503, "no_quorum") == exit_code::unreachable);
-    CHECK(exit_for_refusal(504, "no_answer") == exit_code::still_running);
+    CHECK(exit_for_refusal(400, "bad_request", true) == exit_code::usage);
+    CHECK(exit_for_refusal(403, "not_permitted", true) == exit_code::refused);
+    CHECK(exit_for_refusal(409, "busy", true) == exit_code::refused);
+    CHECK(exit_for_refusal(412, "lag", true) == exit_code::refused);
+    CHECK(exit_for_refusal(422, "configuration_invalid", true) == exit_code::invalid_configuration);
+    CHECK(exit_for_refusal(500, "x", true) == exit_code::failed);
+    CHECK(exit_for_refusal(503, "no_quorum", true) == exit_code::unreachable);
+    CHECK(exit_for_refusal(504, "no_answer", true) == exit_code::still_running);
+    CHECK(exit_for_refusal(504, "no_answer", false) == exit_code::unreachable);
+    CHECK(exit_for_refusal(501, "not_supported", true) == exit_code::refused);
+    CHECK(exit_for_refusal(409, "partial", true) == exit_code::failed);
     CHECK(exit_for_operation("done") == exit_code::done);
     CHECK(exit_for_operation("failed") == exit_code::failed);
     CHECK(exit_for_operation("undone") == exit_code::failed);

@@ -32,6 +32,8 @@ api_error refused(std::string_view method, std::string_view target, std::string_
 TEST_CASE("what reads is routed by path", "[http]") {
     routed_to<get_status>("GET", "/api/v1/status");
     routed_to<get_check>("GET", "/api/v1/check");
+    routed_to<get_page>("GET", "/");
+    routed_to<get_page>("HEAD", "/");
     routed_to<get_metrics>("GET", "/metrics");
     CHECK(routed_to<get_history>("GET", "/api/v1/history").limit == 50);
     CHECK(routed_to<get_history>("GET", "/api/v1/history?limit=5").limit == 5);
@@ -89,7 +91,7 @@ TEST_CASE("nothing is changed by GET, and other methods are refused", "[http]") 
     CHECK(refused("GET", "/api/v1/reload").status == 404);
     CHECK(refused("DELETE", "/api/v1/status").status == 405);
     CHECK(refused("POST", "/api/v1/status").status == 404);
-    CHECK(refused("GET", "/").status == 404);
+    CHECK(refused("POST", "/").status == 405);
     CHECK(refused("GET", "/api/v2/status").status == 404);
 }
 

@@ -58,7 +58,7 @@ inline group_view sample_group() {
     mysql.required_acks = 1;
     mysql.replicas = {sample_replica("db2", "acker", milliseconds{0}),
                       sample_replica("db3", "replica", milliseconds{4'000})};
-    mysql.servers = {{"db1", "up", "", "MariaDB 10.11.19", "0-1-812", true, milliseconds{200}}};
+    mysql.servers = {{"db1", "up", "", "0-1-812", true, milliseconds{200}}};
     mysql.shown_age = milliseconds{300};
     out.mysql = mysql;
     out.shown_age = milliseconds{40};

@@ -23,6 +23,23 @@ std::string keys_of(json::object const& object) {
     return out;
 }
 
+struct fault {
+    std::string_view code;
+    health word;
+    void (*make)(cluster_view&);
+};
+
+void check_each(std::vector<fault> const& faults) {
+    for (auto const& one : faults) {
+        auto view = sample_view();
+        one.make(view);
+        auto const judged = assess(view);
+        INFO(one.code);
+        CHECK(judged.word == one.word);
+        CHECK(gives(judged, one.code));
+    }
+}
+
 } // namespace
 
 TEST_CASE("the status document keeps every key of its schema", "[http]") {
@@ -53,9 +70,9 @@ TEST_CASE("the status document keeps every key of its schema", "[http]") {
     CHECK(keys_of(mysql.at("replicas").at(0).as_object()) ==
           "node role lag_ms io sql errant position quarantined age_ms");
     CHECK(keys_of(mysql.at("servers").at(0).as_object()) ==
-          "node health detail product position writable age_ms");
+          "node health detail position writable age_ms");
     CHECK(keys_of(group.at("operation").as_object()) ==
-          "id kind group from to state started ms writes_stopped_ms lossless automatic by reason "
+          "id kind group from to state started ms lossless automatic by reason "
           "error next_command steps");
     CHECK(json::serialize(document.at("pools").at(0).at("backends").at(0).at("weight")) ==
           R"({"configured":100,"effective":50})");
@@ -80,13 +97,8 @@ TEST_CASE("a cluster without a flaw is healthy, and says so", "[http]") {
     CHECK(json::parse(to_json(sample_view())).at("health") == "healthy");
 }
 
-TEST_CASE("each fault is named with its own code", "[http]") {
-    struct fault {
-        std::string_view code;
-        health word;
-        void (*make)(cluster_view&);
-    };
-    std::vector<fault> const faults{
+TEST_CASE("each fault of a group is named with its own code", "[http]") {
+    check_each({
         {"no_quorum", health::down,
          [](cluster_view& view) {
              view.quorum = {3, 1, 2, false};
@@ -104,6 +116,24 @@ TEST_CASE("each fault is named with its own code", "[http]") {
          [](cluster_view& view) {
              view.groups[0].reasons = {{"disk", "the state folder failed", "tasuki check"}};
          }},
+        {"node_down", health::degraded, [](cluster_view& view) { view.nodes[1].state = "down"; }},
+        {"standby", health::degraded,
+         [](cluster_view& view) {
+             view.nodes[1].standby = pause_view{{}, {}, "disk", "al"};
+         }},
+        {"deaf_path", health::degraded,
+         [](cluster_view& view) { view.nodes[1].paths[0].hears_us = false; }},
+        {"config_drift", health::degraded,
+         [](cluster_view& view) { view.nodes[1].config_digest = "bb22"; }},
+        {"clock", health::degraded,
+         [](cluster_view& view) {
+             view.warnings.push_back({"clock", "the clock jumped", ""});
+         }},
+    });
+}
+
+TEST_CASE("each fault of a database is named with its own code", "[http]") {
+    check_each({
         {"no_master", health::down,
          [](cluster_view& view) { view.groups[0].mysql->master.reset(); }},
         {"stale", health::down,
@@ -142,28 +172,7 @@ TEST_CASE("each fault is named with its own code", "[http]") {
          [](cluster_view& view) {
              view.groups[0].mysql->servers[0].shown_age = stale_after + milliseconds{1};
          }},
-        {"node_down", health::degraded, [](cluster_view& view) { view.nodes[1].state = "down"; }},
-        {"standby", health::degraded,
-         [](cluster_view& view) {
-             view.nodes[1].standby = pause_view{{}, {}, "disk", "al"};
-         }},
-        {"deaf_path", health::degraded,
-         [](cluster_view& view) { view.nodes[1].paths[0].hears_us = false; }},
-        {"config_drift", health::degraded,
-         [](cluster_view& view) { view.nodes[1].config_digest = "bb22"; }},
-        {"clock", health::degraded,
-         [](cluster_view& view) {
-             view.warnings.push_back({"clock", "the clock jumped", ""});
-         }},
-    };
-    for (auto const& one : faults) {
-        auto view = sample_view();
-        one.make(view);
-        auto const judged = assess(view);
-        INFO(one.code);
-        CHECK(judged.word == one.word);
-        CHECK(gives(judged, one.code));
-    }
+    });
 }
 
 TEST_CASE("a master closed by a running operation is not down", "[http]") {
@@ -178,6 +187,38 @@ TEST_CASE("the worst reason comes first", "[http]") {
     view.nodes[1].state = "down";
     view.quorum = {3, 1, 2, false};
     CHECK(assess(view).reasons.front().code == "no_quorum");
+}
+
+TEST_CASE("what passes is not worth an event, what changes is", "[http]") {
+    auto const before = essence(sample_view());
+    auto view = sample_view();
+    view.shown_age = milliseconds{900};
+    view.nodes[1].heard = milliseconds{3'000};
+    view.groups[0].lease_left = milliseconds{10};
+    view.groups[0].mysql->replicas[0].position = "0-1-813";
+    ++view.counters.heartbeats_sent;
+    CHECK(essence(view) == before);
+    view.groups[0].vips[0].node = "db2";
+    CHECK(essence(view) != before);
+    auto degraded = sample_view();
+    degraded.groups[0].reasons = {{"disk", "x", "y"}};
+    CHECK(essence(degraded) != before);
+}
+
+TEST_CASE("the page says how it stands and where the rest is", "[http]") {
+    auto view = sample_view();
+    view.nodes[1].state = "down";
+    auto const page = to_page(view);
+    for (auto const* part :
+         {"cluster shop is degraded", "db: active on db1", "10.77.0.50 on db1",
+          "! node db2 is down", "MySQL master db1, protected", "/api/v1/status", "/metrics"}) {
+        INFO(part);
+        CHECK(page.find(part) != std::string::npos);
+    }
+    view.groups[0].vips[0].node.reset();
+    CHECK(to_page(view).find("on NOBODY") != std::string::npos);
+    view.groups[0].vips[0].shown_age.reset();
+    CHECK(to_page(view).find("holder not known here") != std::string::npos);
 }
 
 TEST_CASE("times are printed in UTC with their offset", "[http]") {
