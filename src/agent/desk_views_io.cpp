@@ -30,6 +30,11 @@ void desk_views::look() {
     looker_([this](snapshot got) { arrived(std::move(got)); });
 }
 
+void desk_views::nudge() {
+    again_ = looking_;
+    look();
+}
+
 void desk_views::arrived(snapshot got) {
     looking_ = false;
     last_ = std::move(got);
@@ -37,6 +42,8 @@ void desk_views::arrived(snapshot got) {
         on_fresh(*last_);
     for (auto& [number, each] : std::exchange(waiting_, {}))
         each.use(&*last_);
+    if (std::exchange(again_, false))
+        look();
 }
 
 void desk_views::want(on_view use) {

@@ -72,6 +72,7 @@ void front::body::on(transition& it) {
     spdlog::info("group {}: {} reason={} epoch={}{}{}", group_name(it.group), it.change, it.why,
                  it.under.value(), it.detail.empty() ? "" : " ", it.detail);
     desk_->decided(it);
+    desk_->nudge();
 }
 
 void front::body::on(progress_note& it) {
@@ -79,6 +80,7 @@ void front::body::on(progress_note& it) {
                  it.result.empty() ? "" : " -> ", it.result);
     desk_->noted(it);
     broadcast(peer_note{it});
+    desk_->nudge();
 }
 
 void front::body::on(remark& it) {

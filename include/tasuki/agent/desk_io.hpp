@@ -43,6 +43,8 @@ class desk {
 
     /// Looks at the lease thread from now on, and tells the others what only this node knows.
     void start() { views_.start(); }
+    /// The lease thread has just changed something that others want to know.
+    void nudge() { views_.nudge(); }
     void serve(http::api_call const&, answer);
     /// An operator's wish that came over the channel.
     void take_wish(peer_wish const&, std::function<void(answer_operator)>);

@@ -45,6 +45,8 @@ class desk_views {
 
     /// Looks from now on, again and again.
     void start();
+    /// Something has changed: looks at once, and again if a look is under way.
+    void nudge();
     void want(on_view);
     [[nodiscard]] snapshot const* last() const { return last_ ? &*last_ : nullptr; }
 
@@ -62,6 +64,7 @@ class desk_views {
     looker looker_;
     view_limits limits_;
     bool looking_ = false;
+    bool again_ = false;
     std::chrono::steady_clock::time_point looking_since_;
     std::optional<snapshot> last_;
     std::map<std::uint64_t, waiting> waiting_;

@@ -36,6 +36,19 @@ TEST_CASE("views: who asks gets the look that was asked for", "[agent][desk]") {
     CHECK(seen.back() == 8);
 }
 
+TEST_CASE("views: a change while a look is under way is looked at again", "[agent][desk]") {
+    boost::asio::io_context io{1};
+    std::vector<desk_views::on_snapshot> asked;
+    desk_views views{io, [&](auto done) { asked.push_back(std::move(done)); }};
+    views.nudge();
+    views.nudge();
+    REQUIRE(asked.size() == 1);
+    asked[0](look_number(1));
+    REQUIRE(asked.size() == 2);
+    asked[1](look_number(2));
+    CHECK(asked.size() == 2);
+}
+
 TEST_CASE("views: a lease thread that hangs makes nobody wait for long", "[agent][desk]") {
     boost::asio::io_context io{1};
     std::vector<desk_views::on_snapshot> asked;
