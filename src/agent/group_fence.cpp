@@ -134,8 +134,9 @@ void group::guard_own_server(work& job, mysql::server_facts const& read) {
     close_own_server(job, under, fence_limit);
 }
 
-void group::link(work& job, bool up) {
+void group::link(work& job, bool up, std::string trouble) {
     link_up_ = up;
+    link_trouble_ = std::move(trouble);
     if (!up && elect_.now_role == election::role::active)
         step(job, election::hand_over{});
     update_fitness(job);

@@ -167,7 +167,7 @@ void lease_loop::body::on_keeper(vip::keeper_event const& event) {
                        turns_.happen(address_conflict{it.group, {}});
                    },
                    [&](vip::link_down const& it) {
-                       turns_.happen(link_changed{it.group, false});
+                       turns_.happen(link_changed{it.group, false, it.why});
                    },
                    [&](vip::link_up const& it) {
                        turns_.happen(link_changed{it.group, true});

@@ -120,7 +120,7 @@ void node::dispatch(work& job, happening const& what) {
                        in_group(it.group, [&](group& to) { to.conflict(it.text); });
                    },
                    [&](link_changed const& it) {
-                       in_group(it.group, [&](group& to) { to.link(job, it.up); });
+                       in_group(it.group, [&](group& to) { to.link(job, it.up, it.trouble); });
                    },
                    [&](server_facts_read const& it) {
                        in_group(it.group, [&](group& to) { to.facts(job, it.node, it.facts); });

@@ -28,7 +28,7 @@ std::string to_string(keeper_event const& event) {
                 return "lost " + place(e.address, e.interface) +
                        (e.by_kernel ? ": the kernel removed it" : ": somebody deleted it");
             },
-            [](link_down const& e) { return e.interface + " is down"; },
+            [](link_down const& e) { return e.why; },
             [](link_up const& e) { return e.interface + " is up"; },
             [](conflict_seen const& e) {
                 return "conflict: " + e.what.address.to_string() + " is also claimed by " +

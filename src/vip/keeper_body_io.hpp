@@ -94,7 +94,11 @@ class keeper::body {
     void learn_own_macs();
     void on_claim(claim const&);
     void tell_links();
-    [[nodiscard]] std::string failed_link_of(group_state const&) const;
+    struct failed_link {
+        std::string interface;
+        std::string why;
+    };
+    [[nodiscard]] std::optional<failed_link> failed_link_of(group_state const&) const;
     void reconcile_in_background();
     void begin_announcing(group_id, instant now);
     void announce_due();
@@ -109,7 +113,8 @@ class keeper::body {
     std::set<ip_address> configured_;
     std::map<group_id, group_state> groups_;
     std::map<ip_address, group_id> group_of_;
-    std::map<ip_address, std::uint32_t> link_of_; ///< last resolved; survives a passing absence
+    std::map<ip_address, std::uint32_t> link_of_;  ///< last resolved; survives a passing absence
+    std::map<ip_address, std::string> unresolved_; ///< why no link was found, last time
     std::map<std::uint32_t, link_state> links_;
     std::map<ip_address, carried> carried_;
     std::set<ip_address> lost_; ///< deleted by others, by notice

@@ -87,8 +87,12 @@ std::vector<desired_address> keeper::body::desired(std::vector<observed_address>
 /// whether this node is fit to carry it.
 void keeper::body::resolve_all(std::vector<observed_address> const& observed) {
     auto const links = known_links();
-    for (auto const& one : options_.addresses)
-        (void)resolve(one, links, observed);
+    for (auto const& one : options_.addresses) {
+        if (auto const found = resolve(one, links, observed); found)
+            unresolved_.erase(one.address.address);
+        else
+            unresolved_[one.address.address] = found.error().text;
+    }
 }
 
 std::vector<link_state> keeper::body::known_links() const {

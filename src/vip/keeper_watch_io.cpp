@@ -53,28 +53,33 @@ void keeper::body::on_address_gone(observed_address const& gone) {
         lost_.insert(address);
 }
 
-/// The first link of the group that does not work, or what it would be for; empty if all work.
-std::string keeper::body::failed_link_of(group_state const& state) const {
+/// The first link of the group that does not work.
+std::optional<keeper::body::failed_link>
+keeper::body::failed_link_of(group_state const& state) const {
     for (auto const& one : state.addresses) {
         auto const found = link_of_.find(one.address.address);
-        if (found == link_of_.end())
-            return one.interface.empty() ? "the link for " + one.address.to_string()
-                                         : one.interface;
-        if (!serving(found->second))
-            return name_of(found->second);
+        if (found != link_of_.end()) {
+            if (auto const works = serving(found->second); !works)
+                return failed_link{name_of(found->second), works.error().text};
+            continue;
+        }
+        auto const name =
+            one.interface.empty() ? "the link for " + one.address.to_string() : one.interface;
+        auto const why = unresolved_.find(one.address.address);
+        return failed_link{name, why == unresolved_.end() ? name + " is gone" : why->second};
     }
-    return {};
+    return std::nullopt;
 }
 
 void keeper::body::tell_links() {
     auto const now = options_.now();
     for (auto& [id, state] : groups_) {
-        auto failed = failed_link_of(state);
-        if (failed.empty() && !state.failed_link.empty())
+        auto const failed = failed_link_of(state);
+        if (!failed && !state.failed_link.empty())
             report(link_up{id, state.failed_link, now});
-        if (!failed.empty() && state.failed_link.empty())
-            report(link_down{id, failed, now});
-        state.failed_link = std::move(failed);
+        if (failed && state.failed_link.empty())
+            report(link_down{id, failed->interface, failed->why, now});
+        state.failed_link = failed ? failed->interface : std::string {};
     }
 }
 

@@ -207,7 +207,7 @@ void cluster::boot_server(std::string const& name) {
 }
 
 void cluster::link(std::string const& name, bool up) {
-    tell(name, link_changed{id, up});
+    tell(name, link_changed{id, up, up ? "" : "eth0 has no carrier: check the cable"});
 }
 
 void cluster::retire(std::string const& name) {

@@ -26,7 +26,7 @@ class group {
     void stored(work&, election::stored const&);
     void address(work&, address_changed const&);
     void conflict(std::string text) { conflict_ = std::move(text); }
-    void link(work&, bool up);
+    void link(work&, bool up, std::string trouble);
     void clock(work& job, bool within_bound) { step(job, election::clock_checked{within_bound}); }
     void facts(work&, node_id, mysql::server_facts const&);
     void gone(work&, server_incarnation life);
@@ -48,7 +48,9 @@ class group {
     [[nodiscard]] running_operation const& last_operation() const { return operation_; }
     [[nodiscard]] std::string const& conflict() const { return conflict_; }
     [[nodiscard]] bool address_here() const { return address_here_; }
-    [[nodiscard]] std::string const& address_trouble() const { return address_trouble_; }
+    [[nodiscard]] std::string const& address_trouble() const {
+        return link_up_ ? address_trouble_ : link_trouble_;
+    }
     [[nodiscard]] bool link_is_up() const { return link_up_; }
     [[nodiscard]] std::uint64_t active_since_ms() const { return active_since_ms_; }
     /// Who holds the lease, as far as this node knows.
@@ -156,6 +158,7 @@ class group {
     std::string address_trouble_;
     std::string conflict_;
     bool link_up_ = true;
+    std::string link_trouble_; ///< while it is down
 
     running_operation operation_;
     std::optional<operator_asked> pending_plan_; ///< a dry run that waits for its plan

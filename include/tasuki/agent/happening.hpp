@@ -62,6 +62,7 @@ struct address_conflict {
 struct link_changed {
     group_id group;
     bool up = true;
+    std::string trouble{}; ///< of one that is down, with the remedy
 };
 struct server_facts_read {
     group_id group;

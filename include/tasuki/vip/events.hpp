@@ -46,6 +46,7 @@ struct address_lost {
 struct link_down {
     group_id group;
     std::string interface; ///< or what it is for, if there is none
+    std::string why;       ///< with the remedy
     instant at = long_ago;
 };
 /// All links of the group work again.

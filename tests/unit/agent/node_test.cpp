@@ -119,7 +119,9 @@ TEST_CASE("node: a link that goes down releases, and comes back as a standby", "
     auto const eyes = on.at("a").agent->look(on.time(), none, letters);
     CHECK_FALSE(on.group_of("a").suitability(eyes, &why).eligible);
     CHECK(why == "the interface of the virtual IP is down");
+    CHECK(on.group_of("a").address_trouble() == "eth0 has no carrier: check the cable");
     on.link("a", true);
+    CHECK(on.group_of("a").address_trouble().empty());
     on.run(seconds{3});
     CHECK(on.holder() == "b");
 }

@@ -39,6 +39,7 @@ TEST_CASE("vip: an absent interface and one that is down are told at start", "[v
     REQUIRE(node.reports<link_down>());
     CHECK(node.last<link_down>().group == db);
     CHECK(node.last<link_down>().interface == "eth0");
+    CHECK(to_string(node.last<link_down>()) == "eth0 is down: ip link set eth0 up");
     CHECK(node.count<link_up>() == 0);
     CHECK_FALSE(find_here("10.77.0.50"));
 }
@@ -85,6 +86,7 @@ TEST_CASE("vip: an interface that appears late is served then", "[vip]") {
     CHECK(node.reports<address_added>());
     CHECK(node.reports<link_up>());
     CHECK(node.count<link_down>() == 1);
+    CHECK(node.last<link_down>().why.starts_with("no interface late0 for 10.77.0.50/32"));
     CHECK(node.last<address_added>().interface == "late0");
     CHECK(find_here("10.77.0.50"));
 }
