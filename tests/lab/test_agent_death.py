@@ -32,6 +32,13 @@ class AgentDeathTest(faults.FaultCase):
         self.assertEqual(network.holders(self.lab), [master])
         self.wait_settled()
 
+    def test_a_server_left_open_by_a_killed_agent_is_closed_when_the_agent_is_back(self):
+        self.play(lambda: self.kill(self.old, "agent"))
+        self.assertIn(self.old, self.writable())
+        stage.start(self.lab, self.old, "agent")
+        processes.wait_until(lambda: self.writable() == [self.new], faults.BOUND_S,
+                             f"{self.old} takes no writes any more", 0.2)
+
     def test_a_lost_node_is_replaced(self):
         self.play(lambda: stage.kill_node(self.lab, self.old))
 
