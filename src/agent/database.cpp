@@ -160,8 +160,9 @@ void database::journalled(bool ok, instant now) {
     if (ok)
         recorded_ = entry;
     // A second one of the same procedure is on its way: it has not waited for the first.
-    bool const outdated = std::any_of(journalling_.begin(), journalling_.end(),
-                                      [&](auto const& later) { return later.first == who; });
+    bool const outdated =
+        std::any_of(journalling_.begin(), journalling_.end(),
+                    [from = who](auto const& later) { return later.first == from; });
     mysql::journalled const event{ok};
     if (who == owner::promotion && promotion_ && !outdated)
         step_promotion(event, now);
