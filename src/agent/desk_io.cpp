@@ -91,14 +91,23 @@ operation_id desk::new_operation() {
     return operation_id{last_operation_};
 }
 
-void desk::with_view(on_view use, answer const& refused) {
-    views_.want([this, use = std::move(use), refused](snapshot const* got) {
+desk_views::on_view desk::shower(on_view use, answer const& refused) const {
+    return [this, use = std::move(use), refused](snapshot const* got) {
         if (got != nullptr)
             return use(whole(*got));
         refused(error_response({504, "lease_thread_silent",
                                 "the lease thread of this agent does not answer",
                                 "journalctl -u tasukid -n 50"}));
-    });
+    };
+}
+
+void desk::with_view(on_view use, answer const& refused) {
+    views_.want(shower(std::move(use), refused));
+}
+
+/// For balancers and scrapers, however many there are.
+void desk::with_recent_view(on_view use, answer const& refused) {
+    views_.recent(shower(std::move(use), refused));
 }
 
 /// What the lease thread showed, what the others told, and what the history knows.
@@ -129,13 +138,13 @@ void desk::on(http::get_page const&, answer done) {
 }
 
 void desk::on(http::get_metrics const&, answer done) {
-    with_view(
+    with_recent_view(
         [done](http::cluster_view view) { done(http::metrics_response(to_prometheus(view))); },
         done);
 }
 
 void desk::on(http::check_query const& asked, answer done) {
-    with_view(
+    with_recent_view(
         [asked, done](http::cluster_view view) { done(check_response(evaluate(asked, view))); },
         done);
 }

@@ -38,12 +38,19 @@ void desk_views::nudge() {
 void desk_views::arrived(snapshot got) {
     looking_ = false;
     last_ = std::move(got);
+    arrived_at_ = clock::now();
     if (on_fresh)
         on_fresh(*last_);
     for (auto& [number, each] : std::exchange(waiting_, {}))
         each.use(&*last_);
     if (std::exchange(again_, false))
         look();
+}
+
+void desk_views::recent(on_view use) {
+    if (last_ && clock::now() - arrived_at_ <= limits_.period)
+        return use(last());
+    want(std::move(use));
 }
 
 void desk_views::want(on_view use) {

@@ -94,24 +94,23 @@ void front::body::examined(std::vector<http::check_item_view> const& items) {
         each(items);
 }
 
-/// What happened while this agent was not there, from everybody who was.
-void front::body::ask_for_history() {
-    for (auto const& peer : settings_.peers) {
-        if (history_from_.contains(peer.id))
-            continue;
-        channel_->request(peer.id, encode(peer_message{peer_history_wanted{}}), history_limit,
-                          [this, from = peer.id](result<byte_string> const& got) {
-                              if (!got)
-                                  return;
-                              auto list = decode_history(*got);
-                              if (!list)
-                                  return spdlog::warn("the history of {} cannot be read: {}",
-                                                      settings_.name_of(from), list.error().text);
-                              history_from_.insert(from);
-                              for (auto& each : *list)
-                                  desk_->learnt(std::move(each));
-                          });
-    }
+/// What happened while this agent was not there, from everybody who was: once from each.
+void front::body::ask_for_history(node_id from) {
+    if (!history_from_.insert(from).second)
+        return;
+    channel_->request(from, encode(peer_message{peer_history_wanted{}}), history_limit,
+                      [this, from](result<byte_string> const& got) {
+                          if (!got) {
+                              history_from_.erase(from); // it is asked again when it is heard
+                              return;
+                          }
+                          auto list = decode_history(*got);
+                          if (!list)
+                              return spdlog::warn("the history of {} cannot be read: {}",
+                                                  settings_.name_of(from), list.error().text);
+                          for (auto& each : *list)
+                              desk_->learnt(std::move(each));
+                      });
 }
 
 } // namespace tasuki::agent

@@ -126,6 +126,7 @@ void front::body::on_request(node_id from, byte_string const& said,
                    },
                    [&](peer_reports& it) {
                        desk_->told_by(from, it);
+                       ask_for_history(from);
                        reply({});
                    },
                    [&](peer_operation& it) {
@@ -152,10 +153,8 @@ void front::body::tell_card() {
     });
     card_timer_.expires_after(card_period);
     card_timer_.async_wait([this](boost::system::error_code const& error) {
-        if (error)
-            return;
-        tell_card();
-        ask_for_history();
+        if (!error)
+            tell_card();
     });
 }
 

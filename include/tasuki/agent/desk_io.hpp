@@ -72,6 +72,8 @@ class desk {
     };
 
     void with_view(on_view, answer const& refused);
+    void with_recent_view(on_view, answer const& refused);
+    [[nodiscard]] desk_views::on_view shower(on_view, answer const& refused) const;
     [[nodiscard]] http::cluster_view whole(snapshot const&) const;
     void fresh(snapshot const&);
     void tell_reports(std::vector<group_report> own, moment at);

@@ -48,6 +48,8 @@ class desk_views {
     /// Something has changed: looks at once, and again if a look is under way.
     void nudge();
     void want(on_view);
+    /// For who asks often: the last look, if it is no older than a period.
+    void recent(on_view);
     [[nodiscard]] snapshot const* last() const { return last_ ? &*last_ : nullptr; }
 
   private:
@@ -67,6 +69,7 @@ class desk_views {
     bool again_ = false;
     std::chrono::steady_clock::time_point looking_since_;
     std::optional<snapshot> last_;
+    std::chrono::steady_clock::time_point arrived_at_;
     std::map<std::uint64_t, waiting> waiting_;
     std::uint64_t count_ = 0;
     boost::asio::steady_timer period_;

@@ -65,7 +65,7 @@ class front::body {
     void examined(std::vector<http::check_item_view> const&);
     void look(desk_views::on_snapshot);
     void forward(node_id, peer_wish, std::function<void(result<answer_operator>)>);
-    void ask_for_history();
+    void ask_for_history(node_id from);
     mysql::server_callbacks callbacks_of(group_id);
 
     void handle(departure& what);
@@ -100,7 +100,7 @@ class front::body {
     std::vector<on_items> examining_; ///< who waits for the examination under way
     std::jthread examiner_;           ///< joined on every way out, as is the next
     std::jthread ending_;
-    std::set<node_id> history_from_; ///< who has told us its history
+    std::set<node_id> history_from_; ///< who has told us its history, or is about to
     std::atomic<bool> serving_{false};
 };
 

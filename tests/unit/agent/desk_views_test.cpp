@@ -36,6 +36,23 @@ TEST_CASE("views: who asks gets the look that was asked for", "[agent][desk]") {
     CHECK(seen.back() == 8);
 }
 
+TEST_CASE("views: who asks often costs the lease thread nothing", "[agent][desk]") {
+    boost::asio::io_context io{1};
+    std::vector<desk_views::on_snapshot> asked;
+    desk_views views{io,
+                     [&](auto done) { asked.push_back(std::move(done)); },
+                     {milliseconds{1'000}, std::chrono::hours{1}}};
+    std::vector<std::uint64_t> seen;
+    auto const note = [&](snapshot const* it) { seen.push_back(it->at.wall_ms); };
+    views.recent(note);
+    REQUIRE(asked.size() == 1); // there is nothing yet
+    asked[0](look_number(7));
+    for (int times = 0; times < 3; ++times)
+        views.recent(note);
+    CHECK(asked.size() == 1);
+    CHECK(seen == std::vector<std::uint64_t>{7, 7, 7, 7});
+}
+
 TEST_CASE("views: a change while a look is under way is looked at again", "[agent][desk]") {
     boost::asio::io_context io{1};
     std::vector<desk_views::on_snapshot> asked;
