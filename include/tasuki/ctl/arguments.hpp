@@ -86,6 +86,7 @@ struct command_line {
     bool yes = false;
     std::string reason;
     std::int64_t wait_ms = 120'000; ///< how long to follow an operation
+    std::int64_t answer_ms = 2'000; ///< a question is answered within that, or not at all
     verb wanted = show_status{};
 };
 

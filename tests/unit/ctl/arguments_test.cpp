@@ -146,7 +146,7 @@ TEST_CASE("exit codes are those that scripts rely on", "[ctl]") {
     CHECK(exit_for_refusal(409, "partial", true) == exit_code::failed);
     CHECK(exit_for_operation("done") == exit_code::done);
     CHECK(exit_for_operation("failed") == exit_code::failed);
-    CHECK(exit_for_operation("undone") == exit_code::failed);
+    CHECK(exit_for_operation("interrupted") == exit_code::failed);
     CHECK(exit_for_operation("refused") == exit_code::refused);
     CHECK(exit_for_operation("running") == exit_code::still_running);
     CHECK(exit_for_health("healthy") == exit_code::done);

@@ -242,6 +242,19 @@ TEST_CASE("what a hung agent last knew is no answer", "[ctl]") {
     CHECK(run(silent.path, {"status"}).code == 6);
 }
 
+TEST_CASE("an agent that is frozen as a whole is not waited for", "[ctl]") {
+    scripted_agent const silent{[](auto const&...) { return std::string{}; }};
+    auto line = std::get<command_line>(parse_arguments({"status", "--socket", silent.path}));
+    CHECK(line.answer_ms == 2'000);
+    line.answer_ms = 50;
+    std::istringstream in;
+    std::ostringstream out;
+    std::ostringstream err;
+    terminal where{in, out, err, false, false};
+    CHECK(perform(line, where) == exit_code::unreachable);
+    CHECK(contains(err.str(), "no answer within 50 ms"));
+}
+
 TEST_CASE("a change that only some groups took is no refusal", "[ctl]") {
     scripted_agent const agent{[](auto const&...) {
         return http_answer(409, refusal("partial", "done for db; refused for web: no", "y"));
