@@ -157,24 +157,26 @@ void lease_loop::body::log_refusal(heartbeat::reject why, endpoint const& source
 }
 
 void lease_loop::body::on_keeper(vip::keeper_event const& event) {
-    std::visit(overloaded{
-                   [&](vip::conflict_seen const& it) {
-                       turns_.happen(address_conflict{it.group, it.what.address.to_string() +
-                                                                    " is also claimed by " +
-                                                                    it.what.mac.to_string()});
-                   },
-                   [&](vip::conflict_cleared const& it) {
-                       turns_.happen(address_conflict{it.group, {}});
-                   },
-                   [&](vip::link_down const& it) {
-                       turns_.happen(link_changed{it.group, false, it.why});
-                   },
-                   [&](vip::link_up const& it) {
-                       turns_.happen(link_changed{it.group, true});
-                   },
-                   [](auto const&) {},
-               },
-               event);
+    std::visit(
+        overloaded{
+            [&](vip::conflict_seen const& it) {
+                turns_.happen(address_conflict{it.group, it.what.address.to_string() +
+                                                             " is also claimed by " +
+                                                             it.what.mac.to_string()});
+            },
+            [&](vip::conflict_cleared const& it) {
+                turns_.happen(address_conflict{it.group, {}});
+            },
+            [&](vip::link_down const& it) {
+                turns_.happen(link_changed{it.group, false, it.why});
+            },
+            [&](vip::link_up const& it) {
+                turns_.happen(link_changed{it.group, true});
+            },
+            [&](vip::address_added const& it) { conditions_.carriers[it.group] = it.interface; },
+            [](auto const&) {},
+        },
+        event);
     bool const bad = !std::holds_alternative<vip::address_added>(event) &&
                      !std::holds_alternative<vip::address_removed>(event) &&
                      !std::holds_alternative<vip::link_up>(event);
@@ -183,13 +185,10 @@ void lease_loop::body::on_keeper(vip::keeper_event const& event) {
 
 void lease_loop::body::refresh_conditions() {
     conditions_.enforcement = std::string{to_string(keeper_->rung())};
-    for (auto const& group : options_.from.groups) {
-        auto const seen = carriers_.find(group.id);
-        if (seen != carriers_.end())
-            conditions_.carriers[group.id] = seen->second;
-        else if (!group.vips.empty())
-            conditions_.carriers[group.id] = group.vips.front().interface_on(options_.node);
-    }
+    for (auto const& group : options_.from.groups)
+        if (!group.vips.empty()) // as configured, until it is known where it really is
+            conditions_.carriers.try_emplace(group.id,
+                                             group.vips.front().interface_on(options_.node));
 }
 
 /// Half of `clock_drift` is one clock's share; told when it is passed, and when that is over.
@@ -198,11 +197,13 @@ void lease_loop::body::check_clock() {
     auto const drift = settings_.terms.clock_drift;
     bool const off =
         conditions_.clock_ppm && clock_is_too_fast_or_slow(*conditions_.clock_ppm, drift);
-    if (off != std::exchange(clock_is_off_, off))
+    if (off != std::exchange(clock_is_off_, off)) {
+        turns_.happen(clock_checked{!off});
         depart(remark{off, fmt::format("the clock is corrected by {:.0f} parts per million, {} "
                                        "half of clock_drift = {}",
                                        conditions_.clock_ppm.value_or(0),
                                        off ? "more than" : "again within", drift)});
+    }
     clock_timer_.expires_after(clock_pause);
     clock_timer_.async_wait([this](boost::system::error_code const& error) {
         if (!error)
