@@ -93,8 +93,7 @@ void group::step(work& job, election::event happened) {
         auto const event = std::move(inbox_.front());
         inbox_.pop_front();
         auto const before = elect_.now_role;
-        auto outcome = election::step(std::move(elect_), event, job.at.now, rules_);
-        elect_ = std::move(outcome.next);
+        auto outcome = election::advance(elect_, event, job.at.now, rules_);
         if (elect_.now_role != before)
             note_role(job, before, outcome.why);
         carry_out(job, outcome.commands);

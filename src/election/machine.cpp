@@ -168,16 +168,19 @@ void dispatch(progress& at, event const& happened) {
 
 /// Messages to ourselves do not leave the machine: they are answered here, in order.
 void deliver_own(progress& at) {
-    for (std::size_t index = 0; index < at.commands.size();) {
+    std::size_t kept = 0;
+    for (std::size_t index = 0; index < at.commands.size(); ++index) {
         auto* const letter = std::get_if<send>(&at.commands[index]);
-        if (letter == nullptr || letter->to != at.rules.cluster.self) {
-            ++index;
+        if (letter != nullptr && letter->to == at.rules.cluster.self) {
+            received const arrived{letter->to, std::move(letter->what)};
+            on_received(at, arrived); // what it wants is appended
             continue;
         }
-        received const arrived{letter->to, std::move(letter->what)};
-        at.commands.erase(at.commands.begin() + static_cast<std::ptrdiff_t>(index));
-        on_received(at, arrived);
+        if (kept != index)
+            at.commands[kept] = std::move(at.commands[index]);
+        ++kept;
     }
+    at.commands.erase(at.commands.begin() + static_cast<std::ptrdiff_t>(kept), at.commands.end());
 }
 
 instant next_wake(state const& it, instant recall) {
@@ -219,12 +222,15 @@ state start(policy const& rules, voter_start const& begin, std::uint64_t seed, i
 }
 
 outcome step(state const& before, event const& happened, instant now, policy const& rules) {
-    return step(state{before}, happened, now, rules);
+    outcome out{before, {}, reason::none};
+    auto follows = advance(out.next, happened, now, rules);
+    out.commands = std::move(follows.commands);
+    out.why = follows.why;
+    return out;
 }
 
-outcome step(state&& before, event const& happened, instant now, policy const& rules) {
-    outcome out{std::move(before), {}, reason::none};
-    progress at{out.next, rules, now, {}, reason::none};
+consequence advance(state& it, event const& happened, instant now, policy const& rules) {
+    progress at{it, rules, now, {}, reason::none};
     dispatch(at, happened);
     deliver_own(at);
     // Everything that is due is due now, whatever the event was: a busy node misses no deadline.
@@ -234,9 +240,7 @@ outcome step(state&& before, event const& happened, instant now, policy const& r
     }
     instant const recall = remind(at.it.vote, rules.cluster, rules.interval, now, at.commands);
     at.commands.emplace_back(wake_at{next_wake(at.it, recall)});
-    out.commands = std::move(at.commands);
-    out.why = at.why;
-    return out;
+    return {std::move(at.commands), at.why};
 }
 
 } // namespace tasuki::election

@@ -163,7 +163,6 @@ void world::network_fault(std::uint64_t which, std::size_t one, std::size_t othe
         cut_ = {};
         break;
     case 13:
-    case 14:
         weather_.loss = dice_.chance(0.5) ? 0 : static_cast<double>(dice_.below(31)) / 100;
         weather_.duplication = dice_.chance(0.5) ? 0 : static_cast<double>(dice_.below(31)) / 100;
         weather_.long_delay = dice_.chance(0.5) ? 0 : static_cast<double>(dice_.below(61)) / 100;

@@ -89,9 +89,8 @@ void world::deliver_event(happening_at const& event) {
             auto const slot = put(deliveries_, free_deliveries_, std::move(arrived));
             schedule(at.paused_until + 1, happening_at::kind::deliver, event.machine, slot);
         } else if (at.agent && !paused) {
-            agent::heard what{arrived.header, arrived.path};
-            what.what.payload = arrived.payload;
-            happen(event.machine, what);
+            arrived.header.payload = arrived.payload;
+            happen(event.machine, agent::heard{arrived.header, arrived.path});
         }
         break;
     }
@@ -260,8 +259,9 @@ void world::transmit(std::size_t from, agent::transmit& what) {
         world_time delay = dice_.between(millisecond / 20, weather_.delay_most);
         if (dice_.chance(weather_.long_delay))
             delay = dice_.between(0, 5 * second);
-        auto const slot =
-            put(deliveries_, free_deliveries_, delivery{what.header, what.payload, what.path});
+        auto payload = copy + 1 == copies ? std::move(what.payload) : what.payload;
+        auto const slot = put(deliveries_, free_deliveries_,
+                              delivery{what.header, std::move(payload), what.path});
         schedule(now_ + delay, happening_at::kind::deliver, to, slot);
     }
 }

@@ -66,6 +66,8 @@ class byte_reader {
 
 class byte_writer {
   public:
+    byte_writer() { bytes_.reserve(64); } // most of what is written is that short
+
     void u8(std::uint8_t value) { integer(value, 1); }
     void u16(std::uint16_t value) { integer(value, 2); }
     void u32(std::uint32_t value) { integer(value, 4); }

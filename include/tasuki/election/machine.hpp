@@ -100,8 +100,12 @@ struct outcome {
 
 [[nodiscard]] state start(policy const&, voter_start const&, std::uint64_t seed, instant now);
 [[nodiscard]] outcome step(state const&, event const&, instant now, policy const&);
-/// The same for a caller that has no use for the state before.
-[[nodiscard]] outcome step(state&&, event const&, instant now, policy const&);
+/// The same in place, for a caller that has no use for the state before.
+struct consequence {
+    std::vector<command> commands;
+    reason why = reason::none;
+};
+[[nodiscard]] consequence advance(state&, event const&, instant now, policy const&);
 
 /// The promise of the product, in one line: only while this is true may the node answer.
 [[nodiscard]] inline bool may_serve(state const& it, instant now) {
