@@ -94,8 +94,7 @@ void run::on(tick const&) {
 }
 
 void run::learn(question const& asked, answer const& got) {
-    bool const tells = got.facts.life.is_set() || got.facts.condition != health::unknown;
-    if (tells)
+    if (tells_state(got))
         s_.facts[asked.node] = got.facts;
     else if (!got.done)
         s_.facts.erase(asked.node);
@@ -211,6 +210,7 @@ void run::watch() {
     s_.poll_at = never;
     s_.observe_at = now_ + rules_.poll;
     s_.facts.clear();
+    s_.read_up_to.clear();
     reason_ = "watch";
 }
 
@@ -248,16 +248,24 @@ void run::look_for_reconnection() {
         s_.probe_wanted = true; // perhaps an acknowledgement was lost: another commit repeats it
 }
 
-/// A replica whose account was locked and that has lost the role may connect again.
-void run::unlock_the_harmless() {
+/// A replica whose account was locked may connect again if it cannot acknowledge, or is recorded as
+/// who can. Any other has to give the role up first.
+void run::let_in_the_locked() {
+    server_facts const* const mine = facts_of(self());
+    bool const nobody_counts = recorded().degraded && mine != nullptr && !mine->source_semi_sync;
     for (member const& who : s_.input.members) {
         server_facts const* const theirs = facts_of(who.node);
         bool const shut_out = theirs != nullptr && theirs->replica &&
                               theirs->replica->master == own_server() &&
                               theirs->replica->receiver == thread_state::connecting &&
                               theirs->replica->receiver_errno != 0;
-        if (shut_out && !theirs->replica_semi_sync && !is_acker(recorded(), who.node) &&
-            !s_.book.waits_for<unlock_account>())
+        if (!shut_out)
+            continue;
+        bool const harmless = !theirs->replica_semi_sync || nobody_counts ||
+                              is_acker(recorded(), acker{who.node, theirs->life});
+        if (!harmless && !s_.book.waits_for<set_acker>())
+            put(who.node, set_acker{false}, rules_.step_limit);
+        else if (harmless && !s_.book.waits_for<unlock_account>())
             put(self(), unlock_account{who.account}, rules_.step_limit);
     }
 }

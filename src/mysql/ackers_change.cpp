@@ -12,6 +12,7 @@ void run::start_change(std::vector<acker> wanted) {
     s_.granted.clear();
     s_.leaving.clear();
     s_.silenced.clear();
+    s_.read_up_to.clear();
     for (acker const& each : all_recorded())
         if (auto const why = why_leaves(each))
             say(name(each.node) + " leaves the ackers: " + *why);
@@ -33,8 +34,8 @@ void run::start_switch() {
         bool const recorded_before = is_acker(recorded(), who.node);
         // Coming from degraded, semi-sync will be switched on: whoever is not known to be without
         // the role could acknowledge then.
-        if (might_acknowledge(who) &&
-            (recorded_before || recorded().degraded || facts_of(who.node) != nullptr))
+        if (might_acknowledge(who) && (recorded_before || recorded().degraded ||
+                                       facts_of(who.node) != nullptr || is_connected(who)))
             s_.leaving.insert(who.node);
     }
     for (acker const& each : s_.target) {
@@ -99,13 +100,20 @@ void run::check_switch() {
     bool const granted = std::all_of(s_.target.begin(), s_.target.end(), [&](acker const& each) {
         return s_.granted.contains(each.node);
     });
-    if (granted && s_.silenced.size() == s_.leaving.size())
-        return recorded().degraded ? start_shield() : start_probe();
+    bool const complete = granted && s_.silenced.size() == s_.leaving.size();
+    if (complete && !recorded().degraded)
+        return start_probe();
+    // Semi-sync without anybody at the other end would only hold the commits up.
+    if (complete && target_receives())
+        return start_shield();
     if (now_ >= s_.bound)
         return give_up("the roles could not be changed in time");
     if (now_ >= s_.poll_at) {
         s_.poll_at = now_ + rules_.poll;
         switch_roles();
+        for (acker const& each : s_.target)
+            if (complete && !s_.book.waits_for(each.node))
+                put(each.node, survey{}, rules_.step_limit);
     }
 }
 
@@ -152,6 +160,7 @@ void run::start_barrier() {
 }
 
 void run::check_barrier() {
+    mark_health();
     if (target_is_lost())
         return recorded().degraded ? give_up("an acker was lost") : watch();
     if (now_ >= s_.bound)
@@ -204,6 +213,11 @@ void run::check_unprotect() {
         return watch();
     s_.poll_at = now_ + rules_.poll;
     put(self(), disable_semi_sync{}, rules_.step_limit);
+}
+
+bool run::target_receives() const {
+    return std::all_of(s_.target.begin(), s_.target.end(),
+                       [&](acker const& each) { return is_receiving(facts_of(each.node)); });
 }
 
 bool run::target_is_lost() const {

@@ -8,6 +8,7 @@ namespace tasuki::mysql::ackers {
 
 void run::check_watch() {
     mark_health();
+    mark_progress();
     server_facts const* const mine = facts_of(self());
     bool const round_over = !s_.book.waits_for<survey>();
     bool const somebody_lost = std::any_of(recorded().ackers.begin(), recorded().ackers.end(),
@@ -16,7 +17,9 @@ void run::check_watch() {
         if (round_over)
             look_for_reconnection();
         bool const let_go = recorded().degraded && mine->source_semi_sync;
-        bool const off_unrecorded = !recorded().degraded && !mine->source_semi_sync;
+        // Read-only it has been restarted: nothing went unacknowledged, and it is not ours to open.
+        bool const off_unrecorded =
+            !recorded().degraded && !mine->source_semi_sync && !mine->read_only;
         std::vector<acker> wanted = desired();
         bool const enough = wanted.size() >= recorded().required && !wanted.empty();
         if (off_unrecorded)
@@ -39,7 +42,7 @@ void run::check_watch() {
         return;
     if (round_over) {
         probe_if_wanted();
-        unlock_the_harmless();
+        let_in_the_locked();
     }
     observe();
 }
@@ -58,6 +61,25 @@ void run::mark_health() {
     }
 }
 
+/// The receiver says that it runs until its own time is up: what counts is that something comes.
+void run::mark_progress() {
+    server_facts const* const mine = facts_of(self());
+    if (mine == nullptr)
+        return;
+    if (mine->waiting_for_ack == 0)
+        return s_.read_up_to.clear();
+    for (member const& who : s_.input.members) {
+        server_facts const* const theirs = facts_of(who.node);
+        if (who.node == self() || theirs == nullptr || !theirs->replica)
+            continue;
+        auto const& replica = *theirs->replica;
+        progress const seen{replica.master_log_file, replica.master_log_position, now_};
+        progress& known = s_.read_up_to.try_emplace(who.node, seen).first->second;
+        if (known.file != seen.file || known.position != seen.position)
+            known = seen;
+    }
+}
+
 bool run::is_receiving(server_facts const* theirs) const {
     return theirs != nullptr && theirs->replica && is_usable(theirs->condition) &&
            theirs->replica->master == own_server() &&
@@ -67,6 +89,9 @@ bool run::is_receiving(server_facts const* theirs) const {
 bool run::is_lost(node_id node) const {
     auto const dead = s_.dead_since.find(node);
     if (dead != s_.dead_since.end() && now_ >= dead->second + rules_.loss_grace)
+        return true;
+    auto const still = s_.read_up_to.find(node);
+    if (still != s_.read_up_to.end() && now_ >= still->second.since + rules_.unhealthy_grace)
         return true;
     auto const ill = s_.unhealthy_since.find(node);
     return ill != s_.unhealthy_since.end() && now_ >= ill->second + rules_.unhealthy_grace;
@@ -149,11 +174,21 @@ bool run::might_acknowledge(member const& who) const {
     return theirs->replica_semi_sync && theirs->replica && theirs->replica->master == own_server();
 }
 
-/// Somebody acknowledges, or would when it connects, without being recorded.
+bool run::is_connected(member const& who) const {
+    server_facts const* const mine = facts_of(self());
+    return mine != nullptr &&
+           std::find(mine->connected_accounts.begin(), mine->connected_accounts.end(),
+                     who.account) != mine->connected_accounts.end();
+}
+
+/// Somebody acknowledges, or would when it connects, without being recorded. Of who tells nothing
+/// the master itself knows whether it is connected.
 bool run::has_stray(std::vector<acker> const& wanted) const {
     return std::any_of(s_.input.members.begin(), s_.input.members.end(), [&](member const& who) {
-        return who.node != self() && facts_of(who.node) != nullptr &&
-               !names_node(wanted, who.node) && might_acknowledge(who) &&
+        bool const seen = facts_of(who.node) != nullptr
+                              ? might_acknowledge(who)
+                              : is_connected(who) && !s_.book.waits_for(who.node);
+        return who.node != self() && seen && !names_node(wanted, who.node) &&
                !s_.silenced.contains(who.node);
     });
 }
@@ -171,8 +206,13 @@ void run::without_ackers() {
         say("commits wait: " + why + "; on_no_acker = \"block\"");
     s_.blocked = why;
     // A replica that can take the place comes as a change of its own, seen at the next round.
-    if (now_ >= s_.observe_at)
-        observe();
+    if (now_ < s_.observe_at)
+        return;
+    if (!s_.book.waits_for<survey>()) {
+        probe_if_wanted();
+        let_in_the_locked();
+    }
+    observe();
 }
 
 } // namespace tasuki::mysql::ackers

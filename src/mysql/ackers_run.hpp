@@ -33,18 +33,20 @@ class run {
     void watch();
     void observe();
     void look_for_reconnection();
-    void unlock_the_harmless();
+    void let_in_the_locked();
     void probe_if_wanted();
 
     // ackers_judgement.cpp: who should acknowledge
     void check_watch();
     void mark_health();
+    void mark_progress();
     [[nodiscard]] bool is_lost(node_id) const;
     [[nodiscard]] std::optional<std::string> why_leaves(acker const&) const;
     [[nodiscard]] bool may_join(member const&) const;
     [[nodiscard]] bool is_near(server_facts const&) const;
     [[nodiscard]] bool is_receiving(server_facts const*) const;
     [[nodiscard]] bool might_acknowledge(member const&) const;
+    [[nodiscard]] bool is_connected(member const&) const;  ///< streams from this master now
     [[nodiscard]] std::vector<acker> all_recorded() const; ///< both sets
     [[nodiscard]] std::vector<acker> desired() const;
     [[nodiscard]] bool has_stray(std::vector<acker> const& wanted) const;
@@ -68,6 +70,7 @@ class run {
     void check_unprotect();
     void give_up(std::string why);
     [[nodiscard]] bool target_is_lost() const;
+    [[nodiscard]] bool target_receives() const;
 
     [[nodiscard]] server_facts const* facts_of(node_id) const;
     [[nodiscard]] endpoint const& own_server() const;

@@ -68,9 +68,10 @@ result<void> control::submit(order what) {
             return problem{failure::exhausted,
                            fmt::format("{} orders for mysqld are waiting", orders_.size())};
         board_.order_waits(only_reads(what.what) ? epoch{} : what.decided_under);
-        auto const place = std::ranges::find_if(
-            orders_, [&](order const& other) { return other.decided_under < what.decided_under; });
-        orders_.insert(place, std::move(what));
+        auto const place = std::ranges::find_if(orders_, [&](waiting const& other) {
+            return other.what.decided_under < what.decided_under;
+        });
+        orders_.insert(place, {std::move(what), clock::now()});
     }
     wake_killer_();
     changed_.notify_all();
@@ -84,16 +85,16 @@ void control::run() {
             [[maybe_unused]] auto const opened = attach(attach_bound);
             next_attach_ = clock::now() + attach_pause;
         }
-        if (auto const what = next_order())
-            serve(*what);
+        if (auto const next = next_order())
+            serve(*next);
         std::scoped_lock const lock(mutex_);
         if (stopping_)
             break;
     }
     std::scoped_lock const lock(mutex_);
-    for (order const& left : orders_) {
+    for (waiting const& left : orders_) {
         answer out;
-        out.ticket = left.ticket;
+        out.ticket = left.what.ticket;
         out.kind = failure::unavailable;
         out.detail = "the agent is stopping";
         on_answer_(std::move(out));
@@ -101,21 +102,22 @@ void control::run() {
     orders_.clear();
 }
 
-std::optional<order> control::next_order() {
+std::optional<control::waiting> control::next_order() {
     std::unique_lock lock(mutex_);
     changed_.wait_for(lock, attach_pause, [&] { return stopping_ || !orders_.empty(); });
     if (stopping_ || orders_.empty())
         return std::nullopt;
-    order out = std::move(orders_.front());
+    waiting out = std::move(orders_.front());
     orders_.pop_front();
     return out;
 }
 
-void control::serve(order const& what) {
+void control::serve(waiting const& next) {
     auto const begun = clock::now();
+    auto const deadline = next.since + next.what.limit;
     answer out;
-    out.ticket = what.ticket;
-    auto const ended = obey(what, begun + what.limit);
+    out.ticket = next.what.ticket;
+    auto const ended = begun < deadline ? obey(next.what, deadline) : pass_over(next.what);
     out.done = ended.has_value();
     if (ended)
         out.detail = *ended;
@@ -123,9 +125,22 @@ void control::serve(order const& what) {
         out.kind = ended.error().kind;
         out.detail = ended.error().text;
     }
-    add_facts(out);
+    if (!add_facts(out) && out.done) {
+        out.done = false;
+        out.kind = failure::timed_out;
+        out.detail = "the server did not answer afterwards: what came of it is not known";
+    }
     out.took = clock::now() - begun;
     on_answer_(std::move(out));
+}
+
+/// Not begun; but its epoch has spoken.
+result<std::string> control::pass_over(order const& what) {
+    if (!only_reads(what.what))
+        if (auto admitted = epochs_.admit(what.decided_under); !admitted)
+            return admitted.error();
+    return problem{failure::timed_out,
+                   "its time ran out while other orders were served: it was not begun"};
 }
 
 result<std::string> control::obey(order const& what, clock::time_point deadline) {
@@ -175,16 +190,27 @@ result<void> control::attach(milliseconds limit) {
 }
 
 /// Every answer is a survey too; if the server does not answer, the last facts stand, with their
-/// age.
-void control::add_facts(answer& out) {
+/// age, and false is returned.
+bool control::add_facts(answer& out) {
     auto const last = board_.last_facts();
     out.facts = last;
+    out.facts_age = std::max(boottime_now() - last.read_at, duration{1});
     if (!connection_)
-        return;
-    auto read = performer(*connection_, *words_, options_, hooks_).survey_now(survey_limit_);
+        return false;
+    auto const survey = [&] {
+        return performer(*connection_, *words_, options_, hooks_).survey_now(survey_limit_);
+    };
+    auto read = survey();
+    if (!read && read.error().kind == failure::unavailable) {
+        // The connection was ended, which says nothing of the server.
+        connection_.reset();
+        if (!attach(survey_limit_))
+            return false;
+        read = survey();
+    }
     if (!read) {
         connection_.reset();
-        return;
+        return false;
     }
     board_.heard();
     out.facts = std::move(read->facts);
@@ -192,6 +218,8 @@ void control::add_facts(answer& out) {
     bool const answers = last.condition == health::unknown || last.condition == health::down ||
                          last.condition == health::hanging;
     out.facts.condition = answers ? health::up : last.condition;
+    out.facts_age = duration::zero();
+    return true;
 }
 
 performer_hooks control::make_hooks() {

@@ -117,6 +117,10 @@ std::string dialect::start_receiver() const {
     return "START SLAVE IO_THREAD";
 }
 
+std::string dialect::start_applier() const {
+    return "START SLAVE SQL_THREAD";
+}
+
 std::string dialect::stop_replica() const {
     return "STOP SLAVE";
 }
@@ -139,6 +143,11 @@ std::string dialect::change_source(source const& from) const {
 
 std::string dialect::adopt_binlog_position() const {
     return "SET GLOBAL gtid_slave_pos=@@global.gtid_binlog_pos";
+}
+
+std::string dialect::limit_silence() const {
+    // Four heartbeats of `change_source`.
+    return "SET GLOBAL slave_net_timeout=2";
 }
 
 std::string dialect::wait_applied(gtid_list const& position, milliseconds limit) const {
@@ -181,6 +190,12 @@ std::string dialect::read_only_on(milliseconds limit) const {
 std::string dialect::list_hosts_of(std::string_view user) const {
     return fmt::format("SELECT Host FROM mysql.user WHERE User={} AND is_role='N'",
                        sql_literal(user));
+}
+
+std::string dialect::list_accounts(std::string_view prefix) const {
+    return fmt::format("SELECT DISTINCT User FROM mysql.user WHERE LEFT(User, {})={} AND "
+                       "is_role='N'",
+                       prefix.size(), sql_literal(prefix));
 }
 
 std::string dialect::set_account_locked(account_name const& account, bool locked) const {

@@ -84,6 +84,7 @@ void dialect::parse_settings(table const& rows, server_facts& into) const {
     into.read_only = is_on(rows.text(0, "read_only"));
     into.source_semi_sync = is_on(rows.text(0, "rpl_semi_sync_master_enabled"));
     into.replica_semi_sync = is_on(rows.text(0, "rpl_semi_sync_slave_enabled"));
+    into.keeps_answers = rows.text(0, "innodb_flush_log_at_trx_commit") == "3";
     into.binlog_position = list_or_empty(rows.text(0, "gtid_binlog_pos"));
     into.binlog_state = list_or_empty(rows.text(0, "gtid_binlog_state"));
     into.durability_faults = durability_faults(rows);
@@ -160,7 +161,9 @@ std::vector<std::string> dialect::durability_faults(table const& settings) const
     };
     wants("log_bin", "1", "nothing can be replicated");
     wants("sync_binlog", "1", "a power cut loses commits that were answered");
-    wants("innodb_flush_log_at_trx_commit", "1", "a power cut loses commits that were answered");
+    // With 1 the engine's commit is flushed after the answer: a recovery that cuts off what only
+    // the binary log has kept (init_rpl_role=SLAVE) would take it back.
+    wants("innodb_flush_log_at_trx_commit", "3", "a crash takes back commits that were answered");
     wants("sync_relay_log", "1", "an acker's power cut loses what it has acknowledged");
     wants("log_slave_updates", "1", "a promoted replica could not feed the others");
     wants("gtid_strict_mode", "1", "diverged servers would replicate from each other unnoticed");

@@ -88,8 +88,7 @@ void run::on(tick const&) {
 }
 
 void run::learn(question const& asked, answer const& got) {
-    bool const tells = got.facts.life.is_set() || got.facts.condition != health::unknown;
-    if (tells)
+    if (tells_state(got))
         s_.facts[asked.node] = got.facts;
     else if (!got.done && std::holds_alternative<survey>(asked.what))
         s_.facts.erase(asked.node);
@@ -157,6 +156,7 @@ void run::committed(bool ok) {
     switch (s_.at) {
     case phase::freeze:
         s_.fence_recorded = true;
+        put(old_master(), kill_server{}, rules_.step_limit);
         break;
     case phase::look:
         s_.retracted = true;

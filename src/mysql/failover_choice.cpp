@@ -133,8 +133,8 @@ void run::check_reach() {
 
 void run::start_freeze() {
     enter(phase::freeze, rules_.freeze_limit);
-    write(milestone::fence, {}, s_.input.recorded.now);
-    put(old_master(), kill_server{}, rules_.step_limit);
+    write_fence();
+    // A freeze only protects, so it need not wait for the record; the kill does.
     for (member const& who : s_.input.members) {
         if (who.node == old_master())
             continue;
@@ -144,12 +144,21 @@ void run::start_freeze() {
     say("fencing " + name(old_master()) + ", freezing all others");
 }
 
+/// What a predecessor has proven stays in the record until this node has proven it anew.
+void run::write_fence() {
+    if (!proven_before())
+        return write(milestone::fence, {}, s_.input.recorded.now);
+    s_.awaits_journal = true;
+    s_.journal_bound = now_ + rules_.journal_limit;
+    commands_.push_back(journal{s_.input.recorded});
+}
+
 void run::check_freeze() {
     if (!s_.fence_recorded)
         return;
     bool others = false;
     for (member const& who : s_.input.members) {
-        if (who.node == old_master() || !s_.book.waits_for(who.node))
+        if (!s_.book.waits_for(who.node))
             continue;
         if (who.node == s_.input.self || is_acker(s_.input.recorded.now, who.node))
             return;
@@ -285,6 +294,8 @@ void run::check_look() {
         if (auto const wrong = looks_wrong(who))
             return refuse(*wrong, s_.alternative);
     if (s_.what == kind::reopen) {
+        if (auto const reason = may_have_forgotten())
+            return refuse(*reason, std::nullopt);
         for (auto const* set : {&s_.input.recorded.now.ackers, &s_.input.recorded.now.next_ackers})
             for (acker const& each : *set) {
                 server_facts const* const theirs = facts_of(each.node);
@@ -301,9 +312,40 @@ void run::check_look() {
     write_steady();
 }
 
+/// A crash may have taken from this server what clients were told of, and only its ackers know:
+/// whoever answers has just been seen to hold nothing besides. A restart shows by the semi-sync
+/// source, which is off at boot. Degraded, nobody else has anything.
+std::optional<std::string> run::may_have_forgotten() {
+    standing const& recorded = s_.input.recorded.now;
+    server_facts const& mine = *facts_of(s_.input.self);
+    if (mine.keeps_answers || mine.source_semi_sync || recorded.degraded)
+        return std::nullopt;
+    std::vector<acker> known;
+    for (member const& who : s_.input.members) {
+        server_facts const* const theirs = facts_of(who.node);
+        bool const tells = theirs != nullptr && is_usable(theirs->condition) && theirs->replica &&
+                           theirs->replica->master == self().server && theirs->replica->received;
+        if (tells)
+            known.push_back({who.node, theirs->life});
+    }
+    freeze_verdict const verdict = count_frozen(recorded, known);
+    if (verdict.enough)
+        return std::nullopt;
+    std::string const why = name(s_.input.self) +
+                            " was restarted, and its innodb_flush_log_at_trx_commit is not 3: "
+                            "commits that clients were told of may be gone, and too few ackers "
+                            "tell what they hold (" +
+                            std::to_string(verdict.now.frozen) + " of " +
+                            std::to_string(verdict.now.ackers) + " in the recorded life)";
+    if (!s_.input.allow_loss)
+        return why + "; bring a missing one back, or failover --allow-loss";
+    s_.lossy = true;
+    say("accepted: " + why);
+    return std::nullopt;
+}
+
 std::optional<std::string> run::looks_wrong(member const& who) {
     server_facts const* const theirs = facts_of(who.node);
-    server_facts const* const mine = facts_of(s_.input.self);
     if (who.node == s_.input.self || theirs == nullptr || !is_usable(theirs->condition))
         return std::nullopt;
     bool const ours = theirs->replica && theirs->replica->master == self().server;
@@ -316,10 +358,7 @@ std::optional<std::string> run::looks_wrong(member const& who) {
     if (!theirs->read_only && !ours)
         return who.name + " accepts writes and does not replicate from " + name(s_.input.self) +
                ": make it read-only, or bootstrap with it as the master";
-    gtid_list held = known_state(*theirs);
-    if (theirs->replica && theirs->replica->received)
-        held = merge(held, *theirs->replica->received);
-    gtid_list const extra = divergence(known_state(*mine), held);
+    gtid_list const extra = extra_of(*theirs);
     if (extra.empty())
         return std::nullopt;
     bool const its_own =
@@ -328,7 +367,9 @@ std::optional<std::string> run::looks_wrong(member const& who) {
     if (s_.what == kind::reopen && !its_own && is_acker(s_.input.recorded.now, who.node)) {
         s_.alternative = who.node;
         return "the acker " + who.name + " holds " + extra.to_string() + ", which " +
-               name(s_.input.self) + " does not have any more";
+               name(s_.input.self) +
+               " does not have any more; if nobody takes over by itself: " + "failover --to " +
+               who.name + " --allow-loss";
     }
     s_.given_up.insert(who.node);
     say(who.name + " holds " + extra.to_string() + " besides: it is left alone");

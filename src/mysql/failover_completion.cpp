@@ -93,7 +93,15 @@ gtid_list run::extra_of(server_facts const& theirs) const {
     gtid_list held = known_state(theirs);
     if (theirs.replica && theirs.replica->received)
         held = merge(held, *theirs.replica->received);
-    return divergence(mine == nullptr ? gtid_list{} : known_state(*mine), held);
+    gtid_list const extra = divergence(mine == nullptr ? gtid_list{} : known_state(*mine), held);
+    if (mine == nullptr || mine->read_only)
+        return extra;
+    // While this node takes writes, its own newest may have been read before the other had them.
+    std::vector<gtid> foreign;
+    for (gtid const& each : extra.entries())
+        if (each.server != mine->server_number)
+            foreign.push_back(each);
+    return gtid_list::of(std::move(foreign));
 }
 
 std::optional<std::string> run::find_divergence() {
@@ -146,11 +154,12 @@ void run::check_arm() {
         return put(s_.input.self, freeze{mine->replica->master}, rules_.freeze_limit);
     arm order;
     for (member const& who : s_.input.members) {
-        // On a reopened master a locked account may belong to a server that would acknowledge
-        // without being recorded: it stays locked until it is admitted.
-        bool const wanted =
-            s_.what == kind::reopen ? is_acker(s_.input.recorded.now, who.node) : is_engaged(who);
-        if (wanted)
+        // On a reopened master an account that stays locked may belong to a server that would
+        // acknowledge without being recorded: it has to be an acker, or to answer here.
+        server_facts const* const theirs = facts_of(who.node);
+        bool const answers = theirs != nullptr && is_usable(theirs->condition);
+        bool const recorded = is_acker(s_.input.recorded.now, who.node);
+        if (s_.what == kind::reopen ? recorded || (answers && is_engaged(who)) : is_engaged(who))
             order.accounts.push_back(who.account);
     }
     put(s_.input.self, std::move(order), rules_.step_limit);
@@ -198,6 +207,12 @@ void run::engage(member const& who) {
             put(who.node, survey{}, rules_.confirm_limit);
         return;
     }
+    if (gtid_list const extra = extra_of(*theirs); is_replica_of_ours(*theirs) && !extra.empty()) {
+        // It may acknowledge already, and must not be counted on.
+        s_.given_up.insert(who.node);
+        put(s_.input.self, lock_account{who.account}, rules_.step_limit);
+        return say(who.name + " holds " + extra.to_string() + " besides: it is locked out");
+    }
     if (follows_already(who, *theirs)) {
         s_.repointed.insert(who.node);
         s_.to_unfreeze.erase(who.node);
@@ -216,9 +231,12 @@ void run::engage(member const& who) {
     follow_us(who);
 }
 
+bool run::is_replica_of_ours(server_facts const& theirs) const {
+    return theirs.replica && theirs.replica->master == self().server;
+}
+
 bool run::follows_already(member const& who, server_facts const& theirs) const {
-    return theirs.replica && theirs.replica->master == self().server &&
-           theirs.replica->receiver == thread_state::running &&
+    return is_replica_of_ours(theirs) && theirs.replica->receiver == thread_state::running &&
            theirs.replica_semi_sync == may_acknowledge(who);
 }
 

@@ -46,6 +46,7 @@ class run {
     void start_reach();
     void check_reach();
     void start_freeze();
+    void write_fence();
     void check_freeze();
     void decide();
     [[nodiscard]] std::optional<std::string> barred_here(assessment const&) const;
@@ -56,6 +57,7 @@ class run {
     void start_look();
     void check_look();
     [[nodiscard]] std::optional<std::string> looks_wrong(member const&);
+    [[nodiscard]] std::optional<std::string> may_have_forgotten();
 
     // failover_completion.cpp: from drain to repoint
     void start_drain();
@@ -71,6 +73,7 @@ class run {
     void engage_all();
     void engage(member const&);
     [[nodiscard]] bool is_engaged(member const&) const; ///< to be a replica of this node
+    [[nodiscard]] bool is_replica_of_ours(server_facts const&) const;
     [[nodiscard]] bool follows_already(member const&, server_facts const&) const;
     [[nodiscard]] bool is_hopeful(member const&) const; ///< could still become an acker in time
     void follow_us(member const&);

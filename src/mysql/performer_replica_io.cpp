@@ -182,6 +182,23 @@ performer::done performer::run_one(unfreeze const&) {
     return std::string{};
 }
 
+/// Before the receiver is stopped: with both threads stopped, whatever starts first drops the relay
+/// log. While the receiver runs, an applier that was merely stopped is started without loss.
+result<void> performer::revive_applier(replica_facts const& replica) {
+    if (replica.applier_runs || !replica.received || is_drained(replica))
+        return {};
+    if (replica.receiver == thread_state::stopped || replica.applier_errno != 0)
+        return applier_problem(replica);
+    if (auto started = run(words_.start_applier()); !started)
+        return started.error();
+    auto const after = look();
+    if (!after)
+        return after.error();
+    if (!after->facts.replica || !after->facts.replica->applier_runs)
+        return applier_problem(after->facts.replica.value_or(replica));
+    return {};
+}
+
 /// Stops both threads, but never drops what was received and not applied. A master other than
 /// `next_master` may be silent: it is made unreachable while the receiver says goodbye.
 result<void> performer::stop_replica_role(std::optional<endpoint> const& next_master) {
@@ -191,6 +208,11 @@ result<void> performer::stop_replica_role(std::optional<endpoint> const& next_ma
     if (!seen->facts.replica)
         return {};
     replica_facts const& replica = *seen->facts.replica;
+    if (auto revived = revive_applier(replica); !revived)
+        return problem{revived.error().kind,
+                       fmt::format("received but not applied, and the relay log would be dropped: "
+                                   "{}",
+                                   revived.error().text)};
     if (replica.receiver != thread_state::stopped) {
         bool const shield = is_known(replica.master) && next_master != replica.master;
         if (shield)
@@ -256,6 +278,7 @@ performer::done performer::run_one(follow const& what) {
         steps.push_back(words_.adopt_binlog_position());
     }
     steps.push_back(words_.set_replica_semi_sync(what.as_acker));
+    steps.push_back(words_.limit_silence());
     bool const borrows = what.adopt_binlog && !what.as_acker;
     steps.push_back(
         words_.set_server_number(seen->facts.server_number | (borrows ? borrowed_number : 0)));
@@ -297,8 +320,9 @@ result<void> performer::restart_receiver(bool acknowledging) {
     if (acknowledging)
         if (auto returned = return_borrowed_number(); !returned)
             return returned;
-    if (auto set = run(words_.set_replica_semi_sync(acknowledging)); !set)
-        return set.error();
+    if (auto set = run_all({words_.set_replica_semi_sync(acknowledging), words_.limit_silence()});
+        !set)
+        return set;
     if (auto stopped = run(words_.stop_receiver()); !stopped)
         return stopped.error();
     if (auto started = run(words_.start_receiver()); !started)

@@ -21,6 +21,11 @@ constexpr std::uint64_t waiting_probes_max = 4;
 // Longer than any tail that a crash can take: what waits for an acknowledgement at one moment.
 constexpr std::uint64_t skipped_sequence = 1'000'000;
 constexpr milliseconds skip_bound{300};
+// Rows of the probe's table, beside the prober's own: a commit that waits for an acknowledgement
+// keeps its row locked, and the one that is to bring the acknowledgement must not wait for it.
+constexpr std::uint32_t probe_rows = 1U << 31U;
+constexpr std::uint32_t skip_rows = probe_rows + 16;
+constexpr std::uint64_t skip_rows_count = 8;
 
 } // namespace
 
@@ -54,6 +59,8 @@ performer::done performer::run_one(arm const& what) {
         return own.error();
     if (auto unblocked = unblock_masters(); !unblocked)
         return unblocked.error();
+    if (auto alone = shut_out_all_but(what.accounts); !alone)
+        return alone.error();
     auto const switched = what.semi_sync ? source_semi_sync_on() : source_semi_sync_off_if_idle();
     if (!switched)
         return switched.error();
@@ -76,6 +83,37 @@ performer::done performer::run_one(await_ackers const& what) {
     }
 }
 
+/// A crash may have taken the end of the binary log while a replica has kept it. The numbers of
+/// those transactions are never used again: whoever has them is seen to have diverged.
+result<void> performer::skip_sequences(server_facts const& seen) {
+    std::uint64_t last = 0;
+    for (gtid const& each : seen.binlog_state.entries())
+        last = std::max(last, each.sequence);
+    std::uint64_t const next = last + skipped_sequence;
+    auto const whole = std::exchange(deadline_, std::min(deadline_, clock::now() + skip_bound));
+    auto const turn = static_cast<std::uint32_t>(next / skipped_sequence % skip_rows_count);
+    auto const skipped = commit_elsewhere(skip_rows + turn, next);
+    deadline_ = whole;
+    if (skipped)
+        return {};
+    if (skipped.error().text.find("read-only") != std::string::npos)
+        return problem{failure::not_permitted,
+                       fmt::format("nothing may be written while read_only is on: run GRANT "
+                                   "READ_ONLY ADMIN ON *.* TO '{}'@'localhost'",
+                                   options_.connect.user)};
+    // Acknowledged or not, of this try or of one before: the number is taken once its commit stands
+    // in the binary log.
+    auto const after = look();
+    if (!after)
+        return after.error();
+    for (gtid const& each : after->facts.binlog_state.entries())
+        if (each.sequence >= next)
+            return {};
+    return problem{skipped.error().kind, "used sequence numbers could not be skipped, so writes "
+                                         "stay closed: " +
+                                             skipped.error().text};
+}
+
 performer::done performer::run_one(open_writes const&) {
     auto const seen = look();
     if (!seen)
@@ -83,21 +121,8 @@ performer::done performer::run_one(open_writes const&) {
     if (seen->facts.replica)
         return problem{failure::refused, fmt::format("replicates from {}: arm first",
                                                      seen->facts.replica->master.to_string())};
-    // A crash may have taken the end of the binary log while a replica has kept it. The numbers of
-    // those transactions are never used again: whoever has them is seen to have diverged.
-    std::uint64_t last = 0;
-    for (gtid const& each : seen->facts.binlog_state.entries())
-        last = std::max(last, each.sequence);
-    // The number is taken when the commit is written: whether it is acknowledged does not matter.
-    auto const whole = std::exchange(deadline_, std::min(deadline_, clock::now() + skip_bound));
-    auto const skipped = commit_elsewhere(seen->facts.server_number, last + skipped_sequence);
-    deadline_ = whole;
-    if (!skipped && skipped.error().text.find("read-only") != std::string::npos)
-        return problem{failure::not_permitted,
-                       fmt::format("nothing may be written while read_only is on: run GRANT "
-                                   "READ_ONLY ADMIN ON *.* TO '{}'@'localhost'",
-                                   options_.connect.user)};
-    if (!skipped && skipped.error().kind != failure::timed_out)
+    // Open already, it may have clients that wait: done again, this is harmless.
+    if (auto skipped = skip_sequences(seen->facts); !skipped && seen->facts.read_only)
         return skipped.error();
     if (auto opened = run(words_.read_only_off()); !opened)
         return opened.error();
@@ -236,6 +261,27 @@ result<void> performer::end_streams(std::string const& account) {
     }
 }
 
+/// Whoever else is connected, or connects later, could acknowledge without being recorded.
+result<void> performer::shut_out_all_but(std::vector<std::string> const& accounts) {
+    if (options_.replication_prefix.empty())
+        return {}; // every account would be one of a replica
+    auto const known = run(words_.list_accounts(options_.replication_prefix));
+    if (!known)
+        return known.error();
+    for (std::size_t index = 0; index < known->rows.size(); ++index) {
+        auto const account = known->text(index, "User");
+        bool const stays = std::ranges::find(accounts, account) != accounts.end() ||
+                           account == options_.connect.user;
+        if (stays)
+            continue;
+        if (auto locked = set_locked(account, true); !locked)
+            return locked.error();
+        if (auto ended = end_streams(account); !ended)
+            return ended.error();
+    }
+    return {};
+}
+
 performer::done performer::run_one(lock_account const& what) {
     if (auto locked = set_locked(what.account, true); !locked)
         return locked.error();
@@ -276,15 +322,15 @@ performer::done performer::run_one(probe_commit const&) {
         return problem{
             failure::exhausted,
             fmt::format("{} commits of our own wait for an acknowledgement already", waiting)};
-    if (auto committed = commit_elsewhere(seen->facts.server_number, std::nullopt); !committed)
+    auto const key = probe_rows + static_cast<std::uint32_t>(waiting);
+    if (auto committed = commit_elsewhere(key, std::nullopt); !committed)
         return committed.error();
     return std::string{};
 }
 
 /// On a connection of its own, which is left alone if the commit waits: the server ends it as soon
 /// as an acknowledgement comes. Ending it would release its commit group without one.
-result<void> performer::commit_elsewhere(std::uint32_t server,
-                                         std::optional<std::uint64_t> sequence) {
+result<void> performer::commit_elsewhere(std::uint32_t key, std::optional<std::uint64_t> sequence) {
     std::optional<dialect> words = words_;
     auto connect = options_.connect;
     connect.limit = std::max(std::min(connect.limit, left()), milliseconds{1});
@@ -301,7 +347,7 @@ result<void> performer::commit_elsewhere(std::uint32_t server,
         for (std::string& statement : words_.create_probe_table())
             statements.push_back(std::move(statement));
     statements.push_back(
-        words_.commit_probe(server, static_cast<std::uint64_t>(to_ms(boottime_now() - long_ago))));
+        words_.commit_probe(key, static_cast<std::uint64_t>(to_ms(boottime_now() - long_ago))));
     for (std::string const& statement : statements) {
         opened->begin(statement);
         std::optional<rows_or_error> answered;

@@ -1,5 +1,7 @@
 #include "tasuki/mysql/procedure.hpp"
 
+#include "tasuki/mysql/candidate.hpp"
+
 #include <algorithm>
 
 namespace tasuki::mysql {
@@ -61,6 +63,12 @@ instant question_book::next_bound() const {
     for (question const& each : open)
         earliest = std::min(earliest, each.bound);
     return earliest;
+}
+
+bool tells_state(answer const& got) {
+    if (!got.facts.life.is_set() && got.facts.condition == health::unknown)
+        return false;
+    return got.facts_age == duration::zero() || !is_usable(got.facts.condition);
 }
 
 answer lost_answer(question const& asked) {

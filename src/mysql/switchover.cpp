@@ -84,8 +84,7 @@ void run::on(tick const&) {
 }
 
 void run::learn(question const& asked, answer const& got) {
-    bool const tells = got.facts.life.is_set() || got.facts.condition != health::unknown;
-    if (tells)
+    if (tells_state(got))
         s_.facts[asked.node] = got.facts;
     else if (!got.done && !std::holds_alternative<list_obstacles>(asked.what))
         s_.facts.erase(asked.node);
@@ -156,6 +155,7 @@ void run::finish(conclude verdict) {
     s_.at = phase::finished;
     s_.bound = never;
     s_.book.clear();
+    verdict.writes_open = s_.writes_open;
     reason_ = std::string(to_string(verdict.how));
     commands_.push_back(std::move(verdict));
 }

@@ -12,6 +12,7 @@ void run::try_to_close() {
     enter(phase::close, rules_.close_limit);
     s_.bound = never;
     --s_.tries_left;
+    s_.writes_open = false;
     put(self(), close_writes{}, rules_.close_limit);
 }
 
@@ -36,6 +37,7 @@ void run::reopened(answer const& got) {
     if (!got.done)
         return say("writes could not be opened again: " + got.detail);
     say("writes are open again");
+    s_.writes_open = true;
     if (s_.at != phase::undo)
         return;
     s_.verdict.text += "; undone, writes are open again";

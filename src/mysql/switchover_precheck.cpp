@@ -109,6 +109,7 @@ void run::check_precheck() {
     if (!s_.book.open.empty())
         return;
     server_facts const* const mine = facts_of(self());
+    s_.writes_open = mine != nullptr && is_usable(mine->condition) && !mine->read_only;
     auto refusal = mine == nullptr || !is_usable(mine->condition)
                        ? std::optional<std::string>("the master's own server does not answer")
                    : mine->read_only ? std::optional<std::string>("the master is read-only already")
@@ -160,6 +161,7 @@ void run::check_catch_up() {
                        std::nullopt,
                        {}});
     server_facts const* const mine = facts_of(self());
+    s_.writes_open = mine != nullptr && !mine->read_only;
     if (mine == nullptr)
         return finish(
             {conclusion::refused, "the master's own server stopped answering", std::nullopt, {}});

@@ -145,6 +145,7 @@ json::object write_facts(server_facts const& facts) {
     out["read_only"] = facts.read_only;
     out["source_semi_sync"] = facts.source_semi_sync;
     out["replica_semi_sync"] = facts.replica_semi_sync;
+    out["keeps_answers"] = facts.keeps_answers;
     out["semi_sync_clients"] = facts.semi_sync_clients;
     out["waiting_for_ack"] = facts.waiting_for_ack;
     out["binlog_position"] = facts.binlog_position.to_string();
@@ -169,6 +170,7 @@ server_facts read_facts(json::value const& document, std::string& trouble) {
     facts.read_only = in.flag("read_only");
     facts.source_semi_sync = in.flag("source_semi_sync");
     facts.replica_semi_sync = in.flag("replica_semi_sync");
+    facts.keeps_answers = in.flag("keeps_answers");
     facts.semi_sync_clients = in.number<std::uint32_t>("semi_sync_clients");
     facts.waiting_for_ack = in.number<std::uint32_t>("waiting_for_ack");
     facts.binlog_position = in.gtids("binlog_position");
@@ -248,6 +250,7 @@ std::string encode(answer const& what) {
     out["kind"] = text_of(to_string(what.kind));
     out["detail"] = what.detail.substr(0, detail_max);
     out["facts"] = write_facts(what.facts);
+    out["facts_age_ns"] = what.facts_age.count();
     out["took_ns"] = what.took.count();
     return json::serialize(out);
 }
@@ -296,6 +299,7 @@ result<answer> decode_answer(std::string_view text) {
     out.detail = in.text("detail");
     if (json::value const* const facts = in.find("facts"))
         out.facts = read_facts(*facts, trouble);
+    out.facts_age = in.time("facts_age_ns");
     out.took = in.time("took_ns");
     return checked(std::move(out), std::move(trouble));
 }

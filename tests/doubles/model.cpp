@@ -169,10 +169,13 @@ bool cluster::apply(node_id node) {
     return true;
 }
 
-void cluster::crash(node_id node) {
+void cluster::crash(node_id node, std::size_t unflushed) {
     server& it = at(node);
     it.up = false;
-    it.waiting.clear(); // the clients get no answer; the transactions stay in the binlog
+    std::size_t const all = it.binlog.size();
+    std::size_t const most = it.keeps_answers ? it.waiting.size() : all - std::min(all, it.durable);
+    it.binlog.resize(all - std::min(unflushed, most));
+    it.waiting.clear(); // the clients get no answer
     it.relay.clear();
     it.received_known = false;
 }
@@ -198,6 +201,7 @@ server_facts cluster::facts_of(node_id node) const {
     facts.read_only = it.read_only;
     facts.source_semi_sync = it.source_semi_sync;
     facts.replica_semi_sync = it.replica_semi_sync;
+    facts.keeps_answers = it.keeps_answers;
     facts.semi_sync_clients = static_cast<std::uint32_t>(semi_sync_clients(it));
     facts.waiting_for_ack = static_cast<std::uint32_t>(it.waiting.size());
     facts.binlog_position = position_of(it.binlog);

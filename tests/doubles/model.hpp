@@ -29,9 +29,11 @@ struct server {
     bool source_semi_sync = false;
     bool replica_semi_sync = false; ///< as configured
     bool acknowledges = false;      ///< as in force since the receiver's start
+    bool keeps_answers = true;      ///< innodb_flush_log_at_trx_commit=3
     std::vector<gtid> binlog;
     std::vector<gtid> relay;
-    gtid_list adopted; ///< gtid_slave_pos as set by hand
+    gtid_list adopted;       ///< gtid_slave_pos as set by hand
+    std::size_t durable = 0; ///< of the binlog: what was there before that
     bool received_known = false;
     std::optional<endpoint> master;
     bool receiver_runs = false;
@@ -68,7 +70,9 @@ class cluster {
     bool receive(node_id node, bool acknowledgement_lost = false);
     /// Applies one transaction of the relay log.
     bool apply(node_id node);
-    void crash(node_id node);
+    /// Takes `unflushed` off the end of its binlog: commits that wait for an acknowledgement, and
+    /// without `keeps_answers` any others.
+    void crash(node_id node, std::size_t unflushed = 0);
     /// Boots read-only, without roles, replication configured but not started.
     void boot(node_id node);
     /// The link for replication between two servers.

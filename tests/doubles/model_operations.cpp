@@ -154,8 +154,10 @@ cluster::done cluster::follow_master(server& it, follow const& order) {
     it.source_semi_sync = false;
     if (auto trouble = stop_replica(it))
         return trouble;
-    if (order.adopt_binlog)
+    if (order.adopt_binlog) {
         it.adopted = position_of(it.binlog);
+        it.durable = it.binlog.size();
+    }
     it.relay.clear();
     it.blocked.reset();
     it.master = order.master;
@@ -174,6 +176,8 @@ cluster::done cluster::finish_replica(server& it, arm const& order) {
     it.blocked.reset();
     it.source_semi_sync = order.semi_sync;
     it.replica_semi_sync = false;
+    for (auto const& [node, each] : servers_)
+        it.locked.insert(each.who.account);
     for (std::string const& account : order.accounts)
         it.locked.erase(account);
     return {};

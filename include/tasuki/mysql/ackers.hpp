@@ -8,6 +8,9 @@
 // that -> record the new set alone. So the record covers at each instant who can really
 // acknowledge. Degraded is recorded before semi-sync is switched off, and cleared by the same way.
 // An acknowledgement that was lost is repeated by another commit: a probe after each reconnection.
+//
+// It is stopped by dropping its state, once no `journal` of it is under way: the record then covers
+// both sets of a change that was not finished. It goes on with a new `begin`.
 
 #include "tasuki/mysql/candidate.hpp"
 #include "tasuki/mysql/procedure.hpp"
@@ -36,8 +39,9 @@ using event = std::variant<begin, presence, answered, journalled, tick>;
 struct policy {
     bool degrade_without_acker = true; ///< on_no_acker = "degrade"
     duration observe_every = milliseconds{500};
-    duration loss_grace = milliseconds{0};         ///< after heartbeat has called a node dead
-    duration unhealthy_grace = milliseconds{3000}; ///< alive, but its receiver does not run
+    duration loss_grace = milliseconds{0}; ///< after heartbeat has called a node dead
+    /// Alive, but its receiver does not run, or receives nothing while commits wait for it.
+    duration unhealthy_grace = milliseconds{3000};
     duration step_limit = milliseconds{3000};
     duration probe_limit = milliseconds{2000};
     duration barrier_limit = milliseconds{30'000};
@@ -61,6 +65,13 @@ enum class phase {
 };
 [[nodiscard]] std::string_view to_string(phase);
 
+/// How far a replica has read the master's binlog, and since when no further.
+struct progress {
+    std::string file;
+    std::uint64_t position = 0;
+    instant since = long_ago;
+};
+
 struct state {
     phase at = phase::idle;
     begin input;
@@ -70,6 +81,7 @@ struct state {
     std::map<node_id, presence> heard;
     std::map<node_id, instant> dead_since;
     std::map<node_id, instant> unhealthy_since;
+    std::map<node_id, progress> read_up_to;    ///< while commits wait for an acknowledgement
     std::map<node_id, thread_state> receivers; ///< to see a reconnection
     bool probe_wanted = false;
     std::string blocked;        ///< why commits may wait, for status; empty: they do not

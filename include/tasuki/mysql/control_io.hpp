@@ -1,6 +1,9 @@
 #pragma once
 // The first thread: takes orders and answers each of them once.
 //
+// An order's time runs from `submit`: one that waited until it had expired is not begun, because
+// whoever gave it has given up by then, and perhaps the lease with it.
+//
 // Orders of a newer epoch come first; within one epoch they keep their order. The epoch is durable
 // before anything is changed; orders that only read need none. A connection that was lost is
 // replaced and the order tried once more: operations are idempotent.
@@ -49,13 +52,19 @@ class control {
   private:
     using clock = std::chrono::steady_clock;
 
+    struct waiting {
+        order what;
+        clock::time_point since;
+    };
+
     void run();
-    [[nodiscard]] std::optional<order> next_order();
-    void serve(order const& what);
+    [[nodiscard]] std::optional<waiting> next_order();
+    void serve(waiting const& next);
     [[nodiscard]] result<std::string> obey(order const& what, clock::time_point deadline);
+    [[nodiscard]] result<std::string> pass_over(order const& what);
     [[nodiscard]] result<void> attach(milliseconds limit);
     [[nodiscard]] performer_hooks make_hooks();
-    void add_facts(answer& out);
+    [[nodiscard]] bool add_facts(answer& out);
 
     performer_options options_;
     server_board& board_;
@@ -70,7 +79,7 @@ class control {
     clock::time_point next_attach_{};
     std::mutex mutex_;
     std::condition_variable changed_;
-    std::deque<order> orders_;
+    std::deque<waiting> orders_;
     bool stopping_ = false;
     std::thread thread_;
 };

@@ -71,19 +71,22 @@ class dialect {
 
     [[nodiscard]] std::string stop_receiver() const;
     [[nodiscard]] std::string start_receiver() const;
+    [[nodiscard]] std::string start_applier() const;
     [[nodiscard]] std::string stop_replica() const;
     [[nodiscard]] std::string start_replica() const;
     [[nodiscard]] std::string forget_source() const;
     [[nodiscard]] std::string change_source(source const& from) const;
     [[nodiscard]] std::string adopt_binlog_position() const;
+    /// How long a receiver takes a silent master for connected; counts from its next connection.
+    [[nodiscard]] std::string limit_silence() const;
     /// Answers 0 once `position` was applied, -1 when `limit` has run out.
     [[nodiscard]] std::string wait_applied(gtid_list const& position, milliseconds limit) const;
 
     [[nodiscard]] std::string set_source_semi_sync(bool on) const;
     [[nodiscard]] std::string set_replica_semi_sync(bool on) const;
-    /// The server's number as configured, or with `borrowed_number` added.
     /// The next transaction of this session gets this sequence number.
     [[nodiscard]] std::string continue_at(std::uint64_t sequence) const;
+    /// The server's number as configured, or with `borrowed_number` added.
     [[nodiscard]] std::string set_server_number(std::uint32_t number) const;
     /// The settings under which a commit waits for ever rather than go unacknowledged.
     [[nodiscard]] std::vector<std::string> prepare_source_semi_sync() const;
@@ -91,6 +94,7 @@ class dialect {
     /// Gives up after `limit`: unbounded, it would wait behind a commit and block all others.
     [[nodiscard]] std::string read_only_on(milliseconds limit) const;
     [[nodiscard]] std::string list_hosts_of(std::string_view user) const;
+    [[nodiscard]] std::string list_accounts(std::string_view prefix) const;
     [[nodiscard]] std::string set_account_locked(account_name const& account, bool locked) const;
     [[nodiscard]] std::string list_streams_of(std::string_view user) const;
     [[nodiscard]] std::string kill_session(std::uint64_t session) const;

@@ -58,6 +58,8 @@ struct server_facts {
     bool read_only = true;
     bool source_semi_sync = false;  ///< acts as a semi-sync master
     bool replica_semi_sync = false; ///< acknowledges, once its receiver was restarted
+    /// A crash of it takes back no commit that a client was told of, so a restart loses nothing.
+    bool keeps_answers = false;
     std::uint32_t semi_sync_clients = 0;
     std::uint32_t waiting_for_ack = 0; ///< sessions whose commit waits
     gtid_list binlog_position;         ///< @@gtid_binlog_pos

@@ -62,8 +62,8 @@ struct set_acker {
     friend bool operator==(set_acker const&, set_acker const&) = default;
 };
 /// Ends the replica role after a drain (STOP, RESET SLAVE ALL) and, if `semi_sync`, turns the
-/// semi-sync source on with an infinite timeout and AFTER_SYNC; unlocks `accounts`. Stays
-/// read-only.
+/// semi-sync source on with an infinite timeout and AFTER_SYNC; unlocks `accounts`, locks all other
+/// replication accounts and ends their streams. Stays read-only.
 struct arm {
     bool semi_sync = true;
     std::vector<std::string> accounts;
@@ -131,13 +131,16 @@ struct order {
     friend bool operator==(order const&, order const&) = default;
 };
 
-/// What came of it. `facts` is read after the operation, so every answer is a survey too.
+/// What came of it. Of one that is done, `facts` was read after the operation, so every answer is a
+/// survey too. If nothing could be read afterwards it is not done (its effect is unknown), `facts`
+/// is what was last known, and `facts_age` tells how old that is.
 struct answer {
     std::uint64_t ticket = 0;
     bool done = false;
     failure kind = failure::broken; ///< meaningful if not done
     std::string detail;             ///< why not, or what was found (obstacles)
     server_facts facts;
+    duration facts_age{}; ///< zero: read for this answer
     duration took{};
     friend bool operator==(answer const&, answer const&) = default;
 };

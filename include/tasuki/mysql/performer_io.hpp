@@ -89,6 +89,7 @@ class performer {
 
     /// replica side (performer_replica_io.cpp)
     [[nodiscard]] result<void> drain_received(bool receiver_must_be_stopped);
+    [[nodiscard]] result<void> revive_applier(replica_facts const& replica);
     [[nodiscard]] result<void> stop_replica_role(std::optional<endpoint> const& next_master);
     [[nodiscard]] result<void> stop_frozen_receiver(endpoint const& old_master);
     [[nodiscard]] result<void> return_borrowed_number();
@@ -102,7 +103,9 @@ class performer {
     [[nodiscard]] result<void> end_writers(bool privileged_too);
     [[nodiscard]] result<std::size_t> set_locked(std::string const& account, bool locked);
     [[nodiscard]] result<void> end_streams(std::string const& account);
-    [[nodiscard]] result<void> commit_elsewhere(std::uint32_t server,
+    [[nodiscard]] result<void> skip_sequences(server_facts const& seen);
+    [[nodiscard]] result<void> shut_out_all_but(std::vector<std::string> const& accounts);
+    [[nodiscard]] result<void> commit_elsewhere(std::uint32_t key,
                                                 std::optional<std::uint64_t> sequence);
 
     connection& control_;

@@ -49,6 +49,9 @@ struct conclude {
     std::string text;
     std::optional<node_id> successor; ///< who should get the lease instead, if anybody
     gtid_list position;               ///< where the new or closed master stands
+    /// Switchover only: the old master is known to accept writes. If not, it may be read-only: the
+    /// caller has to open it again, or to give the lease up.
+    bool writes_open = false;
     friend bool operator==(conclude const&, conclude const&) = default;
 };
 using command = std::variant<ask, journal, note, conclude>;
@@ -94,6 +97,10 @@ struct question_book {
         return false;
     }
 };
+
+/// Whether its facts may be believed to be those of now: read for this answer, or of a server that
+/// is of no use anyway. Old positions and roles must not pass for new ones.
+[[nodiscard]] bool tells_state(answer const&);
 
 /// The answer that stands in for one that never came.
 [[nodiscard]] answer lost_answer(question const&);

@@ -82,7 +82,8 @@ struct state {
     node_id to;
     std::optional<plan> shown; ///< set when the plan was made
     std::string obstacles;
-    gtid_list position; ///< where the old master was closed
+    gtid_list position;       ///< where the old master was closed
+    bool writes_open = false; ///< known: seen so, and not closed since, or opened again
     unsigned tries_left = 0;
     instant bound = never;
     instant poll_at = never;

@@ -120,6 +120,20 @@ TEST_CASE("settings become facts, and each weak one is a fault with its remedy",
     CHECK(facts.read_only);
 }
 
+TEST_CASE("only a flush at the engine's commit, too, keeps what was answered", "[mysql][dialect]") {
+    auto const words = mariadb();
+    for (char const* const value : {"0", "1", "2", "3"}) {
+        auto rows = settings_of({});
+        rows.columns.emplace_back("innodb_flush_log_at_trx_commit");
+        rows.rows[0].emplace_back(value);
+        server_facts facts;
+        words.parse_settings(rows, facts);
+        bool const safe = std::string_view(value) == "3";
+        CHECK(facts.keeps_answers == safe);
+        CHECK(facts.durability_faults.empty() == safe);
+    }
+}
+
 TEST_CASE("a replica's status becomes facts and an empty position stays unknown",
           "[mysql][dialect]") {
     auto const words = mariadb();

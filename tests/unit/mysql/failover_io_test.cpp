@@ -241,3 +241,56 @@ TEST_CASE("following while rows wait in the relay log applies them first", "[mys
     nodes.at(1).must(next, 2);
     CHECK(lab::rows_of(nodes[1]).contains(1));
 }
+
+TEST_CASE("following elsewhere revives a stopped applier while the receiver runs",
+          "[mysql][mariadb]") {
+    TASUKI_NEEDS_MARIADB();
+    lab::cluster nodes(2);
+    nodes.replicate();
+    nodes[1].sql("STOP SLAVE SQL_THREAD");
+    auto app = nodes[0].login("app", "apppw");
+    REQUIRE(app.query("INSERT INTO app.t VALUES (1, 'x')", milliseconds{5000}).has_value());
+    SECTION("a mere stop") {
+        nodes.at(1).must(settle{});
+        CHECK(lab::rows_of(nodes[1]).contains(1));
+    }
+    SECTION("an error stays, and so does the receiver") {
+        auto session = nodes[1].login("root", "");
+        REQUIRE(session.query("SET sql_log_bin=0", milliseconds{1000}).has_value());
+        REQUIRE(session.query("INSERT INTO app.t VALUES (1, 'errant')", milliseconds{1000})
+                    .has_value());
+        nodes[1].sql("START SLAVE SQL_THREAD");
+        nodes.at(1).await_facts(
+            [](server_facts const& seen) { return seen.replica && seen.replica->applier_errno; });
+        auto const kept = nodes.at(1).ask(settle{});
+        CHECK_FALSE(kept.done);
+        REQUIRE(kept.facts.replica);
+        CHECK(kept.facts.replica->receiver == thread_state::running);
+        REQUIRE(session.query("DELETE FROM app.t WHERE id=1", milliseconds{1000}).has_value());
+        nodes[1].sql("START SLAVE SQL_THREAD");
+        nodes.at(1).must(settle{});
+        CHECK(lab::rows_of(nodes[1]).contains(1));
+    }
+}
+
+TEST_CASE("a silent master is seen by the receiver, and what it sent is kept", "[mysql][mariadb]") {
+    TASUKI_NEEDS_MARIADB();
+    lab::cluster nodes(2);
+    nodes.replicate();
+    CHECK(nodes[1].sql("SELECT @@slave_net_timeout") == "2");
+    auto blocker = nodes[1].login("root", "");
+    REQUIRE(blocker.query("LOCK TABLES app.t READ", milliseconds{1000}).has_value());
+    auto app = nodes[0].login("app", "apppw");
+    REQUIRE(app.query("INSERT INTO app.t VALUES (1, 'x')", milliseconds{5000}).has_value());
+    nodes[0].signal(SIGSTOP);
+    auto const seen = nodes.at(1).await_facts([](server_facts const& facts) {
+        return facts.replica && facts.replica->receiver == thread_state::connecting;
+    });
+    WARN("the receiver gave a silent master up after " << seen << " ms");
+    CHECK(seen < 4000);
+    nodes.at(1).must(freeze_of(nodes[0]), 2);
+    REQUIRE(blocker.query("UNLOCK TABLES", milliseconds{1000}).has_value());
+    nodes.at(1).must(drain{}, 2);
+    CHECK(lab::rows_of(nodes[1]).contains(1));
+    nodes[0].signal(SIGCONT);
+}

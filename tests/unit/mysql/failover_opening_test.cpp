@@ -191,6 +191,72 @@ TEST_CASE("failover: a master that has lost what its acker holds is not reopened
     CHECK(here.servers.at(db1).read_only);
 }
 
+TEST_CASE(
+    "failover: a restarted master that may forget is reopened only if its ackers vouch for it",
+    "[failover]") {
+    for (bool const keeps : {true, false})
+        for (bool const restarted : {true, false})
+            for (bool const degraded : {true, false}) {
+                INFO("keeps " << keeps << ", restarted " << restarted << ", degraded " << degraded);
+                group here;
+                here.servers.at(db1).keeps_answers = keeps;
+                if (restarted) {
+                    here.servers.crash(db1);
+                    here.servers.boot(db1);
+                }
+                if (degraded) {
+                    here.record.now.ackers.clear();
+                    here.record.now.degraded = true;
+                }
+                auto const seen = here.play(here.begin(db1), {{"survey", db3, fate::lost}});
+                bool const opens = keeps || !restarted || degraded;
+                REQUIRE(seen.verdict);
+                INFO(seen.verdict->text);
+                CHECK(seen.verdict->how == (opens ? conclusion::done : conclusion::refused));
+            }
+    group asked;
+    asked.servers.at(db1).keeps_answers = false;
+    asked.servers.crash(db1);
+    asked.servers.boot(db1);
+    CHECK(asked.play(asked.begin(db1)).verdict->how == conclusion::done);
+
+    group forced;
+    forced.servers.at(db1).keeps_answers = false;
+    forced.servers.crash(db1);
+    forced.servers.boot(db1);
+    auto input = forced.begin(db1);
+    input.allow_loss = true;
+    auto const seen = forced.play(input, {{"survey", db3, fate::lost}});
+    CHECK(seen.verdict->how == conclusion::done);
+    CHECK(seen.journal.back().loss_accepted);
+}
+
+TEST_CASE("failover: who follows already and holds more is locked out, not recorded",
+          "[failover]") {
+    // db3 replicates from db1 in spite of a transaction of its own, and answers late.
+    group here;
+    here.servers.crash(db1);
+    here.servers.boot(db1);
+    here.servers.crash(db2);
+    here.servers.at(db3).binlog = here.servers.at(db1).binlog;
+    here.servers.at(db3).binlog.push_back({0, 3, 99});
+    here.servers.at(db3).relay.clear();
+    failover::policy block;
+    block.on_no_acker = failover::no_acker::block;
+    promotion one(here.servers, failover::step, failover::next_wake, block);
+    one.mishaps = {{"survey", db3, fate::lost}};
+    one.between = [&] {
+        if (one.state.at == failover::phase::repoint)
+            one.mishaps.clear();
+    };
+    one.tell(here.begin(db1));
+    auto const seen = one.run(std::chrono::seconds{20});
+    CHECK_FALSE(seen.verdict);
+    CHECK(seen.journal.empty());
+    CHECK(seen.has_noted("db3 holds 0-3-99 besides: it is locked out"));
+    CHECK(here.servers.at(db1).locked.contains("repl_db3"));
+}
+
 TEST_CASE("failover: a first start opens the designated master and leaves the unclean alone",
           "[failover]") {
     group here(4);

@@ -97,6 +97,41 @@ TEST_CASE("failover: each answer that fails or never comes has a decided end", "
     }
 }
 
+TEST_CASE("failover: nobody is killed before the fence is recorded", "[failover]") {
+    for (fate const how : {fate::failed, fate::lost}) {
+        group here;
+        auto const seen = here.play(here.begin(), {{"journal fence", node_id{}, how}});
+        CHECK(seen.verdict->how == conclusion::aborted);
+        CHECK(seen.has_asked("freeze db3"));
+        CHECK_FALSE(seen.has_asked("kill_server db1"));
+        CHECK(here.servers.at(db1).up);
+    }
+}
+
+TEST_CASE("failover: a fence keeps what a predecessor has proven", "[failover]") {
+    group here;
+    here.servers.crash(db1);
+    here.record.reached = milestone::choose;
+    here.record.chosen = db2;
+    here.record.promotion = model::position_of(here.servers.at(db1).binlog);
+    here.record.frozen = here.record.now.ackers;
+    here.servers.crash(db2); // it had applied all, and is gone
+    auto const seen = here.play(here.begin(db3));
+    REQUIRE(seen.journal.size() > 1);
+    CHECK(seen.journal.front() == here.record);
+    CHECK(seen.verdict->how == conclusion::done);
+
+    // Another one that can prove nothing leaves the proof to the next.
+    group poor;
+    poor.servers.crash(db1);
+    poor.record.reached = milestone::choose;
+    poor.record.promotion = *gtid_list::parse("0-1-99");
+    auto const refused = poor.play(poor.begin(), {{"freeze", db3, fate::failed}});
+    CHECK(refused.verdict->how == conclusion::refused);
+    CHECK(refused.journal.back().reached == milestone::choose);
+    CHECK(refused.journal.back().promotion == poor.record.promotion);
+}
+
 TEST_CASE("failover: a majority is told that `choose` is over before anybody is unfrozen",
           "[failover]") {
     group here;

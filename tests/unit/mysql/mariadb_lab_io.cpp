@@ -70,11 +70,8 @@ void ip(int network, std::string const& line) {
 }
 
 std::vector<std::string> const small{"--innodb-data-file-path=ibdata1:4M:autoextend",
-                                     "--innodb-log-file-size=4M",
-                                     "--innodb-buffer-pool-size=8M",
-                                     "--innodb-doublewrite=OFF",
-                                     "--skip-name-resolve",
-                                     "--user=root"};
+                                     "--innodb-log-file-size=4M", "--innodb-buffer-pool-size=8M",
+                                     "--skip-name-resolve", "--user=root"};
 
 std::vector<std::string> boot_statements() {
     std::vector<std::string> out{"use mysql;", "FLUSH PRIVILEGES;", "SET sql_log_bin=0;"};
@@ -193,7 +190,7 @@ void database::start(std::vector<std::string> const& more) {
                                               "--rpl-semi-sync-master-wait-point=AFTER_SYNC",
                                               "--sync-binlog=1",
                                               "--sync-relay-log=1",
-                                              "--innodb-flush-log-at-trx-commit=1",
+                                              "--innodb-flush-log-at-trx-commit=3",
                                               "--read-only=ON",
                                               "--skip-slave-start",
                                               "--max-connections=40",

@@ -251,3 +251,71 @@ TEST_CASE("a failing order changes nothing and says the GRANT that is missing",
     CHECK(faulty->missing_grants ==
           std::vector<std::string>{"GRANT READ_ONLY ADMIN ON *.* TO 'tasuki'@'localhost'"});
 }
+
+TEST_CASE("arming locks out every replica that is not named", "[mysql][mariadb]") {
+    TASUKI_NEEDS_MARIADB();
+    lab::cluster nodes(3);
+    nodes.replicate();
+    CHECK(nodes.at(0).ask(survey{}).facts.connected_accounts.size() == 2);
+    auto const armed = nodes.at(0).must(arm{true, {"repl_2"}});
+    CHECK(armed.facts.connected_accounts == std::vector<std::string>{"repl_2"});
+    nodes.at(2).await_facts([](server_facts const& seen) {
+        return seen.replica && seen.replica->receiver_errno == 4151;
+    });
+    nodes.at(0).must(arm{true, {"repl_2", "repl_3"}});
+    nodes.at(0).await_facts(
+        [](server_facts const& seen) { return seen.connected_accounts.size() == 2; });
+}
+
+TEST_CASE("an order that expired in the queue is not begun", "[mysql][mariadb]") {
+    TASUKI_NEEDS_MARIADB();
+    lab::cluster nodes(2);
+    nodes.at(0).must(settle{});
+    await_position far;
+    far.position = *gtid_list::parse("0-1-100000000");
+    nodes.at(1).must(follow{nodes[0].address(), "repl_2", false, false});
+    auto const slow = nodes.at(1).submit(far, 1, milliseconds{1500});
+    auto const late = nodes.at(1).submit(set_acker{true}, 1, milliseconds{300});
+    CHECK(nodes.at(1).await(slow).kind == failure::timed_out);
+    auto const expired = nodes.at(1).await(late);
+    CHECK_FALSE(expired.done);
+    CHECK(expired.kind == failure::timed_out);
+    CHECK(expired.detail.find("it was not begun") != std::string::npos);
+    CHECK_FALSE(expired.facts.replica_semi_sync);
+}
+
+TEST_CASE("writes stay closed until used numbers are skipped for certain", "[mysql][mariadb]") {
+    TASUKI_NEEDS_MARIADB();
+    lab::cluster nodes(2);
+    nodes.replicate();
+    nodes.at(0).must(close_writes{});
+    nodes.at(1).must(freeze{nodes[0].address()});
+    auto root = nodes[0].login("root", "");
+    // A backup's lock keeps the commit out of the binary log.
+    REQUIRE(root.query("FLUSH TABLES WITH READ LOCK", milliseconds{5000}).has_value());
+    auto const held = nodes.at(0).ask(open_writes{});
+    CHECK_FALSE(held.done);
+    CHECK(held.detail.find("could not be skipped") != std::string::npos);
+    CHECK(nodes[0].sql("SELECT @@read_only") == "1");
+    REQUIRE(root.query("UNLOCK TABLES", milliseconds{1000}).has_value());
+    // Nobody acknowledges: what counts is that the number stands in the binary log.
+    auto const opened = nodes.at(0).must(open_writes{});
+    CHECK(opened.facts.waiting_for_ack > 0);
+    CHECK(nodes[0].sql("SELECT @@read_only") == "0");
+    CHECK(nodes.at(0).must(open_writes{}).done);
+}
+
+TEST_CASE("an answer without facts read for it is not done", "[mysql][mariadb]") {
+    TASUKI_NEEDS_MARIADB();
+    lab::cluster nodes(1);
+    nodes.at(0).await_facts([](server_facts const& seen) { return seen.condition == health::up; });
+    auto const fresh = nodes.at(0).must(survey{});
+    CHECK(fresh.facts_age == duration::zero());
+    nodes[0].signal(SIGSTOP);
+    auto const stale = nodes.at(0).ask(survey{}, 1, milliseconds{500});
+    nodes[0].signal(SIGCONT);
+    CHECK_FALSE(stale.done);
+    CHECK(stale.kind == failure::timed_out);
+    CHECK(stale.facts_age > duration::zero());
+    CHECK(stale.facts.life == fresh.facts.life);
+}

@@ -184,6 +184,9 @@ TEST_CASE("switchover: each answer that fails or never comes is undone before th
         CHECK(seen.verdict->how == each.end);
         CHECK(seen.verdict->text.find(each.part) != std::string::npos);
         CHECK(here.servers.at(db1).read_only != each.open);
+        // It must not say that it is open without having seen it.
+        bool const known = each.what.operation != "survey" || each.what.node != db1;
+        CHECK(seen.verdict->writes_open == (each.open && known));
     }
 }
 
@@ -195,6 +198,7 @@ TEST_CASE("switchover: an undoing that is not confirmed is said", "[switchover]"
                                      {"open_writes", db1, how}});
         CHECK(seen.verdict->how == conclusion::aborted);
         CHECK(seen.verdict->text.find("may be read-only") != std::string::npos);
+        CHECK_FALSE(seen.verdict->writes_open);
     }
 }
 

@@ -36,6 +36,8 @@ world::world(std::uint64_t seed, options with)
         if (who.node != record.now.master && !who.never_master)
             ackers.insert(who.node);
     servers.set_up(record.now.master, ackers);
+    for (member const& who : members_)
+        servers.at(who.node).keeps_answers = with.keeps_answers;
     for (node_id const node : ackers)
         record.now.ackers.push_back({node, servers.facts_of(node).life});
 }

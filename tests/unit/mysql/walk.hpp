@@ -64,7 +64,8 @@ using returner =
 struct options {
     std::size_t servers = 3;
     bool degrade = true;
-    double loss = 0.01; ///< of each message
+    double loss = 0.01;        ///< of each message
+    bool keeps_answers = true; ///< else a crash takes any commits, and nobody may be left to open
 };
 
 class world {
@@ -96,10 +97,11 @@ class world {
     void serve(int ticks);
     void let_something_happen(bool faults);
     void fault();
+    void crash(node_id);
     void look_after_returning();
-    bool promote(node_id holder, int ticks);
+    bool promote(node_id holder, int ticks, bool allow_loss = false);
     bool switch_over();
-    void recover();
+    bool recover();
     void heal();
     void rebuild(node_id);
     std::optional<conclude> drive(std::shared_ptr<actor> const&, std::vector<command>, int ticks);
@@ -128,6 +130,9 @@ class world {
     std::set<node_id> gone_; ///< agents that do not answer
     std::shared_ptr<keeper> keeper_;
     std::optional<conclude> ignored_;
+    std::optional<node_id> successor_; ///< named by the last refusal
+    bool cut_off_ = false;             ///< by a crash: an acker holds more than the recorded master
+    bool blocked_ = false;             ///< waits for an acker, as configured
     std::size_t promises_checked_ = 0;
     node_id checked_master_;
     bool former_[16] = {};

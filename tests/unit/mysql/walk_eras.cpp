@@ -35,7 +35,7 @@ void world::fault() {
     switch (below(4)) {
     case 0:
         note_down(who + " crashes");
-        servers.crash(node);
+        crash(node);
         break;
     case 1:
         note_down(who + " boots");
@@ -57,6 +57,11 @@ void world::fault() {
         servers.cut(node, record.now.master, is_cut);
     }
     }
+}
+
+/// With the end of its binlog that recovery cuts off.
+void world::crash(node_id node) {
+    servers.crash(node, below(4));
 }
 
 void world::serve(int ticks) {
@@ -117,7 +122,11 @@ void world::rebuild(node_id node) {
     it.blocked.reset();
 }
 
-bool world::promote(node_id holder, int ticks) {
+bool world::promote(node_id holder, int ticks, bool allow_loss) {
+    std::set<node_id> frozen_before;
+    for (member const& who : members_)
+        if (servers.at(who.node).blocked)
+            frozen_before.insert(who.node);
     epoch_ = next(epoch_);
     failover::policy rules;
     rules.on_no_acker = options_.degrade ? failover::no_acker::degrade : failover::no_acker::block;
@@ -130,6 +139,7 @@ bool world::promote(node_id holder, int ticks) {
     input.members = members_;
     input.recorded = record;
     input.silent = silent();
+    input.allow_loss = allow_loss;
     node_id const before = record.now.master;
     note_down("--- " + name_of(members_, holder) + " holds the lease of epoch " +
               std::to_string(epoch_.value()));
@@ -137,13 +147,17 @@ bool world::promote(node_id holder, int ticks) {
     if (!verdict)
         note_down("--- " + name_of(members_, holder) + " dies while promoting");
     bool const done = verdict && verdict->how == conclusion::done;
+    blocked_ = !verdict && !options_.degrade;
+    successor_ = verdict ? verdict->successor : std::nullopt;
+    cut_off_ = verdict && verdict->text.find("does not have any more") != std::string::npos;
     if (verdict && verdict->how == conclusion::refused) {
         ++refusals;
         bool const told_to_stay = verdict->text.find("stay frozen") != std::string::npos ||
                                   verdict->text.find("no answer to unfreeze") != std::string::npos;
         for (member const& who : members_)
             if (servers.at(who.node).blocked && servers.at(who.node).up && !told_to_stay &&
-                violation.empty() && input.recorded.reached != milestone::choose &&
+                !frozen_before.contains(who.node) && violation.empty() &&
+                input.recorded.reached != milestone::choose &&
                 input.recorded.reached != milestone::fence)
                 violation = who.name + " was left frozen by a refusal: " + verdict->text;
     }
@@ -187,24 +201,30 @@ void world::heal() {
     }
 }
 
-/// Attempts with whoever may hold the lease, until one is done.
-void world::recover() {
-    for (int attempt = 0; attempt < 8 && violation.empty(); ++attempt) {
+/// Attempts with whoever may hold the lease, until one is done; the operator does what a refusal
+/// tells him, and must not lose anything by it. What cannot be proven is refused:
+/// if servers forget, that is an end, too.
+bool world::recover() {
+    for (int attempt = 0; attempt < 12 && violation.empty(); ++attempt) {
         node_id holder = any_node();
         if (attempt >= 5) {
             heal();
-            holder = record.now.master;
+            bool const told = successor_ && attempt % 2 == 1;
+            holder = told ? *successor_ : record.now.master;
+            if (told && cut_off_ && attempt > 6 && promote(holder, 6000, true))
+                return true;
         }
         if (holder.value() == 4 || gone_.contains(holder))
             continue;
         bool const dies = attempt < 5 && chance(0.4);
         if (promote(holder, dies ? static_cast<int>(below(30)) : 6000))
-            return;
+            return true;
         if (record.now.master == holder && attempt < 5)
             servers.boot(holder);
     }
-    if (violation.empty())
+    if (violation.empty() && options_.keeps_answers && !blocked_)
         violation = "nobody became the master, though all servers are back";
+    return false;
 }
 
 void world::run(int eras) {
@@ -221,18 +241,19 @@ void world::run(int eras) {
         switch (below(3)) {
         case 0:
             note_down("the master " + name_of(members_, master) + " crashes");
-            servers.crash(master);
+            crash(master);
             break;
         case 1:
             note_down("the master " + name_of(members_, master) + " and its agent are gone");
-            servers.crash(master);
+            crash(master);
             gone_.insert(master);
             break;
         default:
             note_down("the agent of " + name_of(members_, master) + " is gone, its server goes on");
             gone_.insert(master);
         }
-        recover();
+        if (!recover())
+            return;
     }
 }
 

@@ -73,3 +73,11 @@ TEST_CASE("mysql walk: two servers, and many lost messages", "[walk]") {
         return;
     CHECK(sum.promotions > 20);
 }
+
+TEST_CASE("mysql walk: servers that forget at a crash what they have answered", "[walk]") {
+    totals const sum = walk_all(12'000, 80, {3, false, 0.01, false});
+    if (std::getenv("TASUKI_WALK_SEED") != nullptr)
+        return;
+    CHECK(sum.promotions > 30);
+    CHECK(sum.refusals > 20);
+}

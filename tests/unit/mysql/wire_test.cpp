@@ -43,12 +43,14 @@ answer full_answer() {
     out.kind = failure::timed_out;
     out.detail = "statement \"\xff\xfe\" of\n'app'";
     out.took = milliseconds{12};
+    out.facts_age = milliseconds{900};
     server_facts& facts = out.facts;
     facts.condition = health::waiting_for_ack;
     facts.life = server_incarnation{9223372036854775809ULL};
     facts.server_number = 4294967295U;
     facts.read_only = false;
     facts.source_semi_sync = true;
+    facts.keeps_answers = true;
     facts.semi_sync_clients = 2;
     facts.waiting_for_ack = 3;
     facts.binlog_position = list("0-1-42");

@@ -1,0 +1,114 @@
+// What the keeper makes of ackers that fall silent, and of those that come back.
+
+#include "keeping.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace tasuki;
+using namespace tasuki::mysql;
+using namespace tasuki::mysql::scene;
+using group = kept_group;
+
+TEST_CASE("ackers: an acker that says it runs and receives nothing is lost", "[ackers]") {
+    for (bool const degrade : {true, false}) {
+        group here({db2, db3});
+        here.one.rules.degrade_without_acker = degrade;
+        here.one.between = {};
+        here.begin();
+        here.run(std::chrono::seconds{2});
+        // Nothing arrives, and both receivers still take the master for connected.
+        here.servers.commit(db1);
+        here.one.mishaps = {{"probe_commit", db1, fate::lost}};
+        here.run(milliseconds{2500});
+        CHECK_FALSE(here.last().degraded);
+        here.run(milliseconds{4000});
+        CHECK(here.last().degraded == degrade);
+        CHECK(here.servers.at(db1).waiting.empty() == degrade);
+        CHECK(here.one.state.blocked.empty() == degrade);
+    }
+}
+
+TEST_CASE("ackers: an acker that receives slowly is not lost", "[ackers]") {
+    group here({db2, db3});
+    here.one.between = [&here] {
+        here.servers.commit(db1);
+        here.servers.receive(db2, true);
+        here.servers.receive(db3, true);
+    };
+    here.one.mishaps = {{"probe_commit", db1, fate::lost}};
+    here.begin();
+    auto const& seen = here.run(std::chrono::seconds{8});
+    CHECK_FALSE(here.servers.at(db1).waiting.empty());
+    CHECK(seen.journal.empty());
+}
+
+TEST_CASE("ackers: who tells nothing and is connected is locked out", "[ackers]") {
+    group here({db2, db3});
+    here.record.now.ackers = {{db2, here.servers.facts_of(db2).life}};
+    here.one.tell(ackers::presence{db3, false, false});
+    here.begin();
+    here.run(std::chrono::seconds{5});
+    CHECK(here.servers.at(db1).locked.contains("repl_db3"));
+    CHECK(here.names() == std::set{db2});
+}
+
+TEST_CASE("ackers: protection returns through an acker that was locked out", "[ackers]") {
+    for (bool const degrade : {true, false}) {
+        INFO("degrade " << degrade);
+        group here({db2, db3});
+        here.one.rules.degrade_without_acker = degrade;
+        here.begin();
+        here.run(std::chrono::seconds{2});
+        here.one.tell(ackers::presence{db3, false, false});
+        here.run(std::chrono::seconds{5});
+        REQUIRE(here.servers.at(db1).locked.contains("repl_db3"));
+        here.servers.crash(db2);
+        here.one.tell(ackers::presence{db2, false, false});
+        here.run(std::chrono::seconds{5});
+        REQUIRE(here.last().degraded == degrade);
+        here.one.tell(ackers::presence{db3, true, false});
+        REQUIRE(here.servers.at(db3).replica_semi_sync);
+        here.run(std::chrono::seconds{30});
+        CHECK_FALSE(here.servers.at(db1).locked.contains("repl_db3"));
+        CHECK(here.names() == std::set{db3});
+        CHECK_FALSE(here.last().degraded);
+        CHECK(here.one.state.blocked.empty());
+    }
+}
+
+TEST_CASE("ackers: semi-sync comes on only once somebody is connected", "[ackers]") {
+    group here({});
+    here.record.now.degraded = true;
+    here.servers.at(db1).source_semi_sync = false;
+    here.servers.at(db3).master.reset();
+    here.begin();
+    while (!here.one.result.has_asked("set_acker db2") &&
+           here.one.now < instant{milliseconds{9000}})
+        here.one.run(milliseconds{1});
+    here.servers.cut(db1, db2, true); // its receiver does not find the way back
+    auto const& seen = here.run(std::chrono::seconds{4});
+    CHECK(seen.has_asked("set_acker db2"));
+    CHECK_FALSE(seen.has_asked("enable_semi_sync db1"));
+}
+
+TEST_CASE("ackers: a master that was restarted is not recorded as degraded", "[ackers]") {
+    group here({db2, db3});
+    here.begin();
+    here.run(std::chrono::seconds{2});
+    here.servers.crash(db1);
+    here.servers.boot(db1);
+    here.run(std::chrono::seconds{2});
+    CHECK_FALSE(here.last().degraded);
+}
+
+TEST_CASE("ackers: old facts in an answer do not pass for new ones", "[ackers]") {
+    answer got;
+    got.facts.life = server_incarnation{7};
+    got.facts.condition = health::up;
+    CHECK(tells_state(got));
+    got.facts_age = milliseconds{1};
+    CHECK_FALSE(tells_state(got));
+    got.facts.condition = health::down;
+    CHECK(tells_state(got));
+    CHECK_FALSE(tells_state(answer{}));
+}
