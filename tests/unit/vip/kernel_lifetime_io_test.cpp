@@ -79,7 +79,8 @@ TEST_CASE("vip: what a dead agent leaves behind under a short lease goes by itse
     REQUIRE(eventually([] { return !find_here("10.77.0.50") || !find_here("fd77::50"); }));
     CHECK(test::boot_now() > deadline);
     REQUIRE(eventually([] { return !find_here("10.77.0.50") && !find_here("fd77::50"); }));
-    CHECK(test::boot_now() <= begin + 1s + kernel_lateness + 50ms); // and the looking takes time
+    // The kernel looks once a second, and a busy machine looks late: soon, and not for ever.
+    CHECK(test::boot_now() <= begin + 1s + kernel_lateness + 1s);
 }
 
 TEST_CASE("vip: under a short lease renewals keep the addresses without a gap", "[vip][lifetime]") {
