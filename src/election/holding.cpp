@@ -153,8 +153,8 @@ void continue_holding(progress& at) {
         return step_down(at, reason::lease_lost, node_id{});
     if (at.now >= it.renew_at)
         renew_lease(at);
-    bool const straggling =
-        it.writing.content.exists() && it.writing.written_by.size() < at.rules.others.size();
+    auto const everybody = at.rules.others.size() + (it.vote.votes ? 1U : 0U);
+    bool const straggling = it.writing.content.exists() && it.writing.written_by.size() < everybody;
     if ((it.writing.under_way || straggling) && at.now >= it.writing.resend_at)
         send_write(at);
 }

@@ -250,23 +250,11 @@ class DegradedStartTest(BadStartCase):
                 mariadb.wait_ready(self.lab, node)
         self.all_well_again()
 
-    @staticmethod
-    def bind(taken, where):
-        """The threads of the agent that had the port a moment ago may still be ending."""
-        def bound():
-            try:
-                taken.bind(where)
-            except OSError:
-                return False
-            return True
-
-        processes.wait_until(bound, 5, f"{where} is free")
-
     def test_a_heartbeat_port_in_use_is_named_and_the_other_path_is_used(self):
         with namespaces.inside(self.lab.namespace("db1")):
             taken = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         with taken:
-            self.bind(taken, (places.address("db1"), 7800))
+            taken.bind((places.address("db1"), 7800))
             self.agents_up()
             self.logs("db1", r"10\.77\.0\.1:7800: Address already in use .*ss -ulpn")
             self.wait_holder()

@@ -3,10 +3,8 @@ do two answer for the address."""
 
 import json
 import signal
-import subprocess
 import time
 import urllib.request
-from contextlib import contextmanager
 
 import rig
 from lab import agents, mariadb, network, places, processes, show, stage
@@ -160,13 +158,14 @@ class DataTest(WatchedCase):
         stage.revive_node(self.lab, "db1")
         self.assert_whole_again("db2")
 
-    def wait_until_fenced(self, node):
-        """Until its own agent has seen to it that its server takes no writes any more."""
-        def is_fenced():
-            return not processes.running(self.lab, node, "mysqld") or mariadb.sql(
-                self.lab, node, "SELECT @@read_only", check=False) == [["1"]]
+    def is_fenced(self, node):
+        """Its own agent has seen to it that its server takes no writes any more."""
+        return not processes.running(self.lab, node, "mysqld") or mariadb.sql(
+            self.lab, node, "SELECT @@read_only", check=False) == [["1"]]
 
-        processes.wait_until(is_fenced, BOUND_S, f"{node} takes no writes any more")
+    def wait_until_fenced(self, node):
+        processes.wait_until(lambda: self.is_fenced(node), BOUND_S,
+                             f"{node} takes no writes any more")
 
     def let_back_in(self, node):
         network.heal(self.lab)
@@ -206,25 +205,14 @@ class DataTest(WatchedCase):
 
     def test_an_agent_that_cannot_hand_over_in_time_leaves_nothing_that_answers_or_writes(self):
         # The successor does not catch up: a table of its is locked for longer than a stop may take.
-        with self.locked("db2"), stopped_at_end(Load(self.lab)):
+        with mariadb.session(self.lab, "db2", "LOCK TABLES app.writes WRITE"), \
+                stopped_at_end(Load(self.lab)):
             time.sleep(1)
             agent, = stage.find(self.lab, "db1", "agent")
             processes.send_signal(agent, signal.SIGTERM)
             processes.wait_until(lambda: not processes.is_alive(agent), BOUND_S, "the agent ends")
             self.assertNotIn("db1", network.holders(self.lab))
-            self.assertEqual(mariadb.sql(self.lab, "db1", "SELECT @@read_only"), [["1"]])
-
-    @contextmanager
-    def locked(self, node):
-        """Until the end of the block nothing is applied to the table of the load."""
-        client = subprocess.Popen(
-            ["mariadb", "--no-defaults", "-uroot", f"-S{self.lab.mysql_socket(node)}", "--batch",
-             "-e", "LOCK TABLES app.writes WRITE; SELECT SLEEP(60)"])
-        try:
-            yield
-        finally:
-            client.kill()
-            client.wait()
+            self.assertTrue(self.is_fenced("db1"))
 
     def test_a_lost_standby_leaves_the_master_and_protects_it_again_when_it_is_back(self):
         self.watch(lambda: stage.kill_node(self.lab, "db2"), "db1")

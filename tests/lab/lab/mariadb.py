@@ -35,7 +35,7 @@ CREATE USER tasuki@localhost IDENTIFIED BY '{tasuki}';
 {grants}
 {replicas}
 CREATE USER app@'%' IDENTIFIED BY '{app}';
-GRANT ALL ON app.* TO app@'%';
+GRANT ALL ON app.* TO app@'%' WITH MAX_USER_CONNECTIONS 60;
 CREATE TABLE app.writes (client INT NOT NULL, seq BIGINT NOT NULL, node INT NOT NULL DEFAULT 0, \
 PRIMARY KEY (client, seq)) ENGINE=InnoDB;
 """
@@ -203,8 +203,7 @@ def session(lab: Lab, node: str, statement: str):
             raise LabError(f"{node}: {statement[:80]}: refused")
         yield
     finally:
-        child.stdin.close()
-        child.wait(10)
+        child.communicate(timeout=10)
 
 
 def replicate(lab: Lab, node: str, master: str) -> None:

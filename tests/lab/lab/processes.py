@@ -23,14 +23,20 @@ class Process:
     role: str
 
 
-def start_time(pid: int):
-    """In clock ticks after boot; None if the process is gone or only waits to be reaped."""
+def read_stat(pid: int) -> tuple:
+    """State and start, in clock ticks after boot; nothing if there is no such process."""
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
             fields = stat.read().rpartition(")")[2].split()
     except OSError:
-        return None
-    return None if fields[0] in "ZX" else int(fields[19])
+        return None, None
+    return fields[0], int(fields[19])
+
+
+def start_time(pid: int):
+    """None if the process is gone or only waits to be reaped."""
+    state, started = read_stat(pid)
+    return None if state in (None, "Z", "X") else started
 
 
 def is_alive(process: Process) -> bool:
@@ -102,7 +108,9 @@ def wait_gone(processes: list, seconds: float) -> bool:
             poll = select.poll()
             poll.register(handle, select.POLLIN)
             left = deadline - time.monotonic()
-            if is_alive(process) and not poll.poll(max(0, left * 1000)):
+            # Its first thread may have ended already while others still hold its files and ports.
+            same = read_stat(process.pid)[1] == process.started
+            if same and not poll.poll(max(0, left * 1000)):
                 return False
         finally:
             os.close(handle)

@@ -174,6 +174,24 @@ TEST_CASE("a second record waits until the first is committed", "[election]") {
     CHECK(it.it.writing.content.version == record_version{version.value() + 1});
 }
 
+TEST_CASE("whoever was away when a record was committed still gets it", "[election]") {
+    machine_under_test on;
+    on.make_active();
+    auto const pass = [&] {
+        on.said.clear();
+        on.wait(milliseconds{100});
+        on.hear(b, grant{on.it.under, life_a, on.it.sequence});
+    };
+    pass();
+    pass();
+    CHECK(on.sent_to<write>(b).empty());
+    REQUIRE_FALSE(on.sent_to<write>(c).empty());
+    on.hear(c, written{on.it.under, on.it.latest.version, true, on.it.under});
+    pass();
+    pass();
+    CHECK(on.sent_to<write>(c).empty());
+}
+
 TEST_CASE("a named successor that comes before the release tries again at once", "[election]") {
     machine_under_test it;
     it.feed(suitability{true, milliseconds{500}});
