@@ -18,7 +18,8 @@ constexpr unsigned established = 1;
 constexpr unsigned time_wait = 6;
 constexpr unsigned closed = 7;
 constexpr unsigned listening = 10;
-constexpr unsigned all_states = (1U << 13U) - 2;
+constexpr unsigned states_max = 13;
+constexpr unsigned all_states = (1U << states_max) - 2;
 
 unsigned states_of(transport protocol) {
     if (protocol == transport::udp)
@@ -84,7 +85,7 @@ byte_string list_sockets_message(socket_question const& question,
 
 std::optional<byte_string> destroy_message(transport protocol, netlink_part const& listed) {
     auto const found = load<inet_diag_msg>(listed.payload);
-    if (!found || listed.type != SOCK_DIAG_BY_FAMILY)
+    if (!found || listed.type != SOCK_DIAG_BY_FAMILY || found->idiag_state >= states_max)
         return std::nullopt;
     inet_diag_req_v2 request{};
     request.sdiag_family = found->idiag_family;

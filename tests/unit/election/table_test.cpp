@@ -11,7 +11,6 @@ namespace {
 
 node_id const observer = node_named("o");
 incarnation const life_b{22};
-incarnation const life_c{33};
 
 struct column {
     std::string name;
