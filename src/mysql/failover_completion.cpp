@@ -93,7 +93,7 @@ gtid_list run::extra_of(server_facts const& theirs) const {
     gtid_list held = known_state(theirs);
     if (theirs.replica && theirs.replica->received)
         held = merge(held, *theirs.replica->received);
-    gtid_list const extra = divergence(mine == nullptr ? gtid_list{} : known_state(*mine), held);
+    gtid_list extra = divergence(mine == nullptr ? gtid_list{} : known_state(*mine), held);
     if (mine == nullptr || mine->read_only)
         return extra;
     // While this node takes writes, its own newest may have been read before the other had them.

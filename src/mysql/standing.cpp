@@ -80,7 +80,7 @@ freeze_verdict count_frozen(standing const& recorded, std::vector<acker> const& 
 }
 
 std::string to_string(freeze_verdict const& verdict) {
-    std::string const now = in_words(verdict.now);
+    std::string now = in_words(verdict.now);
     if (verdict.next == verdict.now)
         return now;
     return now + "; of the set being changed to: " + in_words(verdict.next);

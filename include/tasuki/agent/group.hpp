@@ -169,7 +169,7 @@ class group {
     };
     std::optional<patient_bootstrap> pending_bootstrap_;
     std::optional<patient_bootstrap> founding_; ///< the first record is on its way
-    std::optional<ask_failover> forced_; ///< this node takes over by the operator's word
+    std::optional<ask_failover> forced_;        ///< this node takes over by the operator's word
     operation_id forced_id_;
     instant forced_until_ = never;
     std::optional<running_operation> let_go_; ///< by the operator's word: the successor is awaited

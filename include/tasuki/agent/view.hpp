@@ -21,7 +21,7 @@ struct conditions {
     std::uint64_t sent = 0;
     std::uint64_t received = 0;
     milliseconds longest_stall{};
-    std::optional<double> clock_ppm; ///< how far the clock is corrected; unset: not known
+    std::optional<double> clock_ppm;          ///< how far the clock is corrected; unset: not known
     std::map<group_id, std::string> carriers; ///< interface of each group's address here
 };
 
