@@ -1,6 +1,6 @@
 #pragma once
-// As precompiled_boost.hpp, with Catch, which alone takes longer than most tests.
+// As precompiled_io.hpp, with Catch, which alone takes longer than most tests.
 
-#include "../src/precompiled_boost.hpp"
+#include "../src/precompiled_io.hpp"
 
 #include <catch2/catch.hpp>

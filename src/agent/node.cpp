@@ -53,20 +53,19 @@ std::vector<effect> node::handle(happening const& what, moment at) {
 }
 
 std::vector<effect> node::retire(moment at) {
-    std::vector<effect> effects;
-    letters outbox;
-    work job{at, effects, outbox, peers_, settings_.silent_after()};
-    for (auto& [id, each] : groups_)
-        each->retire(job);
-    return finish(job, outbox);
+    return each_group(at, [](group& one, work& job) { one.retire(job); });
 }
 
 std::vector<effect> node::abandon(moment at) {
+    return each_group(at, [](group& one, work& job) { one.abandon(job); });
+}
+
+std::vector<effect> node::each_group(moment at, void (*act)(group&, work&)) {
     std::vector<effect> effects;
     letters outbox;
     work job{at, effects, outbox, peers_, settings_.silent_after()};
     for (auto& [id, each] : groups_)
-        each->abandon(job);
+        act(*each, job);
     return finish(job, outbox);
 }
 

@@ -57,6 +57,7 @@ class node {
     void warn_once(work&);
     void on_heard(work&, heard const&);
     void dispatch(work&, happening const&);
+    [[nodiscard]] std::vector<effect> each_group(moment, void (*act)(group&, work&));
     [[nodiscard]] std::vector<effect> finish(work&, letters&);
     void on_wish(work&, operator_asked const&);
     void post(work&, letters&);
