@@ -90,6 +90,8 @@ class AddressTest(WatchedCase):
         self.assertLess(observer.summary["silent_at_end_ms"], 100)
 
     def test_an_agent_that_is_killed_does_not_leave_its_address_for_ever(self):
+        time.sleep(2)  # the kernel may still be busy with the namespaces of the lab before
+
         def fault():
             stage.kill_process(self.lab, "db1", "agent")
             processes.wait_until(lambda: "db1" not in network.holders(self.lab), 2,
