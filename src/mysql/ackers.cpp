@@ -108,6 +108,7 @@ void run::heard(question const& asked, answer const& got) {
                    [&](probe_commit const&) {
                        s_.probed = got.done;
                        s_.probe_wanted = s_.probe_wanted || !got.done;
+                       s_.poll_at = s_.at == phase::probe ? now_ + rules_.poll : s_.poll_at;
                    },
                    [&](survey const&) {
                        bool const tells = s_.at == phase::barrier && asked.node == self() &&
@@ -219,13 +220,9 @@ void run::observe() {
     for (member const& who : s_.input.members) {
         auto const known = s_.heard.find(who.node);
         bool const dead = known != s_.heard.end() && !known->second.alive;
-        bool const being_asked =
-            std::any_of(s_.book.open.begin(), s_.book.open.end(), [&](question const& each) {
-                return each.node == who.node && std::holds_alternative<survey>(each.what);
-            });
         if (dead)
             s_.facts.erase(who.node);
-        else if (!being_asked)
+        else if (!s_.book.waits_for<survey>(who.node))
             put(who.node, survey{}, rules_.step_limit);
     }
 }
@@ -273,8 +270,27 @@ void run::let_in_the_locked() {
 void run::probe_if_wanted() {
     if (!s_.probe_wanted || recorded().degraded || s_.book.waits_for<probe_commit>())
         return;
+    for (acker const& each : recorded().ackers)
+        repeat_ack_of(each);
+    ask_for_probe();
+}
+
+void run::ask_for_probe() {
     put(self(), probe_commit{}, rules_.probe_limit);
     s_.probe_wanted = false;
+}
+
+/// Of an acker that receives while commits wait: perhaps what they wait for was said and lost.
+void run::repeat_ack_of(acker const& which) {
+    server_facts const* const mine = facts_of(self());
+    server_facts const* const theirs = facts_of(which.node);
+    if (mine == nullptr || mine->waiting_for_ack == 0 || theirs == nullptr ||
+        theirs->life != which.life || s_.book.waits_for<repeat_ack>(which.node))
+        return;
+    member const* const who = find(s_.input.members, which.node);
+    if (who != nullptr)
+        put(which.node, repeat_ack{own_server(), who->account, mine->binlog_position},
+            rules_.step_limit);
 }
 
 server_facts const* run::facts_of(node_id node) const {

@@ -133,16 +133,23 @@ void run::check_shield() {
 
 void run::start_probe() {
     enter(phase::probe, rules_.probe_limit);
-    s_.bound = never;
     s_.probed = false;
-    put(self(), probe_commit{}, rules_.probe_limit);
+    s_.probe_wanted = true;
+    for (acker const& each : s_.target)
+        repeat_ack_of(each);
 }
 
 void run::check_probe() {
     if (target_is_lost())
         return recorded().degraded ? give_up("an acker was lost") : watch();
-    if (s_.book.waits_for(self()))
+    // Only what was owed before lets the next commit be written.
+    if (s_.book.waits_for(self()) || s_.book.waits_for<repeat_ack>())
         return;
+    if (s_.probe_wanted && now_ < s_.bound) {
+        if (s_.poll_at == never || now_ >= s_.poll_at)
+            ask_for_probe();
+        return;
+    }
     bool const joins = std::any_of(s_.target.begin(), s_.target.end(), [&](acker const& each) {
         return std::find(recorded().ackers.begin(), recorded().ackers.end(), each) ==
                recorded().ackers.end();

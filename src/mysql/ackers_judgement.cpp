@@ -72,6 +72,10 @@ void run::mark_progress() {
         server_facts const* const theirs = facts_of(who.node);
         if (who.node == self() || theirs == nullptr || !theirs->replica)
             continue;
+        if (!is_acker(recorded(), acker{who.node, theirs->life})) {
+            s_.read_up_to.erase(who.node); // nobody waits for it
+            continue;
+        }
         auto const& replica = *theirs->replica;
         progress const seen{replica.master_log_file, replica.master_log_position, now_};
         progress& known = s_.read_up_to.try_emplace(who.node, seen).first->second;

@@ -35,6 +35,8 @@ class run {
     void look_for_reconnection();
     void let_in_the_locked();
     void probe_if_wanted();
+    void repeat_ack_of(acker const&);
+    void ask_for_probe();
 
     // ackers_judgement.cpp: who should acknowledge
     void check_watch();

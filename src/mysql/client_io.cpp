@@ -7,7 +7,9 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <array>
 #include <chrono>
+#include <limits>
 #include <mutex>
 
 namespace tasuki::mysql {
@@ -255,6 +257,60 @@ std::optional<rows_or_error> connection::poll(milliseconds limit) {
         if (ready == 0)
             return std::nullopt;
     }
+}
+
+namespace {
+
+/// COM_BINLOG_DUMP as a packet: the library can write one only with questions around it that wait
+/// without a bound. Source: MariaDB's documentation of the protocol.
+std::string dump_packet(std::string const& file, std::uint32_t position, std::uint32_t number) {
+    std::string out;
+    auto const append = [&out](std::uint64_t value, int bytes) {
+        for (int place = 0; place < bytes; ++place)
+            out += static_cast<char>((value >> (8 * place)) & 0xffU);
+    };
+    append(1 + 4 + 2 + 4 + file.size(), 3);
+    append(0, 1);    // the first packet of a command
+    append(0x12, 1); // COM_BINLOG_DUMP
+    append(position, 4);
+    append(0, 2); // no flags: it waits at the end
+    append(number, 4);
+    return out + file;
+}
+
+} // namespace
+
+boost::system::result<void, sql_error> connection::acknowledge(std::string const& file,
+                                                               std::uint64_t position,
+                                                               std::uint32_t server_number,
+                                                               milliseconds limit) {
+    auto const deadline = clock::now() + limit;
+    if (position > std::numeric_limits<std::uint32_t>::max())
+        return sql_error{
+            sql_error::origin::too_large, 0,
+            fmt::format("position {} of {} is beyond what the protocol can name", position, file)};
+    // Checksums as the source writes them, and GTID events: it refuses a replica without either.
+    auto const introduced = query("SET @rpl_semi_sync_slave=1, @mariadb_slave_capability=4, "
+                                  "@master_binlog_checksum=@@global.binlog_checksum",
+                                  limit);
+    if (!introduced)
+        return introduced.error();
+    MYSQL* const handle = state_->handle.get();
+    auto const packet = dump_packet(file, static_cast<std::uint32_t>(position), server_number);
+    state_->broken = true; // for statements
+    auto const sent = ::send(descriptor(), packet.data(), packet.size(), MSG_NOSIGNAL);
+    if (sent != static_cast<ssize_t>(packet.size()))
+        return sql_error{sql_error::origin::connection, sql_errno::server_lost,
+                         "the request for the binary log could not be sent"};
+    if (wait_for(handle, MYSQL_WAIT_READ, deadline) == 0)
+        return timed_out("the stream of the binary log", limit);
+    // Length and number of the packet, then its first byte: zero before an event.
+    std::array<unsigned char, 5> head{};
+    auto const got = ::recv(descriptor(), head.data(), head.size(), MSG_PEEK);
+    if (got != static_cast<ssize_t>(head.size()) || head.back() != 0)
+        return sql_error{sql_error::origin::connection, sql_errno::server_lost,
+                         fmt::format("no binary log comes from {} on", file)};
+    return {};
 }
 
 bool connection::busy() const {

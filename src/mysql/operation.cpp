@@ -22,6 +22,7 @@ std::string_view name_of(operation const& what) {
             [](lock_account const&) -> std::string_view { return "lock_account"; },
             [](unlock_account const&) -> std::string_view { return "unlock_account"; },
             [](probe_commit const&) -> std::string_view { return "probe_commit"; },
+            [](repeat_ack const&) -> std::string_view { return "repeat_ack"; },
             [](disable_semi_sync const&) -> std::string_view { return "disable_semi_sync"; },
             [](enable_semi_sync const&) -> std::string_view { return "enable_semi_sync"; },
             [](kill_server const&) -> std::string_view { return "kill_server"; },

@@ -18,14 +18,6 @@ bool is_known(endpoint const& master) {
     return master.address != ip_address{};
 }
 
-problem applier_problem(replica_facts const& replica) {
-    return {failure::broken,
-            fmt::format("the applier does not run ({}): what was received cannot be applied; "
-                        "repair it with START SLAVE SQL_THREAD only while the receiver runs, or "
-                        "the relay log is lost",
-                        replica.last_error.empty() ? "it was stopped" : replica.last_error)};
-}
-
 /// Asked again, a replica that does what it should is left alone.
 bool follows_already(reading const& seen, follow const& what) {
     if (!seen.facts.replica || what.adopt_binlog || seen.facts.source_semi_sync)
@@ -41,6 +33,14 @@ bool is_drained(replica_facts const& replica) {
 }
 
 } // namespace
+
+problem performer::applier_problem(replica_facts const& replica) {
+    return {failure::broken,
+            fmt::format("the applier does not run ({}): what was received cannot be applied; "
+                        "repair it with START SLAVE SQL_THREAD only while the receiver runs, or "
+                        "the relay log is lost",
+                        replica.last_error.empty() ? "it was stopped" : replica.last_error)};
+}
 
 result<void> performer::unblock_masters() {
     auto const removed = unblock_all();
@@ -295,63 +295,6 @@ performer::done performer::run_one(follow const& what) {
                        fmt::format("CHANGE MASTER TO {}", what.master.to_string()));
     if (auto started = run(words_.start_replica()); !started)
         return started.error();
-    return std::string{};
-}
-
-/// Only after everything was applied: the applier, too, passes over events of its own number.
-result<void> performer::return_borrowed_number() {
-    auto const seen = look();
-    if (!seen)
-        return seen.error();
-    if (!seen->number_is_borrowed)
-        return {};
-    if (auto stopped = run(words_.stop_receiver()); !stopped)
-        return stopped.error();
-    if (auto drained = drain_received(true); !drained) {
-        [[maybe_unused]] auto const started = run(words_.start_receiver());
-        return drained.error();
-    }
-    if (auto set = run(words_.set_server_number(seen->facts.server_number)); !set)
-        return set.error();
-    return {};
-}
-
-result<void> performer::restart_receiver(bool acknowledging) {
-    if (acknowledging)
-        if (auto returned = return_borrowed_number(); !returned)
-            return returned;
-    if (auto set = run_all({words_.set_replica_semi_sync(acknowledging), words_.limit_silence()});
-        !set)
-        return set;
-    if (auto stopped = run(words_.stop_receiver()); !stopped)
-        return stopped.error();
-    if (auto started = run(words_.start_receiver()); !started)
-        return started.error();
-    return {};
-}
-
-performer::done performer::run_one(set_acker const& what) {
-    auto const seen = look();
-    if (!seen)
-        return seen.error();
-    if (!seen->facts.replica)
-        return problem{failure::absent, "no master is configured: it can acknowledge nobody"};
-    replica_facts const& replica = *seen->facts.replica;
-    bool const as_wanted =
-        seen->facts.replica_semi_sync == what.on && seen->acknowledges_now == what.on;
-    if (as_wanted && replica.receiver == thread_state::running)
-        return std::string{};
-    // With the applier stopped, a restart of the receiver drops the relay log.
-    if (!replica.applier_runs)
-        return applier_problem(replica);
-    if (auto restarted = restart_receiver(what.on); !restarted)
-        return restarted.error();
-    // An acker that still acknowledges would be missing from the record: look again.
-    auto const after = look();
-    if (!after)
-        return after.error();
-    if (!what.on && after->facts.replica_semi_sync)
-        return problem{failure::broken, "the acknowledging role is still on"};
     return std::string{};
 }
 

@@ -50,6 +50,11 @@ void write_operation(json::object& out, operation const& what) {
                    [&](await_ackers const& it) { out["count"] = it.count; },
                    [&](lock_account const& it) { out["account"] = it.account; },
                    [&](unlock_account const& it) { out["account"] = it.account; },
+                   [&](repeat_ack const& it) {
+                       out["master"] = it.master.to_string();
+                       out["account"] = it.account;
+                       out["position"] = it.position.to_string();
+                   },
                    [](auto const&) {},
                },
                what);
@@ -94,6 +99,8 @@ operation read_operation(fields& in) {
         return lock_account{in.text("account")};
     if (name == "unlock_account")
         return unlock_account{in.text("account")};
+    if (name == "repeat_ack")
+        return repeat_ack{in.address("master"), in.text("account"), in.gtids("position")};
     in.fail("asks for an unknown operation");
     return survey{};
 }

@@ -117,7 +117,7 @@ void cluster::cut(node_id left, node_id right, bool is_cut) {
 
 void cluster::commit(node_id node) {
     server& it = at(node);
-    if (!it.up || it.read_only || it.waiting.size() >= clients_max)
+    if (!it.up || it.read_only || it.waiting.size() >= waiting_max)
         return;
     auto const last = applied_of(it).entries();
     std::uint64_t const sequence = last.empty() ? 0 : last.front().sequence;
@@ -152,12 +152,16 @@ bool cluster::receive(node_id node, bool acknowledgement_lost) {
     it.relay.push_back(*next);
     if (!it.acknowledges || !source->source_semi_sync || acknowledgement_lost)
         return true;
-    // An acknowledgement is one of a position: it covers all before it.
-    while (!source->waiting.empty() && source->waiting.front().sequence <= next->sequence) {
-        acknowledged_.push_back({source->waiting.front(), source->who.node});
-        source->waiting.erase(source->waiting.begin());
-    }
+    acknowledge(*source, next->sequence);
     return true;
+}
+
+/// An acknowledgement is one of a position: it covers all before it.
+void cluster::acknowledge(server& source, std::uint64_t sequence) {
+    while (!source.waiting.empty() && source.waiting.front().sequence <= sequence) {
+        acknowledged_.push_back({source.waiting.front(), source.who.node});
+        source.waiting.erase(source.waiting.begin());
+    }
 }
 
 bool cluster::apply(node_id node) {

@@ -45,8 +45,9 @@ struct server {
     std::vector<gtid> waiting; ///< commits without acknowledgement
 };
 
-/// Clients that commit at once; each waits for its answer.
-inline constexpr std::size_t clients_max = 20;
+/// Commits that a binlog takes while the first of them waits for its acknowledgement: MariaDB
+/// writes one group, and another behind it, and then no more. Each is a group of one here.
+inline constexpr std::size_t waiting_max = 2;
 
 /// A commit that a client was told to be safe.
 struct promise {
@@ -98,6 +99,8 @@ class cluster {
     done finish_replica(server&, arm const&);
     done reach(server&, gtid_list const&);
     done probe(server&);
+    done acknowledge_again(server&, repeat_ack const&);
+    void acknowledge(server& source, std::uint64_t sequence);
     void let_go(server&);
     [[nodiscard]] server* served_by(server const& replica);
     [[nodiscard]] server const* served_by(server const& replica) const;

@@ -57,6 +57,7 @@ cluster::done cluster::run(server& it, operation const& what) {
                 return {};
             },
             [&](probe_commit const&) -> done { return probe(it); },
+            [&](repeat_ack const& order) -> done { return acknowledge_again(it, order); },
             [&](disable_semi_sync const&) -> done {
                 let_go(it);
                 it.source_semi_sync = false;
@@ -199,12 +200,28 @@ cluster::done cluster::probe(server& it) {
     if (it.read_only)
         return failed(failure::refused, "read-only");
     auto const before = it.waiting.size();
+    auto const written = it.binlog.size();
     commit(it.who.node);
+    if (it.binlog.size() == written)
+        return failed(failure::timed_out, "not even written");
     for (auto& [node, each] : servers_)
         while (served_by(each) == &it && receive(node)) {
         }
     if (it.waiting.size() > before)
         return failed(failure::timed_out, "not acknowledged");
+    return {};
+}
+
+cluster::done cluster::acknowledge_again(server& it, repeat_ack const& order) {
+    while (apply(it.who.node)) {
+    }
+    auto const facts = facts_of(it.who.node);
+    if (it.master != order.master || !connected(it) || !it.acknowledges)
+        return failed(failure::conflict, "it does not receive as an acker");
+    if (!covers(facts.replica->applied, order.position))
+        return failed(failure::timed_out, "not reached");
+    for (gtid const& each : facts.replica->applied.entries())
+        acknowledge(*served_by(it), each.sequence);
     return {};
 }
 

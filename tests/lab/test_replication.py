@@ -71,6 +71,18 @@ class BlockingTest(faults.FaultCase):
         played = self.play(fault, master=self.old)
         self.assertGreater(played.load.summary["longest_gap_ms"], 4000)
 
+    def test_commits_wait_until_a_restarted_standby_is_recorded_again(self):
+        """What its former life owed, the source never sends again."""
+        def fault():
+            self.kill(self.new, "mysqld")
+            time.sleep(3)
+            stage.start(self.lab, self.new, "mysqld")
+            self.wait_writes(self.old, 100)
+
+        played = self.play(fault, master=self.old)
+        self.assertGreater(played.load.summary["longest_gap_ms"], 2500)
+        self.assertEqual(self.active(), self.old)
+
 
 if __name__ == "__main__":
     rig.main()

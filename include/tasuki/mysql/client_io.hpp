@@ -45,6 +45,14 @@ class connection {
     [[nodiscard]] std::optional<rows_or_error> poll(milliseconds limit);
     [[nodiscard]] bool busy() const;
 
+    /// Unencrypted only: becomes a semi-sync replica number `server_number` that has everything up
+    /// to `position` of `file`, which the source takes for an acknowledgement of it; returns at the
+    /// first event that comes. Nothing else can be done with this connection afterwards.
+    [[nodiscard]] boost::system::result<void, sql_error> acknowledge(std::string const& file,
+                                                                     std::uint64_t position,
+                                                                     std::uint32_t server_number,
+                                                                     milliseconds limit);
+
     /// To be watched for hang-up; reading from it is the library's business.
     [[nodiscard]] int descriptor() const;
     /// The server's number of this session, as KILL takes it.

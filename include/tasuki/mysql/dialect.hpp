@@ -46,6 +46,9 @@ struct obstacle {
 /// drops events that carry the receiver's own number, and its position moves on all the same, so
 /// that what it had lost of its own would never come back. A restart takes the number away again.
 inline constexpr std::uint32_t borrowed_number = 1U << 30U;
+/// Added to an acker's number where it acknowledges again beside its own receiver: a source ends
+/// the stream of a number that comes a second time.
+inline constexpr std::uint32_t repeating_number = 1U << 31U;
 
 class dialect {
   public:

@@ -96,6 +96,16 @@ struct unlock_account {
 struct probe_commit {
     friend bool operator==(probe_commit const&, probe_commit const&) = default;
 };
+/// For an acker: acknowledges again what it holds of `master`, once it has applied `position`. What
+/// a replica has, a source never sends again, and while commits wait it may be unable to write the
+/// one that would bring a new acknowledgement: what a former life of this server, or a broken
+/// connection, owed would stay owed for ever.
+struct repeat_ack {
+    endpoint master;
+    std::string account;
+    gtid_list position; ///< of the master, what waits included
+    friend bool operator==(repeat_ack const&, repeat_ack const&) = default;
+};
 /// Semi-sync source off. Only after `degraded` is recorded by a majority: it lets waiting commits
 /// go.
 struct disable_semi_sync {
@@ -114,10 +124,10 @@ struct list_obstacles {
     friend bool operator==(list_obstacles const&, list_obstacles const&) = default;
 };
 
-using operation =
-    std::variant<survey, settle, freeze, unfreeze, drain, await_position, follow, set_acker, arm,
-                 await_ackers, open_writes, close_writes, lock_account, unlock_account,
-                 probe_commit, disable_semi_sync, enable_semi_sync, kill_server, list_obstacles>;
+using operation = std::variant<survey, settle, freeze, unfreeze, drain, await_position, follow,
+                               set_acker, arm, await_ackers, open_writes, close_writes,
+                               lock_account, unlock_account, probe_commit, repeat_ack,
+                               disable_semi_sync, enable_semi_sync, kill_server, list_obstacles>;
 
 /// The word for an operation in log, plan, history and wire: the name of its struct.
 [[nodiscard]] std::string_view name_of(operation const&);

@@ -72,6 +72,7 @@ class performer {
     [[nodiscard]] done run_one(lock_account const& what);
     [[nodiscard]] done run_one(unlock_account const& what);
     [[nodiscard]] done run_one(probe_commit const&);
+    [[nodiscard]] done run_one(repeat_ack const& what);
     [[nodiscard]] done run_one(disable_semi_sync const&);
     [[nodiscard]] done run_one(enable_semi_sync const&);
     [[nodiscard]] done run_one(kill_server const&);
@@ -89,13 +90,16 @@ class performer {
 
     /// replica side (performer_replica_io.cpp)
     [[nodiscard]] result<void> drain_received(bool receiver_must_be_stopped);
+    [[nodiscard]] static problem applier_problem(replica_facts const& replica);
     [[nodiscard]] result<void> revive_applier(replica_facts const& replica);
     [[nodiscard]] result<void> stop_replica_role(std::optional<endpoint> const& next_master);
     [[nodiscard]] result<void> stop_frozen_receiver(endpoint const& old_master);
-    [[nodiscard]] result<void> return_borrowed_number();
-    [[nodiscard]] result<void> restart_receiver(bool acknowledging);
     [[nodiscard]] result<void> source_semi_sync_off_if_idle();
     [[nodiscard]] result<void> unblock_masters();
+    /// acknowledging (performer_acker_io.cpp)
+    [[nodiscard]] result<void> return_borrowed_number();
+    [[nodiscard]] result<void> restart_receiver(bool acknowledging);
+    [[nodiscard]] result<server_facts> await_acker_role(endpoint const& master);
     /// source side (performer_source_io.cpp)
     [[nodiscard]] result<void> source_semi_sync_on();
     [[nodiscard]] result<void> read_only_bounded();

@@ -96,6 +96,13 @@ struct question_book {
                 return true;
         return false;
     }
+    template<class Operation>
+    [[nodiscard]] bool waits_for(node_id node) const {
+        for (question const& each : open)
+            if (each.node == node && std::holds_alternative<Operation>(each.what))
+                return true;
+        return false;
+    }
 };
 
 /// Whether its facts may be believed to be those of now: read for this answer, or of a server that

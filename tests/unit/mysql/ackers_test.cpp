@@ -59,9 +59,10 @@ TEST_CASE("ackers: the record names who comes before it is given the role", "[ac
 TEST_CASE("ackers: a replica far behind, broken or barred is not admitted", "[ackers]") {
     group far({db2});
     far.one.between = [&far] {
-        for (int i = 0; i < 20; ++i)
+        for (int i = 0; i < 20; ++i) {
             far.servers.commit(db1);
-        while (far.servers.receive(db2) || far.servers.apply(db2)) {
+            while (far.servers.receive(db2) || far.servers.apply(db2)) {
+            }
         }
     };
     far.one.rules.near_bytes = 1000;

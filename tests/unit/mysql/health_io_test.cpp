@@ -124,6 +124,49 @@ TEST_CASE("commits that wait for an acknowledgement are named, and the facts go 
     nodes.at(0).await_facts(is_up);
 }
 
+TEST_CASE("what nobody acknowledged in time is acknowledged again, though nothing can be written",
+          "[mysql][mariadb]") {
+    TASUKI_NEEDS_MARIADB();
+    lab::cluster nodes(2);
+    nodes.replicate();
+    nodes.at(0).await_facts(is_up);
+    nodes.at(1).must(set_acker{false}); // it goes on receiving: nothing will be sent again
+    auto one = nodes[0].login("app", "apppw");
+    auto two = nodes[0].login("app", "apppw");
+    one.begin("INSERT INTO app.t VALUES (1, 'x')");
+    REQUIRE_FALSE(one.poll(milliseconds{200}));
+    two.begin("INSERT INTO app.t VALUES (2, 'x')");
+    REQUIRE_FALSE(two.poll(milliseconds{200}));
+    auto const position = nodes.at(0).ask(survey{}).facts.binlog_position;
+    auto const again = repeat_ack{nodes[0].address(), "repl_2", position};
+    CHECK_FALSE(nodes.at(1).ask(again).done); // not an acker
+    nodes.at(1).must(set_acker{true});
+    REQUIRE_FALSE(one.poll(milliseconds{300}));
+    auto const beyond = nodes.at(1).ask(
+        repeat_ack{nodes[0].address(), "repl_2", gtid_list::of({{0, 1, 999'999'999}})}, 1,
+        milliseconds{300});
+    CHECK_FALSE(beyond.done);
+    CHECK_FALSE(one.poll(milliseconds{100}));
+    WARN("acknowledged again after " << to_ms(nodes.at(1).must(again).took) << " ms");
+    for (auto* each : {&one, &two}) {
+        auto const answered = each->poll(milliseconds{2000});
+        REQUIRE(answered);
+        CHECK(answered->has_value());
+    }
+    CHECK(nodes.at(0).must(probe_commit{}).took < milliseconds{1000});
+}
+
+TEST_CASE("a source that cannot stream from a position acknowledges nothing", "[mysql][mariadb]") {
+    TASUKI_NEEDS_MARIADB();
+    lab::cluster nodes(1);
+    auto const as_replica = [&](std::string const& file, std::uint64_t position) {
+        auto one = nodes[0].login("repl_2", "replpw");
+        return one.acknowledge(file, position, 77, milliseconds{1000});
+    };
+    CHECK_FALSE(as_replica("binlog.999999", 4).has_value());
+    CHECK_FALSE(as_replica("binlog.000001", std::uint64_t{1} << 32U).has_value());
+}
+
 TEST_CASE("wrong password, too many sessions and a lock are told apart", "[mysql][mariadb]") {
     TASUKI_NEEDS_MARIADB();
     lab::cluster nodes(2);

@@ -31,6 +31,7 @@ std::vector<operation> every_operation() {
             lock_account{"repl_db2"},
             unlock_account{"repl_db3"},
             probe_commit{},
+            repeat_ack{at("10.0.0.1:3306"), "repl_db2", list("0-1-7")},
             disable_semi_sync{},
             enable_semi_sync{},
             kill_server{},

@@ -1,0 +1,1 @@
+// Who provides a precompiled header has to compile something with it.
