@@ -254,7 +254,7 @@ channel_result<channel_message> decode_message(byte_view bytes) {
     out.id = in.u64();
     if (in.failed())
         return channel_refusal::truncated;
-    if (kind < 1 || kind > 4)
+    if (kind < 1 || kind > static_cast<std::uint8_t>(message_kind::note))
         return channel_refusal::malformed;
     out.kind = static_cast<message_kind>(kind);
     auto const body = in.take(in.left());

@@ -70,9 +70,14 @@ class channel_session : public std::enable_shared_from_this<channel_session> {
         for (;;) {
             auto message = co_await wire_->read_message(name);
             // What was read before the end must not reach a handler that may be gone.
-            if (closed_ || !message || message->kind != message_kind::request)
+            if (closed_ || !message)
                 co_return;
-            take(std::move(*message));
+            if (message->kind == message_kind::request)
+                take(std::move(*message));
+            else if (message->kind == message_kind::note)
+                handler_(peer_, std::move(message->body), [](byte_string const&) {});
+            else
+                co_return;
         }
     }
 
@@ -200,6 +205,11 @@ class peer_channel::room : public std::enable_shared_from_this<room> {
         });
     }
 
+    void tell(node_id to, byte_string body, duration limit) {
+        if (auto const link = links_.find(to); link != links_.end())
+            link->second->request(std::move(body), limit, nullptr);
+    }
+
     std::vector<channel_condition> conditions() const {
         std::vector<channel_condition> out;
         for (auto const& [id, link] : links_)
@@ -317,6 +327,10 @@ void peer_channel::keep_open(std::vector<node_id> const& peers) {
 
 void peer_channel::request(node_id to, byte_string body, duration limit, answer_function answer) {
     room_->request(to, std::move(body), limit, std::move(answer));
+}
+
+void peer_channel::tell(node_id to, byte_string body, duration limit) {
+    room_->tell(to, std::move(body), limit);
 }
 
 std::vector<channel_condition> peer_channel::conditions() const {

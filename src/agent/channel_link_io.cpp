@@ -36,6 +36,8 @@ void channel_link::keep_open(bool wanted) {
 
 void channel_link::request(byte_string body, duration limit, peer_channel::answer_function answer) {
     auto const refuse = [&](failure kind, std::string text) {
+        if (answer == nullptr)
+            return;
         asio::post(io_, [self = shared_from_this(), answer = std::move(answer),
                          why = problem{kind, std::move(text)}] {
             if (!self->silent_)
@@ -77,9 +79,10 @@ void channel_link::stop(bool tell) {
     if (!tell)
         return;
     for (auto const& [id, request] : left)
-        request.answer(
-            problem{request.sent ? failure::timed_out : failure::unavailable,
-                    "the peer channel was closed before node " + peer_.name + " answered"});
+        if (request.answer != nullptr)
+            request.answer(
+                problem{request.sent ? failure::timed_out : failure::unavailable,
+                        "the peer channel was closed before node " + peer_.name + " answered"});
 }
 
 asio::awaitable<void> channel_link::run() {
@@ -169,10 +172,17 @@ void channel_link::arm(std::uint64_t id, open_request& request) {
 
 void channel_link::send(std::uint64_t id) {
     auto& request = open_.at(id);
+    bool const is_note = request.answer == nullptr;
     channel_message message;
+    message.kind = is_note ? message_kind::note : message_kind::request;
     message.id = id;
     message.body = std::move(request.body);
-    if (wire_->send(message)) {
+    bool const sent = wire_->send(message);
+    if (is_note) {
+        open_.erase(id);
+        return;
+    }
+    if (sent) {
         request.sent = true;
         return;
     }
@@ -184,9 +194,12 @@ void channel_link::send(std::uint64_t id) {
 }
 
 void channel_link::send_waiting() {
+    std::vector<std::uint64_t> waiting;
     for (auto const& [id, request] : open_)
         if (!request.sent)
-            send(id);
+            waiting.push_back(id);
+    for (auto const id : waiting)
+        send(id);
 }
 
 void channel_link::settle(channel_message message) {
@@ -202,6 +215,7 @@ void channel_link::settle(channel_message message) {
                                                       " answers with more than one frame can hold "
                                                       "(ask for less)"});
     case message_kind::request:
+    case message_kind::note:
         break; // we called; a peer that asks us calls us
     }
 }
@@ -226,7 +240,8 @@ void channel_link::finish(std::uint64_t id, result<byte_string> outcome) {
         return;
     auto const answer = std::move(place->second.answer);
     open_.erase(place);
-    answer(std::move(outcome));
+    if (answer != nullptr)
+        answer(std::move(outcome));
 }
 
 void channel_link::fail_sent() {

@@ -48,7 +48,7 @@ void desk_views::arrived(snapshot got) {
 }
 
 void desk_views::recent(on_view use) {
-    if (last_ && clock::now() - arrived_at_ <= limits_.period)
+    if (last_ && clock::now() - arrived_at_ <= limits_.recent)
         return use(last());
     want(std::move(use));
 }

@@ -108,12 +108,8 @@ void front::body::on_request(node_id from, byte_string const& said,
                    [&](peer_facts& it) {
                        it.facts.read_at = read_clocks().now - it.age;
                        lease_->post(server_facts_read{it.group, from, std::move(it.facts)});
-                       reply({});
                    },
-                   [&](peer_note& it) {
-                       desk_->noted(it.what);
-                       reply({});
-                   },
+                   [&](peer_note& it) { desk_->noted(it.what); },
                    [&](peer_wish& it) {
                        desk_->take_wish(
                            it, [reply](answer_operator const& got) { reply(encode(got)); });
@@ -122,17 +118,12 @@ void front::body::on_request(node_id from, byte_string const& said,
                        desk_->met(from, it);
                        peer_macs_.insert(it.macs.begin(), it.macs.end());
                        lease_->set_peer_macs(peer_macs_);
-                       reply({});
                    },
                    [&](peer_reports& it) {
                        desk_->told_by(from, it);
                        ask_for_history(from);
-                       reply({});
                    },
-                   [&](peer_operation& it) {
-                       desk_->learnt(std::move(it.what));
-                       reply({});
-                   },
+                   [&](peer_operation& it) { desk_->learnt(std::move(it.what)); },
                    [&](peer_history_wanted&) { reply(encode(desk_->past())); },
                },
                *message);
@@ -141,7 +132,7 @@ void front::body::on_request(node_id from, byte_string const& said,
 void front::body::broadcast(peer_message const& message) {
     auto const bytes = encode(message);
     for (auto const& peer : settings_.peers)
-        channel_->request(peer.id, bytes, note_limit, [](result<byte_string> const&) {});
+        channel_->tell(peer.id, bytes, note_limit);
 }
 
 void front::body::tell_card() {

@@ -48,7 +48,7 @@ void group::stored(work& job, election::stored const& what) {
 }
 
 void group::woke(work& job) {
-    if (job.at.now >= presence_at_) {
+    if (job.soon >= presence_at_) {
         presence_at_ = job.at.now + node_.interval;
         update_presence(job);
         update_fitness(job);

@@ -42,12 +42,12 @@ node::node(node_settings settings, node_start const& start, moment at)
 std::vector<effect> node::handle(happening const& what, moment at) {
     std::vector<effect> effects;
     letters outbox;
-    work job{at, effects, outbox, peers_, settings_.silent_after()};
+    auto job = look(at, effects, outbox);
     warn_once(job);
     dispatch(job, what);
     bool const woken = std::holds_alternative<woke>(what);
     for (auto& [id, each] : groups_)
-        if (woken || at.now >= each->next_wake())
+        if (woken || at.now >= each->next_wake() || job.soon >= each->looks_around_at())
             each->woke(job);
     return finish(job, outbox);
 }
@@ -63,7 +63,7 @@ std::vector<effect> node::abandon(moment at) {
 std::vector<effect> node::each_group(moment at, void (*act)(group&, work&)) {
     std::vector<effect> effects;
     letters outbox;
-    work job{at, effects, outbox, peers_, settings_.silent_after()};
+    auto job = look(at, effects, outbox);
     for (auto& [id, each] : groups_)
         act(*each, job);
     return finish(job, outbox);
@@ -157,7 +157,7 @@ void node::on_heard(work& job, heard const& it) {
     }
     if (reception.refused)
         job.effects.emplace_back(refused_heartbeat{*reception.refused, it.what.from, it.path});
-    if (reception.refused || it.what.payload.empty())
+    if (reception.refused || it.what.payload.empty() || is_copy(it, job.at.now))
         return;
     auto const entries = election::decode_entries(it.what.payload);
     if (!entries) {
@@ -171,12 +171,24 @@ void node::on_heard(work& job, heard const& it) {
             found->receive(job, it.what.from, entry.what);
 }
 
+/// What goes over several paths is one message, and is answered once.
+bool node::is_copy(heard const& it, instant now) {
+    auto& last = last_said_[it.what.from];
+    auto const& said = it.what.payload;
+    bool const same = last.path != it.path && now - last.at < settings_.interval / 2 &&
+                      std::ranges::equal(last.payload, said);
+    if (!same)
+        last = {{said.begin(), said.end()}, it.path, now};
+    return same;
+}
+
 void node::post(work& job, letters& outbox) {
     for (auto const& [to, entries] : outbox)
         if (beat_at_.contains(to))
             post_to(job, to, entries);
+    // Awake anyway: so all nodes come to beat at the same moments, and sleep in between.
     for (auto& [peer, due] : beat_at_)
-        if (job.at.now >= due)
+        if (job.soon >= due)
             beat(job, peer, {});
 }
 
@@ -194,8 +206,10 @@ void node::post_to(work& job, node_id to, std::vector<election::entry> const& en
     beat(job, to, payload.view());
 }
 
+/// Whoever is answered once an interval needs no beat beside: the next question comes first.
 void node::beat(work& job, node_id to, byte_view payload) {
-    beat_at_[to] = job.at.now + settings_.interval;
+    auto const patience = payload.empty() ? duration{} : settings_.interval / 2;
+    beat_at_[to] = job.at.now + settings_.interval + patience;
     auto const* peer = peers_.find(to);
     for (std::uint8_t path = 0; path < peer->place.paths; ++path) {
         auto header = peers_.compose(to, path, job.at.now, payload);
@@ -214,12 +228,13 @@ group* node::find(group_id id) {
 bool node::alive(node_id id, instant now) const {
     std::vector<effect> effects;
     std::map<node_id, std::vector<election::entry>> none;
-    return work{{now, 0}, effects, none, peers_, settings_.silent_after()}.alive(id);
+    return look({now, 0}, effects, none).alive(id);
 }
 
 work node::look(moment at, std::vector<effect>& effects,
                 std::map<node_id, std::vector<election::entry>>& none) const {
-    return work{at, effects, none, peers_, settings_.silent_after()};
+    return work{
+        at, effects, none, peers_, settings_.silent_after(), at.now + settings_.interval / 4};
 }
 
 } // namespace tasuki::agent

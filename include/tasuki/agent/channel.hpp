@@ -127,6 +127,7 @@ enum class message_kind : std::uint8_t {
     answer = 2,
     busy = 3,     ///< the request was not looked at: too many are open
     too_long = 4, ///< it was carried out, but the answer does not fit into a frame
+    note = 5,     ///< wants no answer
 };
 
 struct channel_message {

@@ -91,6 +91,9 @@ class peer_channel {
     /// `answer` is called once, on the io_context's thread, never inside this call.
     void request(node_id to, byte_string body, duration limit, answer_function answer);
 
+    /// Without an answer: lost if there is no connection within the limit, or when it breaks.
+    void tell(node_id to, byte_string body, duration limit);
+
     [[nodiscard]] std::vector<channel_condition> conditions() const;
     /// How many incoming connections were refused, and why.
     [[nodiscard]] std::map<channel_refusal, std::uint64_t> const& refusals() const;

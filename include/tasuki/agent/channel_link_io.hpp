@@ -27,6 +27,7 @@ class channel_link : public std::enable_shared_from_this<channel_link> {
     void start();
     void set_peer(channel_peer peer) { peer_ = std::move(peer); }
     void keep_open(bool wanted);
+    /// Without an `answer` it is a note: over once it is sent.
     void request(byte_string body, duration limit, peer_channel::answer_function answer);
     [[nodiscard]] channel_condition condition() const;
     /// Ends it; `tell`: open requests are answered with a problem.

@@ -1,6 +1,6 @@
 #pragma once
-// What the lease thread last showed, and how old that is. It is looked at a few times a second, so
-// that a thread that hangs is noticed; who asks waits for a new look, but never long, and then gets
+// What the lease thread last showed, and how old that is. It is looked at each second, so that a
+// thread that hangs is noticed; who asks waits for a new look, but never long, and then gets
 // the last one with its age. On the front thread only.
 
 #include "tasuki/agent/happening.hpp"
@@ -27,7 +27,8 @@ struct snapshot {
 
 struct view_limits {
     milliseconds patience{1'000}; ///< after that, the last look is shown
-    milliseconds period{250};     ///< between looks
+    milliseconds period{1'000};   ///< between looks, if nobody asks and nothing is told
+    milliseconds recent{250};     ///< for who asks often, no older than that
 };
 
 class desk_views {
@@ -48,7 +49,7 @@ class desk_views {
     /// Something has changed: looks at once, and again if a look is under way.
     void nudge();
     void want(on_view);
-    /// For who asks often: the last look, if it is no older than a period.
+    /// For who asks often: the last look, if it is a recent one.
     void recent(on_view);
     [[nodiscard]] snapshot const* last() const { return last_ ? &*last_ : nullptr; }
 

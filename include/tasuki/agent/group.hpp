@@ -34,6 +34,8 @@ class group {
     void wish(work&, operator_asked const&);
     void woke(work&);
     [[nodiscard]] instant next_wake() const;
+    /// When it next looks at who is there; a little earlier does no harm.
+    [[nodiscard]] instant looks_around_at() const { return presence_at_; }
     /// The agent is about to end: give the lease up in good order and do not stand again.
     void retire(work&);
     /// No time is left for that: the address goes, and what may take writes is closed.
@@ -182,7 +184,7 @@ class group {
     instant refused_until_ = long_ago;
     std::uint64_t active_since_ms_ = 0;
     instant wake_election_ = long_ago;
-    instant presence_at_ = long_ago;
+    instant presence_at_ = long_ago; ///< when it is next looked at who is there
 };
 
 } // namespace tasuki::agent

@@ -56,6 +56,7 @@ class node {
 
     void warn_once(work&);
     void on_heard(work&, heard const&);
+    [[nodiscard]] bool is_copy(heard const&, instant now);
     void dispatch(work&, happening const&);
     [[nodiscard]] std::vector<effect> each_group(moment, void (*act)(group&, work&));
     [[nodiscard]] std::vector<effect> finish(work&, letters&);
@@ -69,6 +70,12 @@ class node {
     heartbeat::peers peers_;
     std::map<group_id, std::unique_ptr<group>> groups_;
     std::map<node_id, instant> beat_at_;
+    struct payload_heard {
+        byte_string payload;
+        std::uint8_t path = 0;
+        instant at = long_ago;
+    };
+    std::map<node_id, payload_heard> last_said_;
     bool warned_ = false;
 };
 

@@ -20,6 +20,7 @@ struct work {
     std::map<node_id, std::vector<election::entry>>& letters;
     heartbeat::peers const& peers;
     duration silent_after;
+    instant soon; ///< what is due by then may as well be done now, while awake
 
     [[nodiscard]] bool alive(node_id node) const;
     /// From when on the node counts as silent, if nothing more is heard of it.

@@ -76,6 +76,38 @@ TEST_CASE("channel: a connection that is kept open is there before the first req
     CHECK(run_until(io, [&] { return first.channel.conditions().front().connected; }));
 }
 
+TEST_CASE("channel: a note arrives, also one from before the connection, and leaves nothing open",
+          "[agent][channel]") {
+    asio::io_context io;
+    std::vector<std::string> heard;
+    node first{io, settings_of(db1)};
+    node second{io, settings_of(db2), [&](node_id, byte_string const& body, auto const& reply) {
+                    heard.push_back(text_of(body));
+                    reply(bytes_of("nobody waits for this"));
+                }};
+    introduce(first, second);
+    first.channel.tell(db2, bytes_of("early"), 5s);
+    first.channel.tell(db3, bytes_of("to nobody"), 5s);
+    CHECK(run_until(io, [&] { return heard.size() == 1; }));
+    first.channel.tell(db2, bytes_of("late"), 5s);
+    CHECK(first.channel.conditions().front().open == 0);
+    CHECK(run_until(io, [&] { return heard.size() == 2; }));
+    CHECK(heard == std::vector<std::string>{"early", "late"});
+    CHECK(ask(io, first.channel, db2, "still in step").substr(0, 6) == "nobody");
+    CHECK(first.channel.conditions().front().opened == 1);
+}
+
+TEST_CASE("channel: a note that nobody takes is dropped at its deadline", "[agent][channel]") {
+    asio::io_context io;
+    node first{io, settings_of(db1)};
+    first.channel.set_peers({peer(db2, "db2", {1})}); // nobody listens there
+    first.channel.tell(db2, bytes_of("lost"), 50ms);
+    CHECK(first.channel.conditions().front().open == 1);
+    CHECK(run_until(io, [&] { return first.channel.conditions().front().open == 0; }));
+    first.channel.tell(db2, bytes_of("lost too"), 50s);
+    first.channel.stop();
+}
+
 TEST_CASE("channel: a peer that does not answer fails the request at its deadline, by name",
           "[agent][channel]") {
     asio::io_context io;

@@ -250,7 +250,7 @@ TEST_CASE("channel: a message of an unknown kind or without its header is refuse
     auto bytes = encode(freeze);
     for (std::size_t length = 0; length < message_header_bytes; ++length)
         CHECK(reason(decode_message(byte_view{bytes}.first(length))) == "truncated");
-    for (unsigned const kind : {0U, 5U, 255U}) {
+    for (unsigned const kind : {0U, 6U, 255U}) {
         bytes[0] = static_cast<std::byte>(kind);
         CHECK(reason(decode_message(bytes)) == "malformed");
     }
