@@ -173,6 +173,9 @@ mysql::server_callbacks front::body::callbacks_of(group_id group) {
             broadcast(peer_facts{group, std::move(facts), age});
         });
     };
+    out.on_process = [this, group](mysql::process_handle process) {
+        lease_->set_server_process(group, std::move(process));
+    };
     out.on_gone = [this, group](server_incarnation life) {
         lease_->post(server_gone{group, life});
     };

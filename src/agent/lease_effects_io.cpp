@@ -77,22 +77,31 @@ void lease_loop::body::act(open_address& it) {
                                                         " answers for the virtual IP: find and "
                                                         "remove it, it is taken then"};
         (void)keeper_->probe(group);
+    } else if (!guard_->open(slot_of(group), it.under, it.until.hard)) {
+        result.here = false;
+        result.trouble = problem{failure::refused, "the guardian has ended this epoch here"};
     } else if (auto const done = keeper_->want(group, it.under, true, it.until.hard); !done) {
         result.here = false;
         result.trouble = done.error();
     }
+    keep_guard_equipped();
     turns_.found(result);
 }
 
 void lease_loop::body::act(extend_address& it) {
     if (auto const done = keeper_->refresh(it.group, it.under, it.until.hard); !done)
         depart(remark{true, done.error().text});
+    if (!guard_->extend(slot_of(it.group), it.under, it.until.hard))
+        depart(remark{true, "the guardian has ended this life of the agent: it saw no renewal"});
+    keep_guard_equipped();
 }
 
 void lease_loop::body::act(close_address& it) {
     address_changed result{it.group, it.under, false, {}};
     if (auto const done = keeper_->want(it.group, it.under, false, long_ago); !done)
         result.trouble = done.error();
+    else
+        guard_->close(slot_of(it.group));
     turns_.found(result);
 }
 

@@ -39,6 +39,7 @@ void lease_loop::body::run() {
     // On fault: what is used stays in memory, unused stack of other threads is not fetched.
     mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
     paths_->start();
+    guard_->start();
     vouch_later();
     check_clock();
     turns_.happen(woke{});
@@ -189,6 +190,9 @@ void lease_loop::ask(std::function<void(node const&, conditions const&, moment)>
 }
 void lease_loop::set_peer_macs(std::set<mac_address> macs) {
     body_->set_peer_macs(std::move(macs));
+}
+void lease_loop::set_server_process(group_id group, mysql::process_handle process) {
+    body_->set_server_process(group, std::move(process));
 }
 void lease_loop::announce(group_id group, std::function<void(result<void>)> done) {
     body_->announce(group, std::move(done));

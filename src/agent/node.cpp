@@ -23,6 +23,7 @@ election::policy policy_of(node_settings const& settings, incarnation life) {
 
 node::node(node_settings settings, node_start const& start, moment at)
     : settings_(std::move(settings))
+    , life_(start.life)
     , peers_({settings_.self, start.session, settings_.digest,
               election::voter_set_of(settings_.voters), at.now},
              settings_.peers) {
@@ -218,6 +219,40 @@ void node::beat(work& job, node_id to, byte_view payload) {
         job.effects.emplace_back(transmit{
             header, carries ? byte_string{payload.begin(), payload.end()} : byte_string{}, path});
     }
+}
+
+std::vector<transmit> node::farewells(instant now) const {
+    byte_writer payload;
+    for (auto const& [id, each] : groups_) {
+        auto const under = each->served_under();
+        if (!under)
+            continue;
+        byte_writer one;
+        encode(election::entry{id, election::release{*under, life_, {}}}, one);
+        if (payload.size() + one.size() <= heartbeat::payload_bytes_max)
+            payload.append(one.view()); // the lease of any other runs out by itself
+    }
+    std::vector<transmit> out;
+    if (payload.size() == 0)
+        return out;
+    for (auto const& peer : peers_.all())
+        for (std::uint8_t path = 0; path < peer.place.paths; ++path)
+            if (auto header = peers_.compose_farewell(peer.place.id, path, now, payload.view())) {
+                header->payload = {};
+                out.push_back({*header, {payload.view().begin(), payload.view().end()}, path});
+            }
+    return out;
+}
+
+std::vector<std::uint64_t> node::farewell_basis() const {
+    std::vector<std::uint64_t> out;
+    for (auto const& [id, each] : groups_)
+        out.push_back(each->served_under().value_or(epoch{}).value());
+    for (auto const& peer : peers_.all()) {
+        out.push_back(peer.theirs.value());
+        out.push_back(peer.mine.value());
+    }
+    return out;
 }
 
 group* node::find(group_id id) {

@@ -2,6 +2,7 @@
 
 #include "tasuki/mysql/facts_io.hpp"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 
@@ -84,8 +85,11 @@ void killer::attach() {
     if ((process_ && connection_) || clock::now() < next_try_)
         return;
     if (!process_)
-        if (auto found = server_process::behind(connect_.socket_path))
+        if (auto found = server_process::behind(connect_.socket_path)) {
             process_ = std::move(*found);
+            unique_fd copy{::fcntl(process_->descriptor(), F_DUPFD_CLOEXEC, 0)};
+            rules_.on_process(std::make_shared<unique_fd const>(std::move(copy)));
+        }
     if (process_ && !connection_) {
         std::optional<dialect> unused = dialect{};
         if (auto opened = open_session(connect_, false, unused))

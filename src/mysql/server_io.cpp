@@ -30,6 +30,11 @@ struct local_server::inner {
                {.admit = [this](epoch value) { return epochs.admit(value); },
                 .settle = [this](epoch value) { return epochs.obey(value); },
                 .on_answer = [this](answer out) { callbacks.on_answer(std::move(out)); },
+                .on_process =
+                    [this](process_handle process) {
+                        if (callbacks.on_process)
+                            callbacks.on_process(std::move(process));
+                    },
                 .on_gone =
                     [this](server_incarnation life) {
                         callbacks.on_gone(life);

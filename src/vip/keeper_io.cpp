@@ -57,6 +57,9 @@ void keeper::set_peer_macs(std::set<mac_address> macs) {
 result<void> keeper::announce(group_id group) {
     return body_->announce(group);
 }
+std::vector<byte_string> keeper::removals() const {
+    return body_->removals();
+}
 std::set<mac_address> keeper::own_macs() const {
     return body_->own_macs();
 }
@@ -264,6 +267,14 @@ result<void> keeper::body::announce(group_id group) {
     announce_due();
     arm();
     return {};
+}
+
+std::vector<byte_string> keeper::body::removals() const {
+    std::vector<byte_string> out;
+    for (auto const& one : options_.addresses)
+        if (auto const link = link_of_.find(one.address.address); link != link_of_.end())
+            out.push_back(delete_message(one.address, link->second));
+    return out;
 }
 
 std::set<mac_address> keeper::body::own_macs() const {

@@ -73,9 +73,11 @@ class FaultCase(rig.LabCase):
                 booted = True
         for process in processes.running(self.lab):
             processes.send_signal(process, signal.SIGCONT)
+        guarded = ["guard"] if self.lab.read_description().get("guards") else []
         for node in places.AGENTS:
-            if not processes.running(self.lab, node, "agent"):
-                stage.start(self.lab, node, "agent")
+            for role in [*guarded, "agent"]:
+                if not processes.running(self.lab, node, role):
+                    stage.start(self.lab, node, role)
         began = time.monotonic()
         self.wait_settled()
         if booted:

@@ -1,4 +1,4 @@
-"""The agent of the active node dies or hangs without a word. With the safe profile the kernel
+"""The agent of the active node dies or hangs without a word, and no guardian is there. With the safe profile the kernel
 itself takes the address away when its lifetime ends, before anybody else may answer for it."""
 
 import signal
@@ -14,7 +14,7 @@ KILL_ORDER_S = 6  # what the failover asked of the dead agent is not delivered a
 
 class AgentDeathTest(faults.FaultCase):
     name = "t-agents"
-    options = ("--profile", "safe")
+    options = ("--profile", "safe", "--no-guard")
 
     def test_a_killed_agent_loses_the_address_before_the_next_one_answers(self):
         def fault():

@@ -10,52 +10,13 @@ import rig
 from lab import agents, mariadb, network, places, processes, show, stage
 from lab.measure import Load, Observer, stopped_at_end
 from lab.places import LabError
+from watched import BOUND_S, AddressCase, WatchedCase
 
-BOUND_S = 20
 OTHERS = ("db2", "db3", "wit")
 
 
-class WatchedCase(rig.LabCase):
-    """A fresh lab for each test."""
-
-    @classmethod
-    def setUpClass(cls):
-        pass
-
-    @classmethod
-    def tearDownClass(cls):
-        pass
-
-    def setUp(self):
-        super().setUpClass()
-        self.addCleanup(super().tearDownClass)
-
-    def wait_for_next_holder(self, former):
-        processes.wait_until(lambda: set(network.holders(self.lab)) - {former}, BOUND_S,
-                             f"another node than {former} takes the address")
-
-    def assert_one_at_a_time(self, observer):
-        self.assertEqual(observer.summary["dual_active_ms"], 0, observer.events[-3:])
-
-
-class AddressTest(WatchedCase):
+class AddressTest(AddressCase):
     name = "t-address"
-    options = ("--no-mysql",)
-
-    def setUp(self):
-        super().setUp()
-        holder = processes.wait_until(lambda: network.holders(self.lab), BOUND_S, "a holder")[0]
-        if holder != "db1":  # without data any member may be the first to hold the lease
-            agents.switchover(self.lab, holder, "db1")
-            processes.wait_until(lambda: network.holders(self.lab) == ["db1"], BOUND_S, "db1 holds")
-
-    def watch(self, fault, former="db1", after=1.0):
-        with stopped_at_end(Observer(self.lab)) as observer:
-            time.sleep(0.3)
-            fault()
-            self.wait_for_next_holder(former)
-            time.sleep(after)
-        return observer
 
     def test_the_address_of_a_lost_node_is_taken_over(self):
         observer = self.watch(lambda: stage.kill_node(self.lab, "db1"))
@@ -88,17 +49,6 @@ class AddressTest(WatchedCase):
         self.assert_one_at_a_time(observer)
         self.assertNotIn("db1", network.holders(self.lab))
         self.assertLess(observer.summary["silent_at_end_ms"], 100)
-
-    def test_an_agent_that_is_killed_does_not_leave_its_address_for_ever(self):
-        time.sleep(2)  # the kernel may still be busy with the namespaces of the lab before
-
-        def fault():
-            stage.kill_process(self.lab, "db1", "agent")
-            processes.wait_until(lambda: "db1" not in network.holders(self.lab), 2,
-                                 "the kernel takes the address of db1 away")
-
-        observer = self.watch(fault)
-        self.assertLess(observer.summary["dual_active_ms"], 1000, observer.events[-3:])
 
     def test_an_agent_that_is_stopped_hands_over(self):
         observer = self.watch(lambda: stage.stop(self.lab, "db1", "agent"))

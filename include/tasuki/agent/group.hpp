@@ -45,6 +45,10 @@ class group {
 
     [[nodiscard]] group_settings const& settings() const { return settings_; }
     [[nodiscard]] election::state const& election_state() const { return elect_; }
+    /// The epoch that this node serves the group under, if it does.
+    [[nodiscard]] std::optional<epoch> served_under() const {
+        return address_wanted_ ? std::optional{elect_.under} : std::nullopt;
+    }
     [[nodiscard]] election::record const& record() const { return known_record(elect_); }
     [[nodiscard]] database const* data() const { return data_ ? &*data_ : nullptr; }
     [[nodiscard]] running_operation const& last_operation() const { return operation_; }

@@ -4,6 +4,7 @@
 
 #include "tasuki/agent/lease_loop_io.hpp"
 
+#include "tasuki/agent/guard_link_io.hpp"
 #include "tasuki/agent/lease_timer_io.hpp"
 #include "tasuki/agent/lease_turns.hpp"
 #include "tasuki/agent/make_settings.hpp"
@@ -53,6 +54,7 @@ class lease_loop::body {
         if (auto const opened = open_addresses(); !opened)
             return opened.error();
         open_paths();
+        open_guard();
         return {};
     }
 
@@ -86,6 +88,13 @@ class lease_loop::body {
         asio::post(io_, [this, macs = std::move(macs)] { keeper_->set_peer_macs(macs); });
     }
 
+    void set_server_process(group_id group, mysql::process_handle process) {
+        asio::post(io_, [this, group, process = std::move(process)]() mutable {
+            servers_[group] = std::move(process);
+            equip_guard();
+        });
+    }
+
     void announce(group_id group, std::function<void(result<void>)> done) {
         asio::post(io_, [this, group, done = std::move(done)] { done(keeper_->announce(group)); });
     }
@@ -98,6 +107,7 @@ class lease_loop::body {
     result<void> open_state();
     result<void> open_addresses();
     void open_paths();
+    void open_guard();
     void vouch_later();
     [[nodiscard]] election::voter_start start_of(group_settings const&, loaded_state const&);
 
@@ -119,6 +129,11 @@ class lease_loop::body {
         depart(std::move(it));
     }
 
+    [[nodiscard]] std::size_t slot_of(group_id) const;
+    void equip_guard();
+    void keep_guard_equipped();
+    [[nodiscard]] std::vector<group_id> degraded_here() const;
+    [[nodiscard]] std::vector<std::uint64_t> guard_basis() const;
     void on_datagram(heartbeat::datagram const& arrived);
     void on_keeper(vip::keeper_event const& event);
     void on_stored(write_done const& done);
@@ -144,6 +159,9 @@ class lease_loop::body {
     std::unique_ptr<vip::keeper> keeper_;
     std::unique_ptr<heartbeat::udp_paths> paths_;
     std::unique_ptr<node> node_;
+    std::unique_ptr<guard_link> guard_;
+    std::vector<std::uint64_t> guard_basis_; ///< what its orders were made from
+    std::map<group_id, mysql::process_handle> servers_;
     heartbeat::reject_log rejects_;
     conditions conditions_;
     std::set<mac_address> own_macs_;

@@ -11,6 +11,7 @@
 #include "tasuki/agent/view.hpp"
 #include "tasuki/core/net.hpp"
 #include "tasuki/heartbeat/keys.hpp"
+#include "tasuki/mysql/process_io.hpp"
 #include "tasuki/vip/events.hpp"
 
 #include <functional>
@@ -62,6 +63,8 @@ class lease_loop {
     /// Runs `question` on the lease thread with the node as it is then.
     void ask(std::function<void(node const&, conditions const&, moment)> question);
     void set_peer_macs(std::set<mac_address>);
+    /// Whom the guardian has to end before it gives away what only this node has.
+    void set_server_process(group_id, mysql::process_handle);
     void announce(group_id, std::function<void(result<void>)> done);
     [[nodiscard]] std::set<mac_address> const& own_macs() const;
 

@@ -41,6 +41,12 @@ class node {
     [[nodiscard]] std::vector<effect> abandon(moment);
     [[nodiscard]] bool is_idle() const;
 
+    /// What somebody else may send when this process is gone: every lease served here is given up.
+    /// Each is the last that its session takes. Empty if nothing is served here.
+    [[nodiscard]] std::vector<transmit> farewells(instant now) const;
+    /// Changes whenever the farewells have to be made anew.
+    [[nodiscard]] std::vector<std::uint64_t> farewell_basis() const;
+
     [[nodiscard]] node_settings const& settings() const { return settings_; }
     [[nodiscard]] heartbeat::peers const& peers() const { return peers_; }
     [[nodiscard]] std::map<group_id, std::unique_ptr<group>> const& groups() const {
@@ -67,6 +73,7 @@ class node {
     [[nodiscard]] group* find(group_id);
 
     node_settings settings_;
+    incarnation life_;
     heartbeat::peers peers_;
     std::map<group_id, std::unique_ptr<group>> groups_;
     std::map<node_id, instant> beat_at_;

@@ -28,6 +28,7 @@ class killer {
         std::function<result<void>(epoch)> admit;
         std::function<result<void>(epoch)> settle;
         std::function<void(answer)> on_answer;
+        std::function<void(process_handle)> on_process;
         std::function<void(server_incarnation)> on_gone;
     };
 

@@ -13,9 +13,13 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 namespace tasuki::mysql {
+
+/// A pidfd for others to keep: it names one process for ever, also after its end.
+using process_handle = std::shared_ptr<unique_fd const>;
 
 class server_process {
   public:

@@ -11,6 +11,7 @@
 #include "tasuki/core/result.hpp"
 #include "tasuki/mysql/facts.hpp"
 #include "tasuki/mysql/operation.hpp"
+#include "tasuki/mysql/process_io.hpp"
 
 #include <functional>
 #include <memory>
@@ -33,6 +34,7 @@ struct server_options {
 struct server_callbacks {
     std::function<void(answer)> on_answer;
     std::function<void(server_facts)> on_facts;      ///< each interval, and after each order
+    std::function<void(process_handle)> on_process;  ///< a process was found behind the socket
     std::function<void(server_incarnation)> on_gone; ///< that process is gone for certain
 };
 

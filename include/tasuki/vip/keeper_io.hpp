@@ -75,6 +75,10 @@ class keeper {
     /// Tells the neighbours now; refused if the group is not active here.
     [[nodiscard]] result<void> announce(group_id group);
 
+    /// Netlink requests that take away every configured address, there or not, from the link that
+    /// it would stand on: for who acts when this process cannot.
+    [[nodiscard]] std::vector<byte_string> removals() const;
+
     /// The MACs of this node's links, for the peers' set_peer_macs.
     [[nodiscard]] std::set<mac_address> own_macs() const;
     [[nodiscard]] enforcement rung() const;

@@ -53,6 +53,7 @@ def add_up(part: argparse.ArgumentParser) -> None:
         part.add_argument(f"--{key}-ms", type=int)
     part.add_argument("--on-no-acker", choices=("degrade", "block"), default="degrade")
     part.add_argument("--no-mysql", action="store_true", help="a group with an address only")
+    part.add_argument("--no-guard", action="store_true", help="agents without tasuki-guard")
     part.add_argument("--no-agents", action="store_true", help="network and MariaDB only")
 
 

@@ -5,10 +5,10 @@ import signal
 import time
 from pathlib import Path
 
-from . import agents, mariadb, network, places, processes
+from . import agents, guards, mariadb, network, places, processes
 from .places import Lab, LabError
 
-ROLES = ("mysqld", "agent")
+ROLES = ("mysqld", "agent", "guard")
 
 
 def up(lab: Lab, options, say=print) -> None:
@@ -20,9 +20,11 @@ def up(lab: Lab, options, say=print) -> None:
         say(f"cleaned what an earlier run left in {lab.folder}")
     with_agents = not options.no_agents
     if with_agents:
-        places.program("tasukid"), places.program("tasuki")  # say at once that they are not built
+        for program in ("tasukid", "tasuki", "tasuki-guard"):
+            places.program(program)  # say at once that it is not built
     lab.folder.mkdir(parents=True)
-    lab.write_description(ready=False, mysql=not options.no_mysql, agents=with_agents)
+    lab.write_description(ready=False, mysql=not options.no_mysql, agents=with_agents,
+                          guards=with_agents and not options.no_guard)
     network.build(lab)
     say(f"{since(began)} network  {' '.join(lab.nodes)} on 10.77.0.0/24, 10.78.0.0/24")
     if not options.no_mysql:
@@ -50,6 +52,11 @@ def start_servers(lab: Lab) -> None:
 
 def start_agents(lab: Lab, say, began: float) -> None:
     agents.make_key(lab)
+    if lab.read_description().get("guards"):
+        for node in places.AGENTS:
+            guards.start(lab, node)
+        for node in places.AGENTS:
+            guards.wait_ready(lab, node)
     for node in places.AGENTS:
         agents.start(lab, node)
     for node in places.AGENTS:
@@ -118,6 +125,8 @@ def revive_node(lab: Lab, node: str) -> None:
     network.set_link(lab, node, "up")
     if described.get("mysql") and node in places.DATABASES:
         start(lab, node, "mysqld")
+    if described.get("guards") and node in places.AGENTS:
+        start(lab, node, "guard")
     if described.get("agents") and node in places.AGENTS:
         start(lab, node, "agent")
 
@@ -125,7 +134,7 @@ def revive_node(lab: Lab, node: str) -> None:
 def start(lab: Lab, node: str, role: str) -> None:
     if processes.running(lab, node, role):
         raise LabError(f"{role} of {node} is running already")
-    room = {"mysqld": mariadb, "agent": agents}[role]
+    room = {"mysqld": mariadb, "agent": agents, "guard": guards}[role]
     room.start(lab, node)
     room.wait_ready(lab, node)
 

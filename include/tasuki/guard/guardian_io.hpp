@@ -1,0 +1,47 @@
+#pragma once
+// The guardian: a process of its own that does for a dead, stopped or starved agent what the lease
+// demands. One thread, no lock, no file, no log while it acts; all memory is there beforehand.
+//
+// What it does, in this order: seize all slots (from then on the agent serves nothing in its eyes),
+// SIGKILL the agent and wait a moment for its end (a stopped process would go on later), take the
+// addresses away, end the mysqld whose data nobody else has, tell the other voters. A new life of
+// the agent begins with a new page. pidfd_open(2), signal(7), netlink(7).
+
+#include "tasuki/core/result.hpp"
+#include "tasuki/core/time.hpp"
+
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace tasuki::guard {
+
+struct guardian_options {
+    std::string socket_path;
+    /// After it acted, and when an agent comes, goes or sends what cannot be read.
+    std::function<void(bool warning, std::string const&)> say;
+};
+
+class guardian {
+  public:
+    [[nodiscard]] static result<guardian> open(guardian_options);
+    guardian(guardian&&) noexcept;
+    guardian& operator=(guardian&&) noexcept;
+    ~guardian();
+
+    /// Locked memory, real-time priority, last to be killed for memory: each where it is granted.
+    /// Returns what was not, as one sentence; empty if all was.
+    [[nodiscard]] static std::string harden();
+
+    /// Waits for the next event, at most `limit`, and handles it.
+    void turn(milliseconds limit);
+    /// Until `ended` says so; it is asked after each event, at least each second.
+    void run(std::function<bool()> const& ended);
+
+  private:
+    struct body;
+    explicit guardian(std::unique_ptr<body>);
+    std::unique_ptr<body> body_;
+};
+
+} // namespace tasuki::guard

@@ -1,0 +1,76 @@
+// What the guardian of this node needs to act when the lease thread cannot.
+#include "tasuki/agent/lease_body_io.hpp"
+
+#include <algorithm>
+
+namespace tasuki::agent {
+
+static_assert(groups_max <= guard::slots_max);
+
+void lease_loop::body::open_guard() {
+    guard_ = std::make_unique<guard_link>(
+        io_, guard::socket_path(options_.runtime_dir),
+        guard_link::callbacks{
+            [this] {
+                depart(remark{false, "a guardian stands by: it acts if this agent cannot"});
+                equip_guard();
+            },
+            [this](std::string const& why) {
+                depart(remark{true, "no guardian: " + why +
+                                        " (a killed agent keeps the address until the kernel "
+                                        "takes it away; start tasuki-guard)"});
+            }});
+}
+
+std::size_t lease_loop::body::slot_of(group_id id) const {
+    auto const place = std::find_if(settings_.groups.begin(), settings_.groups.end(),
+                                    [&](auto const& each) { return each.id == id; });
+    return static_cast<std::size_t>(place - settings_.groups.begin());
+}
+
+std::vector<group_id> lease_loop::body::degraded_here() const {
+    std::vector<group_id> out;
+    for (auto const& [id, group] : node_->groups())
+        if (group->served_under() && group->data() != nullptr &&
+            group->record().degraded_since_ms != 0)
+            out.push_back(id);
+    return out;
+}
+
+std::vector<std::uint64_t> lease_loop::body::guard_basis() const {
+    auto out = node_->farewell_basis();
+    for (auto const id : degraded_here())
+        out.push_back(id.value());
+    return out;
+}
+
+/// The farewells hold for the sessions and epochs of this moment.
+void lease_loop::body::keep_guard_equipped() {
+    if (guard_->is_here() && guard_basis() != guard_basis_)
+        equip_guard();
+}
+
+void lease_loop::body::equip_guard() {
+    guard_basis_ = guard_basis();
+    guard::orders out;
+    out.requests = keeper_->removals();
+    // Nobody else has what was written here: nothing is given away before that server is dead. Of
+    // several such servers none can be named, so that the leases run out by themselves.
+    auto const degraded = degraded_here();
+    out.end_server = !degraded.empty();
+    auto const server = degraded.size() == 1 ? servers_.find(degraded.front()) : servers_.end();
+    auto const* self = options_.from.find_node(settings_.self);
+    for (auto& each : node_->farewells(read_clocks().now)) {
+        auto const* peer = options_.from.find_node(each.header.to);
+        if (peer == nullptr || each.path >= peer->addresses.size() ||
+            each.path >= self->addresses.size() || out.datagrams.size() == guard::datagrams_max)
+            continue;
+        each.header.payload = each.payload;
+        out.datagrams.push_back({self->addresses[each.path],
+                                 {peer->addresses[each.path], options_.from.heartbeat_port},
+                                 heartbeat::seal(each.header, cluster_, options_.keys)});
+    }
+    guard_->equip(std::move(out), server == servers_.end() ? -1 : server->second->get());
+}
+
+} // namespace tasuki::agent

@@ -1,0 +1,107 @@
+"""The agent dies, hangs or is starved, and its guardian does what the lease demands."""
+
+import signal
+import time
+
+import faults
+import rig
+from lab import agents, guards, network, processes, stage
+from watched import BOUND_S, AddressCase
+
+ENDED_EARLY_MS = 600  # well before the lease of 800 ms would have run out
+
+
+class GuardedAddressTest(AddressCase):
+    name = "t-guard"
+
+    def gap(self, observer):
+        self.assert_one_at_a_time(observer)
+        gap = observer.summary["longest_gap_ms"]
+        print(f"nobody answered for {gap} ms ... ", end="", flush=True)
+        return gap
+
+    def test_a_killed_agent_is_replaced_before_its_lease_runs_out(self):
+        observer = self.watch(lambda: stage.kill_process(self.lab, "db1", "agent"))
+        self.assertLess(self.gap(observer), ENDED_EARLY_MS)
+        self.assertNotIn("db1", network.holders(self.lab))
+        self.assertIn("datagrams of release sent", guards.log(self.lab, "db1"))
+
+    def test_a_stopped_agent_is_ended_at_its_deadline_and_the_next_one_serves(self):
+        observer = self.watch(
+            lambda: stage.kill_process(self.lab, "db1", "agent", signal.SIGSTOP))
+        self.gap(observer)
+        self.assertFalse(processes.running(self.lab, "db1", "agent"))
+        self.assertNotIn("db1", network.holders(self.lab))
+        stage.start(self.lab, "db1", "agent")
+        agents.wait_healthy(self.lab)
+
+    def test_an_agent_that_ends_in_good_order_needs_no_guardian(self):
+        self.assert_one_at_a_time(self.watch(lambda: stage.stop(self.lab, "db1", "agent")))
+        self.assertIn("held nothing", guards.log(self.lab, "db1").splitlines()[-1])
+
+    def test_an_agent_outlives_its_guardian_and_meets_the_next_one(self):
+        stage.kill_process(self.lab, "db1", "guard")
+        log = self.lab.log("db1", "agent")
+        processes.wait_until(lambda: b"no guardian" in log.read_bytes(), BOUND_S, "it is missed")
+        time.sleep(1)
+        self.assertEqual(network.holders(self.lab), ["db1"])
+        stage.start(self.lab, "db1", "guard")
+        processes.wait_until(lambda: log.read_bytes().count(b"a guardian stands by") == 2, BOUND_S,
+                             "the next one is met")
+        observer = self.watch(lambda: stage.kill_process(self.lab, "db1", "agent"))
+        self.assertLess(self.gap(observer), ENDED_EARLY_MS)
+
+
+class GuardedDataTest(faults.FaultCase):
+    name = "t-guarded"
+
+    def test_a_master_whose_agent_is_killed_is_replaced_before_its_lease_runs_out(self):
+        played = self.play(lambda: self.kill(self.old, "agent"))
+        gap = played.load.summary["longest_gap_ms"]
+        print(f"no write for {gap} ms ... ", end="", flush=True)
+        self.assertLess(gap, 1000)
+
+    def test_a_master_whose_agent_is_stopped_is_replaced(self):
+        self.play(lambda: stage.kill_process(self.lab, self.old, "agent", signal.SIGSTOP))
+
+    def test_data_that_nobody_else_has_is_not_given_away_before_its_server_is_dead(self):
+        """Without an acker the master goes on unprotected. Nobody else may be promoted, and no
+        client may be told of a commit that the next master does not have."""
+        before = len(guards.log(self.lab, self.old))
+
+        def fault():
+            stage.kill_node(self.lab, self.new)
+            processes.wait_until(lambda: not agents.group(self.lab, self.old)["mysql"]["protected"],
+                                 BOUND_S, "writes go on without protection")
+            self.wait_writes(self.old)
+            self.kill(self.old, "agent")
+            processes.wait_until(lambda: "sent" in guards.log(self.lab, self.old)[before:], BOUND_S,
+                                 "the guardian acts", 0.01)
+            self.assertFalse(processes.running(self.lab, self.old, "mysqld"))
+            time.sleep(2)
+            self.assertEqual(self.writable(), [])
+            stage.start(self.lab, self.old, "mysqld")
+            stage.start(self.lab, self.old, "agent")
+
+        self.may_quarantine = True
+        self.play(fault, master=self.old)
+
+
+class UnguardedTest(AddressCase):
+    name = "t-unguarded"
+    options = ("--no-mysql", "--no-guard")
+
+    def test_an_agent_that_is_killed_does_not_leave_its_address_for_ever(self):
+        time.sleep(2)  # the kernel may still be busy with the namespaces of the lab before
+
+        def fault():
+            stage.kill_process(self.lab, "db1", "agent")
+            processes.wait_until(lambda: "db1" not in network.holders(self.lab), 2,
+                                 "the kernel takes the address of db1 away")
+
+        observer = self.watch(fault)
+        self.assertLess(observer.summary["dual_active_ms"], 1000, observer.events[-3:])
+
+
+if __name__ == "__main__":
+    rig.main()

@@ -1,0 +1,53 @@
+"""What tests of the address share: a fresh lab for each test, and an observer outside."""
+
+import time
+
+import rig
+from lab import agents, network, processes
+from lab.measure import Observer, stopped_at_end
+
+BOUND_S = 20
+
+
+class WatchedCase(rig.LabCase):
+    """A fresh lab for each test."""
+
+    @classmethod
+    def setUpClass(cls):
+        pass
+
+    @classmethod
+    def tearDownClass(cls):
+        pass
+
+    def setUp(self):
+        super().setUpClass()
+        self.addCleanup(super().tearDownClass)
+
+    def wait_for_next_holder(self, former):
+        processes.wait_until(lambda: set(network.holders(self.lab)) - {former}, BOUND_S,
+                             f"another node than {former} takes the address")
+
+    def assert_one_at_a_time(self, observer):
+        self.assertEqual(observer.summary["dual_active_ms"], 0, observer.events[-3:])
+
+
+class AddressCase(WatchedCase):
+    """A group with an address only, which db1 holds at first."""
+
+    options = ("--no-mysql",)
+
+    def setUp(self):
+        super().setUp()
+        holder = processes.wait_until(lambda: network.holders(self.lab), BOUND_S, "a holder")[0]
+        if holder != "db1":  # without data any member may be the first to hold the lease
+            agents.switchover(self.lab, holder, "db1")
+            processes.wait_until(lambda: network.holders(self.lab) == ["db1"], BOUND_S, "db1 holds")
+
+    def watch(self, fault, former="db1", after=1.0):
+        with stopped_at_end(Observer(self.lab)) as observer:
+            time.sleep(0.3)
+            fault()
+            self.wait_for_next_holder(former)
+            time.sleep(after)
+        return observer
