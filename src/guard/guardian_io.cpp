@@ -161,8 +161,9 @@ void guardian::body::act(std::string_view why) {
     auto const began = boottime_now();
     if (!seize_all(**page))
         return part(false, "the agent has ended, and held nothing");
-    bool const agent_ended = agent.end(agent_end_limit);
     requests.send();
+    bool const agent_ended = agent.end(agent_end_limit);
+    requests.send(); // it may have put them back meanwhile
     bool const server_ended = !end_server || (server && server.end(server_end_limit));
     // Whoever gets this may serve at once: not before the data here is out of reach.
     std::size_t const told = server_ended ? farewells.send() : 0;

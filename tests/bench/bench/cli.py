@@ -6,9 +6,9 @@ import sys
 
 from lab.places import LabError
 
-from . import idle, mysql, rows, vip
+from . import hang, idle, mysql, rows, vip
 
-BENCHES = {"vip": vip, "mysql": mysql, "idle": idle}
+BENCHES = {"vip": vip, "hang": hang, "mysql": mysql, "idle": idle}
 
 
 def parser() -> argparse.ArgumentParser:

@@ -34,11 +34,12 @@ vrrp_instance address {{
 """
 
 
-def set_up(lab, options):
+def set_up(lab, options, before=lambda node: None):
     if not shutil.which("keepalived"):
         raise LabError("keepalived is not installed: apt-get install keepalived")
     stage.up(lab, cli.up_options("--no-mysql", "--no-agents"), say=lambda line: None)
     for node, peer, priority in (("db1", "db2", 150), ("db2", "db1", 100)):
+        before(node)
         start(lab, node, peer, priority, options.interval_ms)
 
 

@@ -14,8 +14,9 @@ def timing(options) -> list:
     return words
 
 
-def set_up(lab, options):
-    stage.up(lab, cli.up_options("--no-mysql", *timing(options)), say=lambda line: None)
+def set_up(lab, options, before=lambda node: None):
+    stage.up(lab, cli.up_options("--no-mysql", *timing(options)), say=lambda line: None,
+             before_agent=before)
 
 
 def hand_over(lab, node):

@@ -11,7 +11,7 @@ from .places import Lab, LabError
 ROLES = ("mysqld", "agent", "guard")
 
 
-def up(lab: Lab, options, say=print) -> None:
+def up(lab: Lab, options, say=print, before_agent=lambda node: None) -> None:
     began = time.monotonic()
     described = lab.read_description()
     if described.get("ready") and processes.running(lab):
@@ -32,6 +32,8 @@ def up(lab: Lab, options, say=print) -> None:
         say(f"{since(began)} mariadb  {' '.join(places.DATABASES)} answer, read-only, same data")
     agents.write_config(lab, options)
     if with_agents:
+        for node in places.AGENTS:
+            before_agent(node)
         start_agents(lab, say, began)
     lab.write_description(ready=True)
     say(f"{since(began)} up in {lab.folder}")
