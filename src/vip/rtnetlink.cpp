@@ -1,5 +1,7 @@
 #include "tasuki/vip/rtnetlink.hpp"
 
+#include "tasuki/vip/gate.hpp"
+
 #include <linux/if.h>
 #include <linux/if_addr.h>
 #include <linux/if_arp.h>
@@ -196,6 +198,8 @@ std::optional<notice> parse_notice(netlink_part const& part) {
             return address_gone{*address};
         return address_seen{*address};
     }
+    if (auto const link = parse_gate_loss(part))
+        return gate_gone{*link};
     return std::nullopt;
 }
 

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <linux/if_tun.h>
@@ -13,6 +14,8 @@
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include <algorithm>
 #include <array>
@@ -315,6 +318,24 @@ void place::enter() const {
 
 std::string place::path() const {
     return "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(space_.get());
+}
+
+bool capable(std::vector<int> const& capabilities, std::function<bool()> const& act) {
+    pid_t const child = ::fork();
+    if (child == 0) {
+        __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+        std::array<__user_cap_data_struct, 2> sets{};
+        for (int const one : capabilities) {
+            auto& set = sets.at(static_cast<std::size_t>(one / 32));
+            set.permitted |= 1U << (one % 32);
+            set.effective = set.permitted;
+        }
+        bool const dropped = ::syscall(SYS_capset, &header, sets.data()) == 0;
+        ::_exit(dropped && act() ? 0 : 1);
+    }
+    int status = -1;
+    ::waitpid(child, &status, 0);
+    return status == 0;
 }
 
 void set_sysctl_here(std::string const& name, std::string const& value) {

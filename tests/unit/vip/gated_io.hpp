@@ -80,6 +80,9 @@ class place {
     unique_fd space_;
 };
 
+/// Runs it in a child that has these capabilities and no other; true if it returned true there.
+[[nodiscard]] bool capable(std::vector<int> const& capabilities, std::function<bool()> const& act);
+
 void set_sysctl_here(std::string const& name, std::string const& value);
 
 inline constexpr std::string_view vip4 = "10.77.0.50";
