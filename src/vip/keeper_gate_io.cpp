@@ -31,6 +31,10 @@ result<void> keeper::body::open_gate() {
         no_gate_ = "[vip] enforcement = \"" + std::string{to_string(*options_.only)} + "\"";
         return {};
     }
+    if (options_.addresses.empty()) {
+        no_gate_ = "no address may be put on this node";
+        return {};
+    }
     auto opened = gate::open();
     if (!opened) {
         no_gate_ = opened.error().text;
@@ -84,7 +88,8 @@ void keeper::body::guard_links() {
 
 /// A problem if the gate is demanded and not everywhere.
 result<void> keeper::body::check_gate() const {
-    if (options_.only != enforcement::ebpf || rung() == enforcement::ebpf)
+    if (options_.only != enforcement::ebpf || rung() == enforcement::ebpf ||
+        options_.addresses.empty())
         return {};
     return problem{failure::refused, "[vip] enforcement = \"ebpf\": " + rung_reason()};
 }

@@ -190,7 +190,7 @@ TEST_CASE("vip: the gate finds addresses behind the tags of frames that arrive",
     };
     std::vector<byte_string> const of_others{
         encode(gratuitous_request(ip(vip4), node->mac_b)),
-        echo_frame(node->mac_b, mac("02:00:00:00:00:fe"), "10.77.0.2", vip4), // switched onwards
+        echo_frame(node->mac_b, mac("02:00:00:00:00:fd"), "10.77.0.2", vip4), // switched onwards
     };
     auto const drops = [&](byte_string const& frame) {
         auto const before = test::drops_of("eth0");

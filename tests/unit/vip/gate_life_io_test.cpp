@@ -71,7 +71,7 @@ TEST_CASE("vip: a gate stays when its agent dies, and the next life replaces it"
     auto const node = guarded::make();
     if (!node)
         return;
-    auto const deadline = test::boot_now() + 150ms;
+    auto const deadline = test::boot_now() + 1s;
     node->set(open_until(deadline));
     node->subject.reset(); // the descriptors are closed, as by a death
     CHECK(answers(vip4));

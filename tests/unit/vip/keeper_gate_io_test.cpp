@@ -88,7 +88,7 @@ TEST_CASE("vip: a hung agent's addresses fall silent at the deadline, still bein
     auto const it = behind_gate::make();
     if (!it)
         return;
-    auto const deadline = test::boot_now() + 500ms;
+    auto const deadline = test::boot_now() + 1900ms;
     REQUIRE(it->node.subject->want(db, epoch{1}, true, deadline));
     CHECK(it->serving());
     it->wait_until(deadline); // the io_context does not run
@@ -106,9 +106,9 @@ TEST_CASE("vip: a renewal moves the deadline of the gate, also where lifetimes n
     auto const it = behind_gate::make();
     if (!it)
         return;
-    auto const first = test::boot_now() + 300ms;
+    auto const first = test::boot_now() + 400ms;
     REQUIRE(it->node.subject->want(db, epoch{1}, true, first));
-    auto const second = first + 400ms;
+    auto const second = first + 1500ms;
     REQUIRE(it->node.subject->refresh(db, epoch{1}, second));
     it->wait_until(first);
     CHECK(it->serving());
@@ -210,7 +210,7 @@ TEST_CASE("vip: a planned restart keeps the gate open until the deadline that is
         return;
     it->node.take();
     it->node.subject.reset();
-    auto const deadline = test::boot_now() + 1s;
+    auto const deadline = test::boot_now() + 1900ms;
     it->node.subject = std::make_unique<keeper>(it->node.io, it->node.options);
     it->node.subject->adopt(db, epoch{1}, deadline);
     REQUIRE(it->node.subject->start());
