@@ -88,7 +88,7 @@ TEST_CASE("vip: a hung agent's addresses fall silent at the deadline, still bein
     auto const it = behind_gate::make();
     if (!it)
         return;
-    auto const deadline = test::boot_now() + 1900ms;
+    auto const deadline = test::boot_now() + 1100ms; // and a lifetime of two seconds
     REQUIRE(it->node.subject->want(db, epoch{1}, true, deadline));
     CHECK(it->serving());
     it->wait_until(deadline); // the io_context does not run
@@ -179,6 +179,19 @@ TEST_CASE("vip: a port of a bridge is without a gate, and has one again afterwar
     it->net->ip({"link set eth0 nomaster"});
     (void)eventually([] { return true; }, &it->node.io);
     CHECK(gates());
+}
+
+TEST_CASE("vip: the gate of an agent that is gone closes all the same", "[vip][gate]") {
+    auto const it = behind_gate::make();
+    if (!it)
+        return;
+    auto const deadline = test::boot_now() + 1100ms;
+    REQUIRE(it->node.subject->want(db, epoch{1}, true, deadline));
+    it->node.subject.reset();
+    CHECK(it->serving());
+    it->wait_until(deadline);
+    CHECK(it->silent());
+    CHECK(find_here(vip4));
 }
 
 TEST_CASE("vip: the next life of a killed agent closes and clears what it left", "[vip][gate]") {
