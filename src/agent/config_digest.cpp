@@ -56,6 +56,8 @@ std::string canonical_text(configuration const& config) {
                            in_quotes(config.cluster.name), in_quotes(config.cluster.key_file),
                            timing.interval.count(), timing.lease.count(), timing.step_down.count(),
                            timing.clock_drift);
+    if (config.enforcement)
+        out += fmt::format("vip enforcement {}\n", to_string(*config.enforcement));
     for (auto const& node : config.nodes) {
         out += fmt::format("node {} voter {} witness {}", in_quotes(node.name), node.voter,
                            node.witness);

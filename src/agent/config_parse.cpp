@@ -71,6 +71,16 @@ void read_services(section_reader& top, configuration& out) {
         static_cast<std::uint16_t>(heartbeat.integer("port", port_range(out.heartbeat_port)));
     heartbeat.finish();
 
+    auto addresses = section("vip");
+    out.enforcement =
+        addresses.word<std::optional<vip::enforcement>>("enforcement",
+                                                        {{"best", std::nullopt},
+                                                         {"ebpf", vip::enforcement::ebpf},
+                                                         {"lifetime", vip::enforcement::lifetime},
+                                                         {"agent", vip::enforcement::agent}},
+                                                        std::nullopt);
+    addresses.finish();
+
     auto agent = section("agent");
     out.state_dir = agent.path("state_dir", "/var/lib/tasuki");
     out.runtime_dir = agent.path("runtime_dir", "/run/tasuki");
@@ -108,6 +118,7 @@ configuration read_all(section_reader& top) {
     out.nodes = read_nodes(top);
     out.groups = read_groups(top);
     read_services(top, out);
+    check_enforcement(out, top.notes());
     refuse_pools(top);
     top.finish();
     return out;

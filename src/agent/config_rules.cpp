@@ -137,6 +137,16 @@ void check_timing(timing_config const& timing, config_notes& notes) {
                                timing.step_down.count()));
 }
 
+void check_enforcement(configuration const& config, config_notes& notes) {
+    auto const lease = config.cluster.timing.lease;
+    if (config.enforcement == vip::enforcement::lifetime &&
+        lease < vip::shortest_lease_with_lifetime)
+        notes.error_at("vip.enforcement",
+                       fmt::format("enforcement = \"lifetime\" needs lease_ms = {} or more, and it "
+                                   "is {}; raise it, or choose another",
+                                   to_ms(vip::shortest_lease_with_lifetime), lease.count()));
+}
+
 void check_nodes(configuration const& config, config_notes& notes) {
     if (config.nodes.empty())
         notes.error_at("node", "no nodes: add a section [node.NAME] with addresses = [\"...\"] for "

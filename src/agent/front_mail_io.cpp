@@ -137,9 +137,9 @@ void front::body::broadcast(peer_message const& message) {
 
 void front::body::tell_card() {
     lease_->ask([this](node const&, conditions const& now, moment) {
-        asio::post(io_, [this, enforcement = now.enforcement] {
+        asio::post(io_, [this, enforcement = now.enforcement, reason = now.enforcement_reason] {
             auto const& macs = lease_->own_macs();
-            broadcast(peer_card{{macs.begin(), macs.end()}, options_.version, enforcement});
+            broadcast(peer_card{{macs.begin(), macs.end()}, options_.version, enforcement, reason});
         });
     });
     card_timer_.expires_after(card_period);

@@ -89,10 +89,11 @@ void lease_loop::body::act(open_address& it) {
 }
 
 void lease_loop::body::act(extend_address& it) {
+    if (!guard_->extend(slot_of(it.group), it.under, it.until.hard))
+        return depart(
+            remark{true, "the guardian has ended this life of the agent: it saw no renewal"});
     if (auto const done = keeper_->refresh(it.group, it.under, it.until.hard); !done)
         depart(remark{true, done.error().text});
-    if (!guard_->extend(slot_of(it.group), it.under, it.until.hard))
-        depart(remark{true, "the guardian has ended this life of the agent: it saw no renewal"});
     keep_guard_equipped();
 }
 
@@ -193,7 +194,8 @@ void lease_loop::body::on_keeper(vip::keeper_event const& event) {
 }
 
 void lease_loop::body::refresh_conditions() {
-    conditions_.enforcement = std::string{to_string(keeper_->rung())};
+    conditions_.enforcement = std::string{carries_ ? to_string(keeper_->rung()) : no_enforcement};
+    conditions_.enforcement_reason = carries_ ? keeper_->rung_reason() : std::string{};
     for (auto const& group : options_.from.groups)
         if (!group.vips.empty()) // as configured, until it is known where it really is
             conditions_.carriers.try_emplace(group.id,

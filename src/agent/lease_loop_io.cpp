@@ -114,18 +114,24 @@ result<void> lease_loop::body::open_addresses() {
     vip::keeper_options wanted;
     wanted.addresses = addresses_of(options_.from, options_.node);
     wanted.lease = settings_.terms.lease;
+    wanted.only = options_.from.enforcement;
     wanted.now = [] { return read_clocks().now; };
     wanted.on_event = [this](vip::keeper_event const& event) { on_keeper(event); };
-    bool const carries = !wanted.addresses.empty();
+    carries_ = !wanted.addresses.empty();
     keeper_ = std::make_unique<vip::keeper>(io_, std::move(wanted));
-    if (auto const started = keeper_->start(); !started && carries) {
+    if (auto const started = keeper_->start(); !started && carries_) {
         auto const& why = started.error();
         if (why.kind != failure::absent && why.kind != failure::unavailable)
             return why;
         depart(remark{true, why.text});
     }
     own_macs_ = keeper_->own_macs();
-    conditions_.enforcement = std::string{to_string(keeper_->rung())};
+    refresh_conditions();
+    if (carries_)
+        depart(remark{false, "the address is taken away by: " + conditions_.enforcement +
+                                 (conditions_.enforcement_reason.empty()
+                                      ? std::string{}
+                                      : " (" + conditions_.enforcement_reason + ")")});
     return {};
 }
 

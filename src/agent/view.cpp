@@ -64,6 +64,7 @@ http::node_view view_of_node(node const& from, node_id id, conditions const& now
         out.version = now.version;
         out.config_digest = fmt::format("{:016x}", settings.digest);
         out.enforcement = now.enforcement;
+        out.enforcement_reason = now.enforcement_reason;
         for (auto const& address : settings.paths.at(id))
             out.paths.push_back({address, milliseconds{0}, true});
         return out;

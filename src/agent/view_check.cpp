@@ -1,5 +1,8 @@
 #include "tasuki/agent/view_check.hpp"
 
+#include "tasuki/agent/view.hpp"
+#include "tasuki/vip/lifetime.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -32,11 +35,14 @@ http::check_item_view enforcement_item(http::cluster_view const& view) {
     auto const own = std::find_if(view.nodes.begin(), view.nodes.end(),
                                   [&](auto const& node) { return node.name == view.node; });
     bool const known = own != view.nodes.end() && !own->enforcement.empty();
-    return {"enforcement",
-            view.node,
-            known ? "ok" : "warning",
-            "the address is taken away by: " + (known ? own->enforcement : "unknown"),
-            {}};
+    if (known && own->enforcement == no_enforcement)
+        return {"enforcement", view.node, "ok", "this node carries no virtual IP", {}};
+    auto text = "the address is taken away by: " + (known ? own->enforcement : "unknown");
+    if (known && !own->enforcement_reason.empty())
+        text += "; no ebpf: " + own->enforcement_reason;
+    // Then a dead or hung agent's address outlives the lease.
+    bool const weak = !known || own->enforcement == to_string(vip::enforcement::agent);
+    return {"enforcement", view.node, weak ? "warning" : "ok", text, {}};
 }
 
 /// A thread that stood still for longer than this has lost its lease, or nearly.

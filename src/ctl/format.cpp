@@ -174,6 +174,8 @@ std::string node_note(reading node, std::string const& digest) {
         parts.emplace_back("CONFIGURATION DIFFERS");
     if (auto const note = node.text("note"); !note.empty())
         parts.push_back(note);
+    if (auto const why = node.text("enforcement_reason"); !why.empty())
+        parts.push_back("no ebpf: " + why);
     bool const up = node.text("state") == "up"; // of a silent one it is not known
     for (auto const& path : node.list("paths"))
         parts.push_back(fmt::format("{} {}{}", path.text("address", "?"),

@@ -31,6 +31,7 @@ json::value json_of(node_view const& node) {
         {"version", node.version},
         {"config_digest", node.config_digest},
         {"enforcement", node.enforcement},
+        {"enforcement_reason", node.enforcement_reason},
         {"voter", node.voter},
         {"witness", node.witness},
         {"standby", json_of(node.standby)},

@@ -1,11 +1,13 @@
 #pragma once
-// The inside of the keeper, shared by its three files: the calls (keeper_io), making reality equal
-// to what is wanted (keeper_reconcile_io), and what happens by itself (keeper_watch_io).
+// The inside of the keeper, shared by its four files: the calls (keeper_io), making reality equal
+// to what is wanted (keeper_reconcile_io), what happens by itself (keeper_watch_io), and the gate
+// (keeper_gate_io).
 //
 // Invariant: every change of an address goes through reconcile() or refresh(); what `carried_`
 // holds has been added or found by us and is reported when it goes.
 
 #include "tasuki/vip/arp_io.hpp"
+#include "tasuki/vip/gate_io.hpp"
 #include "tasuki/vip/keeper_io.hpp"
 #include "tasuki/vip/netlink_io.hpp"
 
@@ -34,8 +36,11 @@ class keeper::body {
     [[nodiscard]] std::set<mac_address> own_macs() const;
     [[nodiscard]] result<std::vector<carried_address>> observed();
 
+    [[nodiscard]] enforcement rung() const;
+    [[nodiscard]] std::string rung_reason() const;
+    void leave();
+
     conflict_watch conflicts;
-    enforcement const rung;
 
   private:
     struct group_state {
@@ -44,6 +49,7 @@ class keeper::body {
         bool here = false;
         instant deadline = long_ago;
         told_lifetime told;
+        bool gate_open = false;
         std::optional<instant> probed;
         std::string last_problem; ///< so that one problem is reported once
         std::string failed_link;  ///< as reported; empty while all its links work
@@ -86,6 +92,16 @@ class keeper::body {
     [[nodiscard]] std::string name_of(std::uint32_t link) const;
     [[nodiscard]] result<void> read_links();
 
+    // keeper_gate_io.cpp
+    /// Loads the gate and fills it; links get it by guard_links().
+    [[nodiscard]] result<void> open_gate();
+    void guard_links();
+    [[nodiscard]] result<void> check_gate() const;
+    [[nodiscard]] result<void> open_gate_of(group_state&);
+    void close_gate_of(group_state&);
+    void set_gate(ip_address const&, gate_times const&);
+    [[nodiscard]] bool is_served(ip_address const&) const;
+
     // keeper_watch_io.cpp
     void on_notice(notice const&);
     void on_link(link_state const&);
@@ -119,6 +135,12 @@ class keeper::body {
     std::map<std::uint32_t, link_state> links_;
     std::map<ip_address, carried> carried_;
     std::set<ip_address> lost_; ///< deleted by others, by notice
+
+    enforcement const lifetimes_; ///< how the kernel's lifetimes relate to the lease
+    std::optional<gate> gate_;
+    std::string no_gate_;                           ///< why there is none
+    std::set<std::uint32_t> unguarded_;             ///< links to put it before
+    std::map<std::uint32_t, std::string> gateless_; ///< links that do not take it, and why
 
     std::optional<netlink_conversation> routes_;
     std::optional<netlink_conversation> diagnosis_;

@@ -31,7 +31,9 @@ problem not_started() {
 keeper::keeper(boost::asio::io_context& io, keeper_options options)
     : body_(std::make_unique<body>(io, std::move(options))) {}
 
-keeper::~keeper() = default;
+keeper::~keeper() {
+    body_->leave();
+}
 
 void keeper::adopt(group_id group, epoch owner, instant deadline) {
     body_->adopt(group, owner, deadline);
@@ -64,7 +66,10 @@ std::set<mac_address> keeper::own_macs() const {
     return body_->own_macs();
 }
 enforcement keeper::rung() const {
-    return body_->rung;
+    return body_->rung();
+}
+std::string keeper::rung_reason() const {
+    return body_->rung_reason();
 }
 result<std::vector<carried_address>> keeper::observed() {
     return body_->observed();
@@ -72,10 +77,11 @@ result<std::vector<carried_address>> keeper::observed() {
 
 keeper::body::body(boost::asio::io_context& io, keeper_options options)
     : conflicts(addresses_of(options), options.conflict_clear)
-    , rung(enforcement_for(options.lease))
     , io_(io)
     , options_(std::move(options))
     , configured_(addresses_of(options_))
+    , lifetimes_(options_.only == enforcement::agent ? enforcement::agent
+                                                     : enforcement_for(options_.lease))
     , neighbours_(io, addresses_of(options_), [this](claim const& said) { on_claim(said); })
     , timer_(io) {
     for (auto const& one : options_.addresses) {
@@ -99,6 +105,8 @@ result<void> keeper::body::start() {
     auto const reconciled = reconcile();
     if (!reconciled)
         return reconciled.error();
+    if (auto const guarded = check_gate(); !guarded)
+        return guarded;
     for (auto& [id, state] : groups_)
         if (state.here)
             begin_announcing(id, options_.now());
@@ -132,7 +140,7 @@ result<void> keeper::body::open() {
     diagnosis_ = std::move(*diagnosis);
     notices_ = std::move(*notices);
     links_stale_ = true;
-    return {};
+    return open_gate();
 }
 
 /// Every configured address needs a link that works, active here or not: better to learn it at
@@ -163,7 +171,9 @@ result<void> keeper::body::check_claim(group_state const& state, instant deadlin
     auto const now = options_.now();
     if (deadline <= now)
         return problem{failure::refused, "the lease is over; its addresses are not taken"};
-    if (!state.addresses.empty() && valid_seconds(rung, deadline, now) == 0)
+    if (auto const guarded = check_gate(); !guarded && !state.addresses.empty())
+        return guarded;
+    if (!state.addresses.empty() && valid_seconds(lifetimes_, deadline, now) == 0)
         return problem{failure::refused, "the lease ends in " +
                                              std::to_string(to_ms(deadline - now)) +
                                              " ms, too soon to take its addresses"};
@@ -186,6 +196,9 @@ result<void> keeper::body::want(group_id group, epoch owner, bool here, instant 
         state.deadline = deadline;
     else
         state.told = {};
+    if (here)
+        if (auto const opened = open_gate_of(state); !opened)
+            return opened;
     auto const reconciled = reconcile();
     announce_due();
     arm();
@@ -206,8 +219,10 @@ result<void> keeper::body::refresh(group_id group, epoch owner, instant deadline
     if (!state.here || state.deadline <= now || deadline <= now)
         return problem{failure::refused, "the group is not active here, or its lease is over"};
     state.deadline = std::max(state.deadline, deadline);
-    auto const valid_s = valid_seconds(rung, state.deadline, now);
-    if (!refresh_due(rung, state.told, valid_s, state.deadline, now))
+    if (auto const opened = open_gate_of(state); !opened)
+        return opened;
+    auto const valid_s = valid_seconds(lifetimes_, state.deadline, now);
+    if (!refresh_due(lifetimes_, state.told, valid_s, state.deadline, now))
         return {};
     std::vector<byte_string> messages;
     for (auto const& one : state.addresses) {

@@ -18,6 +18,7 @@ result<void> keeper::body::read_links() {
     for (auto const& link : *links) {
         gone.erase(link.index);
         on_link(link);
+        unguarded_.insert(link.index); // what was not heard may have been its loss
     }
     for (auto const index : gone)
         on_link_gone(index);
@@ -30,6 +31,9 @@ result<keeper::body::problems> keeper::body::reconcile() {
     if (links_stale_)
         if (auto const read = read_links(); !read)
             return read.error();
+    for (auto const& [link, why] : gateless_)
+        unguarded_.insert(link);
+    guard_links();
     dirty_ = false;
     recheck_at_ = options_.now() + options_.recheck;
     auto const seen = list_addresses(*routes_);
@@ -40,7 +44,7 @@ result<keeper::body::problems> keeper::body::reconcile() {
     auto const wanted = desired(*seen, found);
     auto const now = options_.now();
     auto const operations =
-        plan(wanted, *seen, configured_, {.tag = options_.tag, .rung = rung}, now);
+        plan(wanted, *seen, configured_, {.tag = options_.tag, .rung = lifetimes_}, now);
     forget_vanished(*seen);
     note_losses(operations);
 
@@ -233,8 +237,17 @@ result<void> keeper::body::take_away(std::vector<operation> removals) {
                               [&](operation const& one) { return hard_deadline(one) <= now; });
     std::vector<operation> const overdue{removals.begin(), split};
     std::vector<operation> const timely{split, removals.end()};
+    for (auto const& one : overdue)
+        if (!is_served(one.address.address))
+            set_gate(one.address.address, gate_times{});
     auto const first = remove(overdue);
+    for (auto const& one : timely)
+        if (!is_served(one.address.address))
+            set_gate(one.address.address, only_leaving_until(hard_deadline(one)));
     destroy_clients(timely, time_for_clients(timely));
+    for (auto const& one : timely)
+        if (!is_served(one.address.address))
+            set_gate(one.address.address, gate_times{});
     auto const second = remove(timely);
     destroy_clients(overdue, options_.socket_budget);
     return first ? second : first;
@@ -273,6 +286,8 @@ result<void> keeper::body::remove(std::vector<operation> removals) {
                                name_of(one.link), one.why, options_.now()});
         if (was != carried_.end())
             carried_.erase(was);
+        if (gate_ && !configured_.contains(one.address.address))
+            gate_->forget(one.address.address);
     }
     return outcome;
 }
@@ -336,6 +351,8 @@ void keeper::body::settle_groups(problems const& found, instant now) {
             state.here = false;
             state.told = {};
         }
+        if (!state.here)
+            close_gate_of(state);
         for (auto const& one : state.addresses) {
             auto const& address = one.address.address;
             conflicts.set_held(address, state.here && carried_.contains(address));

@@ -22,11 +22,16 @@ void keeper::body::on_notice(notice const& what) {
     std::visit(overloaded{
                    [this](link_seen const& seen) {
                        on_link(seen.link);
+                       guard_links(); // before anything else can come through it
                        learn_own_macs();
                    },
                    [this](link_gone const& gone) { on_link_gone(gone.index); },
                    [this](address_seen const& seen) { on_address(seen.address); },
                    [this](address_gone const& gone) { on_address_gone(gone.address); },
+                   [this](gate_gone const& gone) {
+                       unguarded_.insert(gone.link);
+                       guard_links();
+                   },
                },
                what);
 }
@@ -90,6 +95,8 @@ void keeper::body::on_link(link_state const& link) {
     if (before == link)
         return;
     dirty_ = true;
+    if (known == links_.end() || before.bare != link.bare || before.switched != link.switched)
+        unguarded_.insert(link.index);
     bool const worked = before.up && before.carrier;
     bool const works = link.up && link.carrier;
     // The neighbours' switches have to learn a new MAC or a new port.
@@ -104,6 +111,7 @@ void keeper::body::on_link_gone(std::uint32_t index) {
     if (known == links_.end())
         return;
     links_.erase(known);
+    gateless_.erase(index);
     neighbours_.forget(index);
     std::erase_if(link_of_, [&](auto const& one) { return one.second == index; });
     dirty_ = true;

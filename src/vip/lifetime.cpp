@@ -5,7 +5,15 @@
 namespace tasuki::vip {
 
 std::string_view to_string(enforcement rung) {
-    return rung == enforcement::lifetime ? "lifetime" : "agent";
+    switch (rung) {
+    case enforcement::agent:
+        return "agent";
+    case enforcement::lifetime:
+        return "lifetime";
+    case enforcement::ebpf:
+        return "ebpf";
+    }
+    return "agent";
 }
 
 enforcement enforcement_for(duration lease) {
@@ -15,7 +23,7 @@ enforcement enforcement_for(duration lease) {
 std::uint32_t valid_seconds(enforcement rung, instant deadline, instant now) {
     if (deadline == never)
         return forever_s;
-    bool const agent_enforces = rung == enforcement::agent;
+    bool const agent_enforces = rung != enforcement::lifetime;
     if (deadline - now <= (agent_enforces ? duration::zero() : kernel_lateness))
         return 0;
     auto const room =
@@ -30,7 +38,7 @@ bool refresh_due(enforcement rung, told_lifetime const& told, std::uint32_t vali
                  instant deadline, instant now) {
     if (valid_s == 0 || valid_s == forever_s)
         return false;
-    if (rung == enforcement::agent) // the kernel must not be faster than the lease
+    if (rung != enforcement::lifetime) // the kernel must not be faster than the lease
         return told.until < deadline + kernel_earliness;
     return now - told.at >= refresh_spacing && now + std::chrono::seconds{valid_s} > told.until;
 }

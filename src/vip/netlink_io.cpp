@@ -219,9 +219,10 @@ netlink_notices::open(boost::asio::io_context& io, std::uint32_t own_port, callb
     enlarge_receive_buffer(fd.get());
     sockaddr_nl address{};
     address.nl_family = AF_NETLINK;
-    address.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR;
+    address.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_TC;
     if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
-        return problem_of_errno(errno, "cannot subscribe to link and address notices");
+        return problem_of_errno(errno,
+                                "cannot subscribe to notices of links, addresses and filters");
     return std::unique_ptr<netlink_notices>{new netlink_notices{io, std::move(fd), std::move(to)}};
 }
 

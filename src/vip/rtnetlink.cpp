@@ -1,5 +1,7 @@
 #include "tasuki/vip/rtnetlink.hpp"
 
+#include "tasuki/vip/gate.hpp"
+
 #include <linux/if.h>
 #include <linux/if_addr.h>
 #include <linux/if_arp.h>
@@ -13,6 +15,7 @@ namespace tasuki::vip {
 namespace {
 
 constexpr std::uint8_t family_v4 = 2;
+constexpr std::uint8_t family_bridge = 7;
 constexpr std::uint8_t family_v6 = 10;
 
 ifaddrmsg header_for(ip_prefix const& address, std::uint32_t link) {
@@ -45,16 +48,21 @@ std::optional<ip_address> address_from(std::uint8_t family, byte_view value) {
     return std::nullopt;
 }
 
-std::string kind_from(byte_view link_info) {
-    while (auto const inner = take_attribute(link_info))
+void read_info(byte_view link_info, link_state& out) {
+    while (auto const inner = take_attribute(link_info)) {
         if (inner->type == IFLA_INFO_KIND)
-            return text_of(inner->value);
-    return {};
+            out.kind = text_of(inner->value);
+        if (inner->type == IFLA_INFO_SLAVE_KIND) {
+            auto const master = text_of(inner->value);
+            out.switched = master == "bridge" || master == "openvswitch";
+        }
+    }
 }
 
 std::optional<link_state> parse_link(byte_view payload) {
     auto const header = load<ifinfomsg>(payload);
-    if (!header || header->ifi_index <= 0)
+    // A bridge speaks of its ports under its own family: "gone" is then only gone from the bridge.
+    if (!header || header->ifi_index <= 0 || header->ifi_family == family_bridge)
         return std::nullopt;
     link_state out;
     out.index = static_cast<std::uint32_t>(header->ifi_index);
@@ -62,6 +70,7 @@ std::optional<link_state> parse_link(byte_view payload) {
     out.carrier = (header->ifi_flags & IFF_LOWER_UP) != 0;
     out.loopback = (header->ifi_flags & IFF_LOOPBACK) != 0;
     out.speaks_arp = header->ifi_type == ARPHRD_ETHER && (header->ifi_flags & IFF_NOARP) == 0;
+    out.bare = header->ifi_type != ARPHRD_ETHER && header->ifi_type != ARPHRD_LOOPBACK;
     auto rest = payload.subspan(sizeof *header);
     while (auto const attribute = take_attribute(rest)) {
         if (attribute->type == IFLA_IFNAME)
@@ -69,7 +78,7 @@ std::optional<link_state> parse_link(byte_view payload) {
         else if (attribute->type == IFLA_ADDRESS && attribute->value.size() == 6)
             std::copy(attribute->value.begin(), attribute->value.end(), out.mac.bytes.begin());
         else if (attribute->type == IFLA_LINKINFO)
-            out.kind = kind_from(attribute->value);
+            read_info(attribute->value, out);
     }
     return out;
 }
@@ -189,6 +198,8 @@ std::optional<notice> parse_notice(netlink_part const& part) {
             return address_gone{*address};
         return address_seen{*address};
     }
+    if (auto const link = parse_gate_loss(part))
+        return gate_gone{*link};
     return std::nullopt;
 }
 

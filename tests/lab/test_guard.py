@@ -89,7 +89,7 @@ class GuardedDataTest(faults.FaultCase):
 
 class UnguardedTest(AddressCase):
     name = "t-unguarded"
-    options = ("--no-mysql", "--no-guard")
+    options = ("--no-mysql", "--no-guard", "--enforcement", "agent")
 
     def test_an_agent_that_is_killed_does_not_leave_its_address_for_ever(self):
         time.sleep(2)  # the kernel may still be busy with the namespaces of the lab before

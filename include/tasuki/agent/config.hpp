@@ -10,6 +10,7 @@
 #include "tasuki/core/ids.hpp"
 #include "tasuki/core/net.hpp"
 #include "tasuki/core/time.hpp"
+#include "tasuki/vip/lifetime.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -131,8 +132,9 @@ struct configuration {
     endpoint http_listen;
     std::optional<endpoint> checks_listen;
     log_target log = log_target::journal;
-    std::string state_dir;   ///< may hold {node}
-    std::string runtime_dir; ///< may hold {node}
+    std::optional<vip::enforcement> enforcement; ///< this rung and no other; unset: the best
+    std::string state_dir;                       ///< may hold {node}
+    std::string runtime_dir;                     ///< may hold {node}
 
     safety promise = safety::safe;
     std::vector<config_notice> warnings;

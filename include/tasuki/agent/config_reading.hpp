@@ -16,6 +16,7 @@ namespace tasuki::agent {
 
 /// One lease of the file against its own interval, step-down time and clock drift.
 void check_timing(timing_config const&, config_notes&);
+void check_enforcement(configuration const&, config_notes&);
 void check_nodes(configuration const&, config_notes&);
 void check_groups(configuration const&, config_notes&);
 void check_addresses(configuration const&, config_notes&);

@@ -167,6 +167,7 @@ class lease_loop::body {
     std::set<mac_address> own_macs_;
     instant due_ = never;
     instant fired_ = never;
+    bool carries_ = false; ///< virtual IPs may be put on this node
     bool leaving_ = false;
     bool abandoned_ = false;
     std::set<std::pair<group_id, std::uint64_t>> last_orders_; ///< since leaving, by ticket

@@ -46,11 +46,12 @@ struct peer_wish {
     operator_wish wish;
 };
 /// What the sender is: the MACs of its links (whoever else answers for a virtual IP is a stranger),
-/// its version, and what takes the address away from it.
+/// its version, and what takes the address away from it, and why nothing better does.
 struct peer_card {
     std::vector<mac_address> macs;
     std::string version;
     std::string enforcement;
+    std::string enforcement_reason; ///< empty for the best
 };
 using peer_message = std::variant<peer_order, peer_facts, peer_note, peer_wish, peer_card,
                                   peer_reports, peer_operation, peer_history_wanted>;

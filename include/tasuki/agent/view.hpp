@@ -10,13 +10,18 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace tasuki::agent {
+
+/// In the place of a rung of enforcement, for a node that carries no virtual IP.
+inline constexpr std::string_view no_enforcement = "none";
 
 /// What the edge knows and the pure core does not.
 struct conditions {
     std::string version;
     std::string enforcement;
+    std::string enforcement_reason;    ///< why it is not a better one; empty for the best
     std::vector<std::string> warnings; ///< of configuration and start
     std::uint64_t sent = 0;
     std::uint64_t received = 0;

@@ -44,7 +44,8 @@ struct node_view {
     age heard;                     ///< over all paths; zero for the node itself
     std::string version;
     std::string config_digest;
-    std::string enforcement; ///< ebpf, nftables, lifetime, none
+    std::string enforcement;        ///< ebpf, lifetime, agent, none
+    std::string enforcement_reason; ///< why it is not a better one
     bool voter = true;
     bool witness = false;
     std::optional<pause_view> standby; ///< set by `tasuki standby`

@@ -28,6 +28,8 @@ struct link_state {
     bool carrier = false;  ///< the other end is there
     bool loopback = false; ///< never chosen by subnet
     bool speaks_arp = false;
+    bool bare = false;     ///< its frames begin without an Ethernet header
+    bool switched = false; ///< a port: what arrives goes to a bridge or switch, not to this node
     friend bool operator==(link_state const&, link_state const&) = default;
 };
 

@@ -3,10 +3,13 @@
 //
 // The agent says per group whether it is active here, under which epoch and until when; the keeper
 // compares with what the kernel shows (plan.hpp), changes what differs, and goes on watching. Older
-// epochs are refused. An address is never kept, put back or prolonged beyond its deadline. Lives on
+// epochs are refused. An address is never kept, put back or prolonged beyond its deadline. Where
+// the kernel lets it, a gate (gate.hpp) stands before every link, closed for each address that is
+// not served here: it is there before an address is, and closes before the address goes. Lives on
 // the lease thread: one thread, no locks, each call is bounded; events are posted to the
 // io_context, so a callback may call back. Destruction leaves the addresses as they are: a planned
-// restart adopts them. IPv4 and IPv6, ARP (RFC 5227) and neighbour discovery (RFC 4861).
+// restart adopts them; the gate goes only if no address is left. IPv4 and IPv6, ARP (RFC 5227) and
+// neighbour discovery (RFC 4861).
 
 #include "tasuki/vip/announce.hpp"
 #include "tasuki/vip/events.hpp"
@@ -27,6 +30,7 @@ namespace tasuki::vip {
 struct keeper_options {
     std::vector<configured_address> addresses; ///< all that this node may ever carry
     duration lease = milliseconds{2500};       ///< decides which enforcement is possible
+    std::optional<enforcement> only;           ///< this rung and no other; else the best there is
     duration conflict_clear = std::chrono::seconds{90};
     duration recheck = std::chrono::seconds{5}; ///< compare with the kernel even without a notice
     duration socket_budget = milliseconds{100}; ///< most time to reset clients of one removal
@@ -81,7 +85,10 @@ class keeper {
 
     /// The MACs of this node's links, for the peers' set_peer_macs.
     [[nodiscard]] std::set<mac_address> own_macs() const;
+    /// What enforces the lease now. It can fall when a new link takes no gate, and rise again.
     [[nodiscard]] enforcement rung() const;
+    /// Why it is not a better one, with the remedy; empty for the best.
+    [[nodiscard]] std::string rung_reason() const;
     /// Asks the kernel.
     [[nodiscard]] result<std::vector<carried_address>> observed();
 

@@ -18,7 +18,9 @@
 
 namespace tasuki::vip {
 
-enum class enforcement { agent, lifetime };
+/// What takes the address away when the lease ends, weakest first: the agent itself, a lifetime in
+/// the kernel, or the gate in the kernel (gate.hpp). Each comes on top of the ones before it.
+enum class enforcement { agent, lifetime, ebpf };
 
 [[nodiscard]] std::string_view to_string(enforcement);
 
@@ -29,6 +31,7 @@ inline constexpr duration kernel_earliness = milliseconds{50};
 /// Renewals come every 100 to 200 ms; faster refreshes would only cost netlink traffic.
 inline constexpr duration refresh_spacing = milliseconds{150};
 
+/// The rung that lifetimes alone give; they are the same beneath a gate.
 [[nodiscard]] enforcement enforcement_for(duration lease);
 
 /// Seconds of validity for a lease that ends at `deadline`; `forever_s` if that is `never`; zero if

@@ -43,9 +43,13 @@ struct address_seen {
 struct address_gone {
     observed_address address;
 };
-using notice = std::variant<link_seen, link_gone, address_seen, address_gone>;
+/// Somebody has taken our gate from this link (gate.hpp).
+struct gate_gone {
+    std::uint32_t link = 0;
+};
+using notice = std::variant<link_seen, link_gone, address_seen, address_gone, gate_gone>;
 
-/// What a message says about links or addresses; nothing if it is about something else.
+/// What a message says about links, addresses or our gate; nothing if it is about something else.
 [[nodiscard]] std::optional<notice> parse_notice(netlink_part const&);
 
 } // namespace tasuki::vip

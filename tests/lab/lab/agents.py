@@ -52,6 +52,9 @@ never_master = ["db3"]
 """
 
 TAIL = """
+[vip]
+enforcement = "{enforcement}"
+
 [http]
 listen = "127.0.0.1:7801"
 
@@ -70,6 +73,7 @@ def write_config(lab: Lab, options) -> None:
     parts = [CLUSTER, TAIL] if options.no_mysql else [CLUSTER, MYSQL, TAIL]
     lab.config.write_text("".join(parts).format(folder=lab.folder, profile=options.profile,
                                                 timing=timing,
+                                                enforcement=options.enforcement,
                                                 on_no_acker=options.on_no_acker))
     for name, account in (("mysql.pw", "tasuki"), ("repl.pw", "repl")):
         secret(lab.folder / name, mariadb.PASSWORD[account] + "\n")

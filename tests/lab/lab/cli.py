@@ -51,6 +51,8 @@ def add_up(part: argparse.ArgumentParser) -> None:
     part.add_argument("--profile", choices=("fast", "safe"), default="fast")
     for key in ("interval", "lease", "step-down"):
         part.add_argument(f"--{key}-ms", type=int)
+    part.add_argument("--enforcement", choices=("best", "ebpf", "lifetime", "agent"),
+                      default="best", help="what takes the address from a node without a lease")
     part.add_argument("--on-no-acker", choices=("degrade", "block"), default="degrade")
     part.add_argument("--no-mysql", action="store_true", help="a group with an address only")
     part.add_argument("--no-guard", action="store_true", help="agents without tasuki-guard")

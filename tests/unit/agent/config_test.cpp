@@ -181,6 +181,19 @@ TEST_CASE("the digest follows values and not their spelling", "[config]") {
         digest);
     CHECK(parsed(small + "[agent]\nstate_dir = \"/srv/tasuki\"\n").digest != digest);
     CHECK(parsed(small + "[log]\ntarget = \"stderr\"\n").digest != digest);
+    CHECK(parsed(small + "[vip]\nenforcement = \"agent\"\n").digest != digest);
+    CHECK(parsed(small + "[vip]\nenforcement = \"best\"\n").digest == digest);
+}
+
+TEST_CASE("a rung of enforcement may be demanded", "[config]") {
+    auto const demanded = [](std::string const& word) {
+        return parsed(small + "[vip]\nenforcement = \"" + word + "\"\n").enforcement;
+    };
+    CHECK_FALSE(parsed(small).enforcement);
+    CHECK_FALSE(demanded("best"));
+    CHECK(demanded("ebpf") == vip::enforcement::ebpf);
+    CHECK(demanded("lifetime") == vip::enforcement::lifetime);
+    CHECK(demanded("agent") == vip::enforcement::agent);
 }
 
 TEST_CASE("the digest does not change between versions without need", "[config]") {

@@ -46,6 +46,24 @@ TEST_CASE("check: what is in order is listed too", "[agent][view]") {
         CHECK(each.outcome == "ok");
 }
 
+TEST_CASE("check: what takes the address away is told, and why nothing better does",
+          "[agent][view]") {
+    auto view = fine();
+    auto const told = [&](std::string enforcement, std::string why) {
+        view.nodes[0].enforcement = std::move(enforcement);
+        view.nodes[0].enforcement_reason = std::move(why);
+        auto const found = item(check_items(view, safe_profile(), {}), "enforcement");
+        return found.outcome + ": " + found.detail;
+    };
+    CHECK(told("ebpf", "") == "ok: the address is taken away by: ebpf");
+    CHECK(told("lifetime", "grant CAP_BPF") ==
+          "ok: the address is taken away by: lifetime; no ebpf: grant CAP_BPF");
+    CHECK(told("agent", "grant CAP_BPF") ==
+          "warning: the address is taken away by: agent; no ebpf: grant CAP_BPF");
+    CHECK(told("none", "") == "ok: this node carries no virtual IP");
+    CHECK(told("", "") == "warning: the address is taken away by: unknown");
+}
+
 TEST_CASE("check: the lease that fits is recommended from the longest stall", "[agent][view]") {
     auto view = fine();
     view.counters.longest_stall = milliseconds{900}; // 2500 - 300 - 2 * 200 = 1800 are bearable

@@ -19,6 +19,7 @@ TEST_CASE("vip: the kernel removes the addresses of a hung agent before the leas
     if (!net)
         return;
     kept node{{"10.77.0.50", "fd77::50"}, 2500ms};
+    node.options.only = enforcement::lifetime;
     node.start();
     CHECK(node.subject->rung() == enforcement::lifetime);
     auto const begin = test::boot_now();
@@ -70,6 +71,7 @@ TEST_CASE("vip: what a dead agent leaves behind under a short lease goes by itse
     if (!net)
         return;
     kept node{{"10.77.0.50", "fd77::50"}, 800ms};
+    node.options.only = enforcement::agent;
     node.start();
     CHECK(node.subject->rung() == enforcement::agent);
     auto const begin = test::boot_now();

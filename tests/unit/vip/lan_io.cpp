@@ -179,23 +179,23 @@ void lan::enter_bridge() {
     enter(bridge_);
 }
 
-void lan::ip(std::vector<std::string> const& lines) {
-    unique_fd const batch{::memfd_create("batch", MFD_CLOEXEC)};
+void lan::batch(std::string program, std::vector<std::string> const& lines) {
+    unique_fd const input{::memfd_create("batch", MFD_CLOEXEC)};
     std::string text;
     for (auto const& line : lines)
         text += line + "\n";
-    REQUIRE(::write(batch.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()));
-    ::lseek(batch.get(), 0, SEEK_SET);
+    REQUIRE(::write(input.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()));
+    ::lseek(input.get(), 0, SEEK_SET);
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, batch.get(), 0);
-    std::array<char, 3> program{"ip"};
+    posix_spawn_file_actions_adddup2(&actions, input.get(), 0);
     std::array<char, 7> option{"-batch"};
     std::array<char, 2> standard_input{"-"};
     std::array<char*, 4> const arguments{program.data(), option.data(), standard_input.data(),
                                          nullptr};
     pid_t child = 0;
-    int const spawned = ::posix_spawnp(&child, "ip", &actions, nullptr, arguments.data(), environ);
+    int const spawned =
+        ::posix_spawnp(&child, program.c_str(), &actions, nullptr, arguments.data(), environ);
     posix_spawn_file_actions_destroy(&actions);
     REQUIRE(spawned == 0);
     int status = -1;

@@ -46,11 +46,14 @@ class lan {
     void enter_b();
     void enter_bridge();
     /// Runs `ip` once with all these lines, in the namespace that is entered.
-    void ip(std::vector<std::string> const& lines);
+    void ip(std::vector<std::string> const& lines) { batch("ip", lines); }
+    /// The same with `tc`.
+    void tc(std::vector<std::string> const& lines) { batch("tc", lines); }
 
   private:
     lan() = default;
     void wire();
+    void batch(std::string program, std::vector<std::string> const& lines);
 
     unique_fd before_;
     unique_fd bridge_;

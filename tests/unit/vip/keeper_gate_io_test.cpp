@@ -1,0 +1,328 @@
+// The keeper behind its gate: open exactly while a lease is held, whoever dies or interferes.
+#include "gated_io.hpp"
+
+#include <linux/capability.h>
+#include <poll.h>
+
+#include <algorithm>
+
+namespace tasuki::vip {
+namespace {
+
+using namespace std::chrono_literals;
+using test::answers;
+using test::db;
+using test::eventually;
+using test::find_here;
+using test::is_silent;
+using test::kept;
+using test::lan;
+using test::vip4;
+using test::vip6;
+
+/// A keeper on "a" that has its gate, seen from "b".
+struct behind_gate {
+    static std::unique_ptr<behind_gate> make() {
+        auto out = std::make_unique<behind_gate>();
+        out->net = lan::make();
+        if (!out->net || !test::loaded_gate())
+            return nullptr;
+        out->net->enter_a();
+        out->node.options.recheck = 1h;
+        out->start();
+        REQUIRE(out->node.subject->rung() == enforcement::ebpf);
+        CHECK(out->node.subject->rung_reason().empty());
+        return out;
+    }
+    void start() {
+        net->enter_a();
+        node.start();
+    }
+    /// Puts the addresses there as somebody does who knows nothing of gates.
+    void add_by_hand() const {
+        net->enter_a();
+        net->ip(
+            {"addr replace 10.77.0.50/32 dev eth0", "addr replace fd77::50/128 dev eth0 nodad"});
+    }
+    [[nodiscard]] bool silent() const {
+        net->enter_b();
+        bool const out = is_silent(vip4) && is_silent(vip6);
+        net->enter_a();
+        return out;
+    }
+    [[nodiscard]] bool serving() const {
+        net->enter_b();
+        bool const out = answers(vip4, 3s) && answers(vip6, 3s);
+        net->enter_a();
+        return out;
+    }
+    void wait_until(instant when) const {
+        while (test::boot_now() <= when)
+            ::poll(nullptr, 0, 1);
+    }
+
+    std::unique_ptr<lan> net;
+    kept node;
+};
+
+} // namespace
+
+TEST_CASE("vip: the gate is open while a lease is held here, and only then", "[vip][gate]") {
+    auto const it = behind_gate::make();
+    if (!it)
+        return;
+    it->add_by_hand();
+    CHECK(it->silent());
+    it->node.take();
+    CHECK(it->serving());
+    it->node.release();
+    CHECK_FALSE(find_here(vip4));
+    it->add_by_hand();
+    CHECK(it->silent());
+    it->node.take(2);
+    CHECK(it->serving());
+}
+
+TEST_CASE("vip: a hung agent's addresses fall silent at the deadline, still being there",
+          "[vip][gate]") {
+    auto const it = behind_gate::make();
+    if (!it)
+        return;
+    auto const deadline = test::boot_now() + 1100ms; // and a lifetime of two seconds
+    REQUIRE(it->node.subject->want(db, epoch{1}, true, deadline));
+    CHECK(it->serving());
+    it->wait_until(deadline); // the io_context does not run
+    CHECK(it->silent());
+    CHECK(find_here(vip4));
+    // It wakes up and hears of a renewal that comes too late.
+    CHECK_FALSE(it->node.subject->refresh(db, epoch{1}, test::boot_now() + 60s));
+    CHECK(it->silent());
+    REQUIRE(it->node.reports<address_removed>(2));
+    CHECK(it->node.last<address_removed>().why == reason::lease_ended);
+}
+
+TEST_CASE("vip: a renewal moves the deadline of the gate, also where lifetimes need none",
+          "[vip][gate]") {
+    auto const it = behind_gate::make();
+    if (!it)
+        return;
+    auto const first = test::boot_now() + 400ms;
+    REQUIRE(it->node.subject->want(db, epoch{1}, true, first));
+    auto const second = first + 1500ms;
+    REQUIRE(it->node.subject->refresh(db, epoch{1}, second));
+    it->wait_until(first);
+    CHECK(it->serving());
+    CHECK_FALSE(it->node.subject->refresh(db, epoch{2}, second + 60s)); // not its owner
+    CHECK_FALSE(it->node.subject->want(db, epoch{0}, true, second + 60s));
+    it->wait_until(second);
+    CHECK(it->silent());
+}
+
+TEST_CASE("vip: a link that appears later is guarded before it is used", "[vip][gate]") {
+    auto const it = behind_gate::make();
+    if (!it)
+        return;
+    it->node.take();
+    test::place host;
+    it->net->ip({"link add late0 type veth peer name eth0 netns " + host.path(),
+                 "addr add 10.80.0.1/24 dev late0", "link set late0 up"});
+    host.enter();
+    it->net->ip({"link set eth0 up", "addr add 10.80.0.2/24 dev eth0",
+                 "route add 10.77.0.50/32 via 10.80.0.1"});
+    CHECK(answers(vip4, 3s));
+    it->net->enter_a();
+    (void)eventually([] { return true; }, &it->node.io); // the notice is read
+    it->node.release();
+    it->add_by_hand();
+    host.enter();
+    CHECK(is_silent(vip4));
+    it->net->enter_a();
+}
+
+TEST_CASE("vip: a gate that somebody takes away is put back at once", "[vip][gate]") {
+    auto const it = behind_gate::make();
+    if (!it)
+        return;
+    for (auto const* const deed : {"qdisc del dev eth0 clsact", "filter del dev eth0 ingress",
+                                   "filter del dev eth0 egress pref 1"}) {
+        INFO(deed);
+        it->net->tc({deed});
+        (void)eventually([] { return true; }, &it->node.io);
+        it->add_by_hand();
+        CHECK(it->silent());
+        it->node.take();
+        CHECK(it->serving());
+        it->node.release();
+    }
+    CHECK(it->node.count<keeper_failure>() == 0);
+}
+
+TEST_CASE("vip: a port of a bridge is without a gate, and has one again afterwards",
+          "[vip][gate]") {
+    auto const it = behind_gate::make();
+    if (!it)
+        return;
+    auto const gates = [&] {
+        auto const before = test::drops_of("eth0");
+        it->net->enter_b();
+        test::speaker mouth;
+        auto const mac = test::mac_here("eth0");
+        mouth.say(encode(arp_frame{test::mac("ff:ff:ff:ff:ff:ff"), mac, arp_operation::request, mac,
+                                   test::ip("10.77.0.2"), mac_address{}, test::ip(vip4)}));
+        it->net->enter_a();
+        return eventually([&] { return test::drops_of("eth0") > before; }, nullptr, 60ms);
+    };
+    CHECK(gates());
+    it->net->ip({"link add switch type bridge", "link set eth0 master switch"});
+    (void)eventually([] { return true; }, &it->node.io);
+    CHECK_FALSE(gates());
+    it->net->ip({"link set eth0 nomaster"});
+    (void)eventually([] { return true; }, &it->node.io);
+    CHECK(gates());
+}
+
+TEST_CASE("vip: the gate of an agent that is gone closes all the same", "[vip][gate]") {
+    auto const it = behind_gate::make();
+    if (!it)
+        return;
+    auto const deadline = test::boot_now() + 1100ms;
+    REQUIRE(it->node.subject->want(db, epoch{1}, true, deadline));
+    it->node.subject.reset();
+    CHECK(it->serving());
+    it->wait_until(deadline);
+    CHECK(it->silent());
+    CHECK(find_here(vip4));
+}
+
+TEST_CASE("vip: the next life of a killed agent closes and clears what it left", "[vip][gate]") {
+    auto const it = behind_gate::make();
+    if (!it)
+        return;
+    it->node.take();
+    test::add_tagged("10.77.0.51"); // of a group that is not configured any more
+    it->node.subject.reset();       // while it carries: nothing is taken away
+    CHECK(it->serving());
+    it->start();
+    CHECK_FALSE(find_here(vip4));
+    CHECK_FALSE(find_here(vip6));
+    CHECK_FALSE(find_here("10.77.0.51"));
+    it->add_by_hand();
+    CHECK(it->silent());
+    it->net->ip({"addr add 10.77.0.51/32 dev eth0"});
+    it->net->enter_b();
+    CHECK(answers("10.77.0.51", 3s)); // nobody's business any more
+    it->net->enter_a();
+    it->node.take(2);
+    CHECK(it->serving());
+}
+
+TEST_CASE("vip: a planned restart keeps the gate open until the deadline that is handed on",
+          "[vip][gate]") {
+    auto const it = behind_gate::make();
+    if (!it)
+        return;
+    it->node.take();
+    it->node.subject.reset();
+    auto const deadline = test::boot_now() + 1900ms;
+    it->node.subject = std::make_unique<keeper>(it->node.io, it->node.options);
+    it->node.subject->adopt(db, epoch{1}, deadline);
+    REQUIRE(it->node.subject->start());
+    CHECK(it->serving());
+    it->wait_until(deadline);
+    CHECK(it->silent());
+}
+
+TEST_CASE("vip: an agent that leaves nothing behind takes its gate along", "[vip][gate]") {
+    auto const it = behind_gate::make();
+    if (!it)
+        return;
+    it->node.take();
+    it->node.release();
+    it->node.subject.reset();
+    it->add_by_hand(); // by an operator who has stopped the agent for it
+    CHECK(it->serving());
+}
+
+TEST_CASE("vip: where a link takes no gate the rung is a lower one, until it does", "[vip][gate]") {
+    auto const it = behind_gate::make();
+    if (!it)
+        return;
+    it->node.subject.reset();
+    it->net->tc({"qdisc del dev eth0 clsact", "qdisc add dev eth0 ingress"});
+    it->node.options.recheck = 50ms;
+    it->start();
+    CHECK(it->node.subject->rung() == enforcement::agent);
+    CHECK(it->node.subject->rung_reason() ==
+          "eth0 has an ingress qdisc, the gate needs clsact: tc qdisc del dev eth0 ingress; the "
+          "lease is shorter than 2500 ms, too short for lifetimes");
+    CHECK(it->node.reports<keeper_failure>());
+    it->node.take();
+    CHECK(it->serving());
+    it->net->tc({"qdisc del dev eth0 ingress"});
+    CHECK(eventually([&] { return it->node.subject->rung() == enforcement::ebpf; }, &it->node.io));
+    CHECK(it->node.subject->rung_reason().empty());
+    CHECK(it->node.count<keeper_failure>() == 1);
+    CHECK(it->serving());
+}
+
+TEST_CASE("vip: a rung that is demanded is kept to, or nothing is begun", "[vip][gate]") {
+    auto const it = behind_gate::make();
+    if (!it)
+        return;
+    it->node.subject.reset();
+    auto const start_with = [&](std::optional<enforcement> only, duration lease) {
+        kept node{{"10.77.0.50"}, lease};
+        node.options.only = only;
+        node.subject = std::make_unique<keeper>(node.io, node.options);
+        auto const started = node.subject->start();
+        if (!started)
+            return std::string{"refused: "} + started.error().text;
+        return std::string{to_string(node.subject->rung())} + ": " + node.subject->rung_reason();
+    };
+    CHECK(start_with(enforcement::ebpf, 800ms) == "ebpf: ");
+    CHECK(start_with(enforcement::agent, 5s) == "agent: [vip] enforcement = \"agent\"");
+    CHECK(start_with(enforcement::lifetime, 5s) == "lifetime: [vip] enforcement = \"lifetime\"");
+    CHECK(start_with(enforcement::lifetime, 800ms) ==
+          "refused: [vip] enforcement = \"lifetime\": the lease is shorter than 2500 ms, too "
+          "short for lifetimes");
+    it->net->tc({"qdisc del dev eth0 clsact", "qdisc add dev eth0 ingress"});
+    CHECK(start_with(enforcement::ebpf, 5s) ==
+          "refused: [vip] enforcement = \"ebpf\": eth0 has an ingress qdisc, the gate needs "
+          "clsact: tc qdisc del dev eth0 ingress");
+    CHECK(start_with(std::nullopt, 5s).starts_with("lifetime: eth0 has an ingress qdisc"));
+}
+
+TEST_CASE("vip: a demanded gate that a later link does not take stops new claims", "[vip][gate]") {
+    auto const it = behind_gate::make();
+    if (!it)
+        return;
+    it->node.subject.reset();
+    it->node.options.only = enforcement::ebpf;
+    it->start();
+    it->net->tc({"qdisc del dev eth0 clsact", "qdisc add dev eth0 ingress"});
+    REQUIRE(it->node.reports<keeper_failure>());
+    auto const claimed = it->node.subject->want(db, epoch{1}, true, test::boot_now() + 60s);
+    REQUIRE_FALSE(claimed);
+    CHECK(claimed.error().kind == failure::refused);
+    CHECK_FALSE(find_here(vip4));
+}
+
+TEST_CASE("vip: the gate takes CAP_BPF and CAP_NET_ADMIN, and its lack is told", "[vip][gate]") {
+    auto const it = behind_gate::make();
+    if (!it)
+        return;
+    it->node.subject.reset();
+    auto const rung_with = [&](std::vector<int> const& capabilities, std::string_view rung) {
+        return test::capable(capabilities, [&] {
+            kept node{{"10.77.0.50"}};
+            node.subject = std::make_unique<keeper>(node.io, node.options);
+            return node.subject->start() && to_string(node.subject->rung()) == rung &&
+                   (rung == "ebpf" ||
+                    node.subject->rung_reason().starts_with("not allowed to load eBPF programs"));
+        });
+    };
+    CHECK(rung_with({CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF}, "ebpf"));
+    CHECK(rung_with({CAP_NET_ADMIN, CAP_NET_RAW}, "agent"));
+}
+
+} // namespace tasuki::vip
