@@ -122,6 +122,7 @@ http::cluster_view desk::whole(snapshot const& from) const {
                 node.version = card.version;
                 node.enforcement = card.enforcement;
                 node.enforcement_reason = card.enforcement_reason;
+                node.guard_reason = card.guard_reason;
             }
     // The ages of the document are those of its time; how old it is itself, it says apart.
     add_reports(view, settings_, reports_, from.at.now);

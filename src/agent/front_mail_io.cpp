@@ -137,9 +137,15 @@ void front::body::broadcast(peer_message const& message) {
 
 void front::body::tell_card() {
     lease_->ask([this](node const&, conditions const& now, moment) {
-        asio::post(io_, [this, enforcement = now.enforcement, reason = now.enforcement_reason] {
+        peer_card card;
+        card.version = options_.version;
+        card.enforcement = now.enforcement;
+        card.enforcement_reason = now.enforcement_reason;
+        card.guard_reason = now.guard_reason;
+        asio::post(io_, [this, card = std::move(card)]() mutable {
             auto const& macs = lease_->own_macs();
-            broadcast(peer_card{{macs.begin(), macs.end()}, options_.version, enforcement, reason});
+            card.macs = {macs.begin(), macs.end()};
+            broadcast(card);
         });
     });
     card_timer_.expires_after(card_period);

@@ -196,6 +196,7 @@ void lease_loop::body::on_keeper(vip::keeper_event const& event) {
 void lease_loop::body::refresh_conditions() {
     conditions_.enforcement = std::string{carries_ ? to_string(keeper_->rung()) : no_enforcement};
     conditions_.enforcement_reason = carries_ ? keeper_->rung_reason() : std::string{};
+    conditions_.guard_reason = guard_->is_here() ? std::string{} : guard_->trouble();
     for (auto const& group : options_.from.groups)
         if (!group.vips.empty()) // as configured, until it is known where it really is
             conditions_.carriers.try_emplace(group.id,

@@ -143,6 +143,7 @@ json::object body_of(peer_card const& it) {
     out["version"] = it.version;
     out["enforcement"] = it.enforcement;
     out["enforcement_reason"] = it.enforcement_reason;
+    out["guard_reason"] = it.guard_reason;
     json::array macs;
     for (auto const& mac : it.macs)
         macs.emplace_back(mac.to_string());
@@ -158,6 +159,7 @@ result<peer_message> take_card(json::object const& document, members& in) {
     out.version = in.text("version");
     out.enforcement = in.text("enforcement");
     out.enforcement_reason = in.text("enforcement_reason");
+    out.guard_reason = in.text("guard_reason");
     for (auto const& text : list->get_array()) {
         if (!text.is_string())
             return malformed("a link's address is no text");

@@ -65,11 +65,13 @@ http::node_view view_of_node(node const& from, node_id id, conditions const& now
         out.config_digest = fmt::format("{:016x}", settings.digest);
         out.enforcement = now.enforcement;
         out.enforcement_reason = now.enforcement_reason;
+        out.guard_reason = now.guard_reason;
         for (auto const& address : settings.paths.at(id))
             out.paths.push_back({address, milliseconds{0}, true});
         return out;
     }
     auto const* peer = from.peers().find(id);
+    out.guard_reason = "not told yet"; // by its card
     out.heard = age_of(at.now, peer->heard.heard_at());
     out.state = from.alive(id, at.now) ? "up" : out.heard ? "silent" : "unknown";
     out.paths = paths_of(from, *peer, at);

@@ -45,6 +45,17 @@ http::check_item_view enforcement_item(http::cluster_view const& view) {
     return {"enforcement", view.node, weak ? "warning" : "ok", text, {}};
 }
 
+http::check_item_view guard_item(http::cluster_view const& view) {
+    auto const own = std::find_if(view.nodes.begin(), view.nodes.end(),
+                                  [&](auto const& node) { return node.name == view.node; });
+    if (own != view.nodes.end() && own->guard_reason.empty())
+        return {"guardian", view.node, "ok", "tasuki-guard acts if the agent cannot", {}};
+    return {"guardian", view.node, "warning",
+            "nobody acts at once if the agent is killed or hangs: " +
+                (own == view.nodes.end() ? "not known" : own->guard_reason),
+            "systemctl enable --now tasuki-guard"};
+}
+
 /// A thread that stood still for longer than this has lost its lease, or nearly.
 http::check_item_view stall_item(http::cluster_view const& view, node_settings const& settings) {
     auto const stall = view.counters.longest_stall;
@@ -84,6 +95,7 @@ std::vector<http::check_item_view> check_items(http::cluster_view const& view,
     auto out = std::move(looked_up);
     out.push_back(quorum_item(view));
     out.push_back(enforcement_item(view));
+    out.push_back(guard_item(view));
     out.push_back(stall_item(view, settings));
     add_servers(view, out);
     // Listed above already, with more detail.

@@ -121,6 +121,14 @@ void write_nodes(cluster_view const& view, exposition& out) {
     auto up = out.gauge("tasuki_node_up", "1 if this node hears the other.");
     for (auto const& node : view.nodes)
         up.sample({{"peer", node.name}}, node.state == "up");
+    auto rung = out.gauge("tasuki_enforcement", "1 for what takes the address from the node.");
+    for (auto const& node : view.nodes)
+        if (!node.enforcement.empty())
+            rung.sample({{"peer", node.name}, {"rung", node.enforcement}}, true);
+    auto guard = out.gauge("tasuki_guard", "1 if a guardian stands by on the node.");
+    for (auto const& node : view.nodes)
+        if (!node.enforcement.empty())
+            guard.sample({{"peer", node.name}}, node.guard_reason.empty());
     auto standby = out.gauge("tasuki_node_standby", "1 if put into standby by hand.");
     for (auto const& node : view.nodes)
         standby.sample({{"peer", node.name}}, node.standby.has_value());

@@ -32,6 +32,8 @@ json::value json_of(node_view const& node) {
         {"config_digest", node.config_digest},
         {"enforcement", node.enforcement},
         {"enforcement_reason", node.enforcement_reason},
+        {"guard", node.guard_reason.empty()},
+        {"guard_reason", node.guard_reason},
         {"voter", node.voter},
         {"witness", node.witness},
         {"standby", json_of(node.standby)},

@@ -52,6 +52,7 @@ struct peer_card {
     std::string version;
     std::string enforcement;
     std::string enforcement_reason; ///< empty for the best
+    std::string guard_reason;       ///< empty if a guardian stands by
 };
 using peer_message = std::variant<peer_order, peer_facts, peer_note, peer_wish, peer_card,
                                   peer_reports, peer_operation, peer_history_wanted>;

@@ -22,6 +22,7 @@ struct conditions {
     std::string version;
     std::string enforcement;
     std::string enforcement_reason;    ///< why it is not a better one; empty for the best
+    std::string guard_reason;          ///< why no guardian stands by; empty if one does
     std::vector<std::string> warnings; ///< of configuration and start
     std::uint64_t sent = 0;
     std::uint64_t received = 0;

@@ -46,6 +46,7 @@ struct node_view {
     std::string config_digest;
     std::string enforcement;        ///< ebpf, lifetime, agent, none
     std::string enforcement_reason; ///< why it is not a better one
+    std::string guard_reason;       ///< why no guardian stands by; empty if one does
     bool voter = true;
     bool witness = false;
     std::optional<pause_view> standby; ///< set by `tasuki standby`

@@ -244,19 +244,20 @@ TEST_CASE("peer message: what is out of range or unknown is refused", "[agent][p
     CHECK(is_refused(R"({"v":1,"type":"order","group":1,"order":"{}"})"));
     CHECK(is_refused(R"({"v":1,"type":"facts","group":1,"facts":"[]"})"));
     CHECK(is_refused(R"({"v":1,"type":"card","version":"","enforcement":"",)"
-                     R"("enforcement_reason":"","macs":["x"]})"));
+                     R"("enforcement_reason":"","guard_reason":"","macs":["x"]})"));
     CHECK(is_refused(R"({"v":1,"type":"card","version":"","enforcement":"",)"
-                     R"("enforcement_reason":"","macs":[1]})"));
+                     R"("enforcement_reason":"","guard_reason":"","macs":[1]})"));
     for (auto const* text : {"", "[]", "1", "null", "{}", "{\"v\":1}", "\xff\xfe"})
         CHECK(is_refused(text));
 }
 
 TEST_CASE("peer message: a card tells what takes the address away, and why nothing better does",
           "[agent][peer_message]") {
-    auto const back = decode_peer_message(encode(peer_card{{}, "0.1.0", "agent", "why"}));
+    auto const back = decode_peer_message(encode(peer_card{{}, "0.1.0", "agent", "why", "nobody"}));
     REQUIRE(back);
     CHECK(std::get<peer_card>(*back).enforcement == "agent");
     CHECK(std::get<peer_card>(*back).enforcement_reason == "why");
+    CHECK(std::get<peer_card>(*back).guard_reason == "nobody");
 }
 
 TEST_CASE("peer message: nobody is bootstrapped from afar", "[agent][peer_message]") {

@@ -41,7 +41,7 @@ http::check_item_view item(std::vector<http::check_item_view> const& from,
 
 TEST_CASE("check: what is in order is listed too", "[agent][view]") {
     auto const items = check_items(fine(), safe_profile(), {{"grants", "db1", "ok", "", ""}});
-    CHECK(items.size() == 4);
+    CHECK(items.size() == 5);
     for (auto const& each : items)
         CHECK(each.outcome == "ok");
 }
@@ -62,6 +62,16 @@ TEST_CASE("check: what takes the address away is told, and why nothing better do
           "warning: the address is taken away by: agent; no ebpf: grant CAP_BPF");
     CHECK(told("none", "") == "ok: this node carries no virtual IP");
     CHECK(told("", "") == "warning: the address is taken away by: unknown");
+}
+
+TEST_CASE("check: a missing guardian is a warning with what to do", "[agent][view]") {
+    auto view = fine();
+    CHECK(item(check_items(view, safe_profile(), {}), "guardian").outcome == "ok");
+    view.nodes[0].guard_reason = "no tasuki-guard listens";
+    auto const found = item(check_items(view, safe_profile(), {}), "guardian");
+    CHECK(found.outcome == "warning");
+    CHECK(found.detail.find("no tasuki-guard listens") != std::string::npos);
+    CHECK(found.next_command == "systemctl enable --now tasuki-guard");
 }
 
 TEST_CASE("check: the lease that fits is recommended from the longest stall", "[agent][view]") {

@@ -30,6 +30,8 @@ TEST_CASE("metrics carry the state of the groups in base units", "[http]") {
     CHECK(has(text, R"(tasuki_mysql_replication_lag_seconds{group="db",peer="db3"} 4)"));
     CHECK(has(text, R"(tasuki_failovers_total{group="db",trigger="manual",result="done"} 2)"));
     CHECK(has(text, "tasuki_quorum 1"));
+    CHECK(has(text, R"(tasuki_enforcement{peer="db1",rung="ebpf"} 1)"));
+    CHECK(has(text, R"(tasuki_guard{peer="db1"} 1)"));
     CHECK(has(text, "# TYPE tasuki_heartbeat_rejected_total counter"));
     CHECK(has(text, R"(tasuki_health{state="degraded"} 0)"));
 }
