@@ -1,5 +1,7 @@
 #include "tasuki/agent/report.hpp"
 
+#include "tasuki/vip/lifetime.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -255,6 +257,22 @@ void add_reports(http::cluster_view& view, node_settings const& settings, report
         for (auto const& of : settings.groups)
             if (of.name == group.name)
                 merging{group, settings, of, said, now}.all();
+}
+
+void add_gates(http::cluster_view& view) {
+    auto const has_gate = [&](std::string const& name) {
+        return std::any_of(view.nodes.begin(), view.nodes.end(), [&](http::node_view const& node) {
+            return node.name == name && node.enforcement == to_string(vip::enforcement::ebpf);
+        });
+    };
+    for (auto& group : view.groups)
+        for (auto& vip : group.vips) {
+            bool const all =
+                std::all_of(group.members.begin(), group.members.end(),
+                            [&](http::member_view const& one) { return has_gate(one.node); });
+            vip.gate = vip.node ? (has_gate(*vip.node) ? "open" : "none")
+                                : (all && !group.members.empty() ? "closed" : "none");
+        }
 }
 
 } // namespace tasuki::agent

@@ -62,5 +62,8 @@ using reports = std::map<std::pair<group_id, node_id>, told>;
 
 /// `said` holds this node's own reports too.
 void add_reports(http::cluster_view&, node_settings const&, reports const& said, instant now);
+/// Once it is known who holds each address and what enforces the lease there: `open` at a holder
+/// behind a gate, `closed` while nobody holds it and every member is behind one.
+void add_gates(http::cluster_view&);
 
 } // namespace tasuki::agent

@@ -273,6 +273,33 @@ TEST_CASE("view: a voter without state, or with a broken or full disk, is a reas
     }
 }
 
+TEST_CASE("view: the gate of an address is open at its holder, and closed everywhere else",
+          "[agent][view]") {
+    http::cluster_view view;
+    view.nodes.resize(3);
+    view.nodes[0].name = "a";
+    view.nodes[1].name = "b";
+    view.nodes[2].name = "wit";
+    view.nodes[2].enforcement = "none";
+    view.groups.resize(1);
+    view.groups[0].members = {{"a", "active", true, ""}, {"b", "standby", true, ""}};
+    view.groups[0].vips.resize(1);
+    auto& vip = view.groups[0].vips[0];
+    auto const gate = [&](std::string at_a, std::string at_b, std::optional<std::string> holder) {
+        view.nodes[0].enforcement = std::move(at_a);
+        view.nodes[1].enforcement = std::move(at_b);
+        vip.node = std::move(holder);
+        add_gates(view);
+        return vip.gate;
+    };
+    CHECK(gate("ebpf", "ebpf", "a") == "open");
+    CHECK(gate("ebpf", "lifetime", "a") == "open");
+    CHECK(gate("lifetime", "ebpf", "a") == "none");
+    CHECK(gate("ebpf", "ebpf", std::nullopt) == "closed");
+    CHECK(gate("ebpf", "agent", std::nullopt) == "none");
+    CHECK(gate("ebpf", "", std::nullopt) == "none"); // has not told yet
+}
+
 TEST_CASE("view: rejected datagrams are counted by their reason", "[agent][view]") {
     settled on;
     on.tell("a", refused_datagram{heartbeat::reject::bad_mac});

@@ -181,6 +181,19 @@ TEST_CASE("vip: a port of a bridge is without a gate, and has one again afterwar
     CHECK(gates());
 }
 
+TEST_CASE("vip: an address that is put right under a lease stays behind an open gate",
+          "[vip][gate]") {
+    auto const it = behind_gate::make();
+    if (!it)
+        return;
+    it->node.take();
+    it->net->ip({"addr del 10.77.0.50/32 dev eth0", "addr add 10.77.0.50/24 dev eth0"});
+    REQUIRE(it->node.reports<address_removed>());
+    CHECK(it->node.last<address_removed>().why == reason::misplaced);
+    CHECK(find_here(vip4)->address.length == 32);
+    CHECK(it->serving());
+}
+
 TEST_CASE("vip: the gate of an agent that is gone closes all the same", "[vip][gate]") {
     auto const it = behind_gate::make();
     if (!it)
