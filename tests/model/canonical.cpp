@@ -19,10 +19,6 @@ void expire(instant& when) {
         when = long_ago;
 }
 
-bool holding(state const& it) {
-    return it.now_role == role::recovering || it.now_role == role::active;
-}
-
 void normalise_tickets(machine& it) {
     auto& vote = it.elect.vote;
     auto const base = vote.stored_ticket;
@@ -61,12 +57,6 @@ void normalise_vote(machine& it) {
 
 void normalise_claim(state& it) {
     auto& claim = it.claim;
-    bool const trying = it.now_role == role::canvassing || it.now_role == role::claiming;
-    if (!trying) {
-        instant const deadline = it.now_role == role::recovering ? claim.deadline : long_ago;
-        claim = {};
-        claim.deadline = deadline;
-    }
     expire(claim.deadline);
     expire(claim.resend_at);
     std::sort(claim.yes.begin(), claim.yes.end());
@@ -77,7 +67,7 @@ void normalise_claim(state& it) {
 /// Renewals are numbered from the newest one; those whose grant would be over by now are alike.
 void normalise_renewals(state& it, election::lease_terms const& terms) {
     auto const counts = [&](instant sent) {
-        return holding(it) && sent != long_ago && deadlines_of(sent, terms).hard > present;
+        return sent != long_ago && deadlines_of(sent, terms).hard > present;
     };
     std::array<instant, renewals_remembered> sent{};
     for (std::uint64_t age = 0; age < renewals_known && age <= it.sequence; ++age) {
@@ -96,15 +86,7 @@ void normalise_holding(state& it) {
     for (auto* when : {&it.until.soft, &it.until.hard, &it.renew_at, &it.writing.resend_at,
                        &it.release_at, &it.holder.expires, &it.stand_from})
         expire(*when);
-    if (!holding(it)) {
-        it.renew_at = long_ago;
-        it.until = {};
-        it.writing = {};
-    }
     std::sort(it.writing.written_by.begin(), it.writing.written_by.end());
-    // A new epoch begins with a record of its own; an older one of ours is asked for no more.
-    if (!holding(it) || it.latest.written_under != it.under)
-        it.latest = {};
     if (it.now_role == role::stepping_down)
         return;
     it.leaving = reason::none;
@@ -264,36 +246,9 @@ byte_string encode(datagram const& it) {
     return std::move(out).take();
 }
 
-bool has_effect(message const& what, machine const& receiver, std::size_t receiver_index) {
-    auto const& it = receiver.elect;
-    auto const ours = [&](incarnation life) {
-        return receiver.up && life == life_of(receiver_index, receiver.life);
-    };
-    // Whoever claims, claims more than it has ever seen: an epoch it is past comes no more.
-    auto const past = std::max(
-        {it.highest_seen, it.vote.memory.promised, it.vote.memory.known.written_under, it.under});
-    return std::visit(overloaded{
-                          [&](grant const& reply) {
-                              return ours(reply.life) && holding(it) && reply.under == it.under &&
-                                     reply.sequence + renewals_known > newest_renewal;
-                          },
-                          [&](prevote_reply const& reply) {
-                              bool const now =
-                                  it.now_role == role::canvassing && it.claim.under == reply.under;
-                              return ours(reply.life) && (now || reply.under > past);
-                          },
-                          [&](promise const& reply) {
-                              return ours(reply.life) && it.now_role == role::claiming &&
-                                     it.claim.under == reply.under;
-                          },
-                          [&](written const& reply) {
-                              bool const now = holding(it) && reply.under == it.under;
-                              return !receiver.up || now || reply.promised > it.highest_seen;
-                          },
-                          [&](recalled const& reply) { return ours(reply.life) && it.vote.blank; },
-                          [](auto const&) { return true; },
-                      },
-                      what);
+bool has_effect(message const& what) {
+    auto const* reply = std::get_if<grant>(&what);
+    return reply == nullptr || reply->sequence + renewals_known > newest_renewal;
 }
 
 } // namespace tasuki::model

@@ -86,18 +86,6 @@ numbered_reaction const& catalogue::react(machine_number before, std::size_t ind
     return reactions_.back();
 }
 
-datagram_number catalogue::without_dead(datagram_number it, machine_number receiver) {
-    auto const [kept, fresh] = alive_.find_or_insert(mix(std::uint64_t{it} << 32U | receiver), it);
-    if (!fresh)
-        return *kept;
-    auto left = letters_[it];
-    std::erase_if(left.entries, [&](auto const& each) {
-        return !has_effect(each, machines_[receiver].state, left.to);
-    });
-    *kept = number_of(left);
-    return *kept;
-}
-
 datagram_number catalogue::one_renewal_later(datagram_number it, std::size_t holder,
                                              unsigned life) {
     auto const asked = std::uint64_t{it} << 32U | holder << 16U | life;
@@ -113,6 +101,7 @@ datagram_number catalogue::one_renewal_later(datagram_number it, std::size_t hol
         std::visit(overloaded{[&](renew& what) { age(what); }, [&](grant& what) { age(what); },
                               [](auto&) {}},
                    each);
+    std::erase_if(shifted.entries, [](auto const& each) { return !has_effect(each); });
     *moved = number_of(shifted);
     return *moved;
 }

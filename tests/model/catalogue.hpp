@@ -48,9 +48,7 @@ class catalogue {
 
     [[nodiscard]] numbered_reaction const& react(machine_number, std::size_t index, deed,
                                                  std::uint64_t argument, datagram_number heard);
-    /// The datagram without the entries that have no effect any more; 0 if none is left.
-    [[nodiscard]] datagram_number without_dead(datagram_number, machine_number receiver);
-    /// The datagram once its holder has sent one more renewal.
+    /// The datagram once its holder has sent one more renewal; 0 if nothing is left of it.
     [[nodiscard]] datagram_number one_renewal_later(datagram_number, std::size_t holder,
                                                     unsigned life);
 
@@ -67,7 +65,6 @@ class catalogue {
     flat_table<std::uint32_t> machine_numbers_;
     flat_table<std::uint32_t> letter_numbers_;
     flat_table<std::uint32_t> reaction_numbers_;
-    flat_table<std::uint32_t> alive_;
     flat_table<std::uint32_t> later_;
 };
 

@@ -59,12 +59,12 @@ void physics::check_records(outcome& out, findings const& found) const {
 void physics::check_world(outcome& out) const {
     auto const& it = out.after;
     std::size_t answering = 0;
-    std::size_t having = 0;
+    std::size_t lacking = 0;
     std::pair const committed{epoch{it.committed_epoch}, record_version{it.committed_version}};
     for (std::size_t index = 0; index < nodes_; ++index) {
         auto const& here = at(it, index);
         answering += here.answers ? 1U : 0U;
-        having += !here.has_disk || here.on_disk >= committed ? 1U : 0U;
+        lacking += here.has_disk && here.on_disk < committed ? 1U : 0U;
         for (std::size_t other = 0; other < index; ++other) {
             auto const& there = at(it, other);
             if (here.has_disk && there.has_disk && here.on_disk == there.on_disk &&
@@ -74,8 +74,8 @@ void physics::check_world(outcome& out) const {
     }
     if (answering > 1)
         out.violation = "two machines answer for the address";
-    if (having < election::majority_of(nodes_))
-        out.violation = "a committed record is on the disks of a minority only";
+    if (lacking >= election::majority_of(nodes_))
+        out.violation = "a majority that does not know a committed record could elect a holder";
 }
 
 world physics::beginning(std::uint8_t fast) {

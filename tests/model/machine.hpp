@@ -131,8 +131,7 @@ struct reaction {
 void normalise(machine&, bounds const&);
 [[nodiscard]] byte_string encode(machine const&);
 [[nodiscard]] byte_string encode(datagram const&);
-/// False if this entry can have no effect any more on a receiver in this state.
-[[nodiscard]] bool has_effect(election::message const&, machine const& receiver,
-                              std::size_t receiver_index);
+/// False if it is the grant of a renewal that left so long ago that it is over.
+[[nodiscard]] bool has_effect(election::message const&);
 
 } // namespace tasuki::model

@@ -275,14 +275,10 @@ void physics::happen(outcome& out, std::size_t index, deed what, std::uint64_t a
         age_renewals(it, index, at(it, index).state.life);
     if (!at(it, index).up)
         drop_lost(it, index);
-    drop_dead(it, index);
     for (auto const letter : follows.letters) {
         auto const to = known_.letter(letter).to;
-        if (!passes(it, index, to))
-            continue;
-        auto const alive = known_.without_dead(letter, it.machines[to]);
-        if (alive != 0)
-            put_letter(it, alive);
+        if (passes(it, index, to))
+            put_letter(it, letter);
     }
     if (follows.found.violation != nullptr)
         out.violation = follows.found.violation;
@@ -315,20 +311,6 @@ void physics::take_letter(world& it, std::size_t place) {
     auto const at = begin + static_cast<std::ptrdiff_t>(place);
     std::copy(at + 1, begin + it.letter_count, at);
     it.letters[--it.letter_count] = 0;
-}
-
-void physics::drop_dead(world& it, std::size_t receiver) {
-    auto const letters = it.letters;
-    auto const count = it.letter_count;
-    it.letters = {};
-    it.letter_count = 0;
-    for (std::size_t place = 0; place < count; ++place) {
-        auto letter = letters[place] & ~late_mark;
-        if (known_.letter(letter).to == receiver)
-            letter = known_.without_dead(letter, it.machines[receiver]);
-        if (letter != 0)
-            put_letter(it, letter | (letters[place] & late_mark));
-    }
 }
 
 /// What was about to arrive at a machine that has just died is lost; what comes late may find it

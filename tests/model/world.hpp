@@ -117,7 +117,6 @@ class physics {
     void elapse(outcome&);
     void put_letter(world&, std::uint32_t) const;
     static void take_letter(world&, std::size_t place);
-    void drop_dead(world&, std::size_t receiver);
     void drop_lost(world&, std::size_t machine) const;
     void age_renewals(world&, std::size_t holder, unsigned life);
     void check_claims(outcome&, std::size_t, findings const&) const;
