@@ -36,8 +36,10 @@ struct bounds {
     unsigned restarts = 2; ///< of all machines together
     unsigned writes = 1;   ///< wishes of the operator to change the record
     unsigned hand_overs = 1;
-    bool any_order = false; ///< what is due at one instant happens in every order
-    unsigned faults = 2;    ///< deviations from a run in which everything works
+    bool any_order = false;         ///< what is due at one instant happens in every order
+    unsigned faults = 2;            ///< deviations from a run in which everything works
+    bool only_losses = false;       ///< of datagrams and of state: a narrow search for many faults
+    std::optional<unsigned> clocks; ///< one bit a machine whose clock is fast; else every choice
 };
 
 [[nodiscard]] inline node_id node_of(std::size_t index) {

@@ -35,7 +35,8 @@ void use_long_silence(bounds& world) {
 void help() {
     std::puts("model [--states N] [--faults N] [--nodes 3..5] [--candidates N] [--epochs N]\n"
               "      [--restarts N] [--writes N] [--hand-overs N] [--long-silence]\n"
-              "      [--from rest|held] [--any-order] [--sample-every N] [--quiet] [--find]");
+              "      [--from rest|held] [--clocks BITS] [--any-order] [--only-losses]\n"
+              "      [--sample-every N] [--quiet] [--find]");
 }
 
 arguments parse(int count, char** values) {
@@ -75,6 +76,10 @@ arguments parse(int count, char** values) {
             (value() == "held" ? out.how.from_rest : out.how.from_held) = false;
         else if (word == "--long-silence")
             use_long_silence(out.world);
+        else if (word == "--clocks")
+            out.world.clocks = small();
+        else if (word == "--only-losses")
+            out.world.only_losses = true;
         else if (word == "--any-order")
             out.world.any_order = true;
         else if (word == "--find")

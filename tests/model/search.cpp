@@ -74,6 +74,8 @@ search_report search::run() {
 void search::begin() {
     auto const clocks = 1U << known_.world().nodes;
     for (unsigned fast = 0; fast < clocks; ++fast) {
+        if (fast != known_.world().clocks.value_or(fast))
+            continue;
         auto const add = [&](world const& first) {
             beginnings_.push_back(first);
             auto const index = static_cast<std::uint32_t>(beginnings_.size() - 1);

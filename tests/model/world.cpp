@@ -117,7 +117,7 @@ void physics::local_faults(world const& it, std::size_t index, std::vector<actio
         return;
     if (it.restarts < known_.world().restarts)
         crashes(it, index, out);
-    if (!runs(it, index))
+    if (!runs(it, index) || known_.world().only_losses)
         return;
     out.push_back({kind::pause, deed::wake, place});
     if (here.writing && !here.state.slow_disk)
@@ -129,13 +129,15 @@ void physics::local_faults(world const& it, std::size_t index, std::vector<actio
 void physics::crashes(world const& it, std::size_t index, std::vector<action>& out) const {
     auto const& here = at(it, index);
     auto const place = static_cast<std::uint8_t>(index);
+    if (it.forgotten == 0 && here.has_disk)
+        out.push_back({kind::local, deed::reboot, place, 2});
+    if (known_.world().only_losses)
+        return;
     for (deed const how : {deed::kill, deed::reboot}) {
         out.push_back({kind::local, how, place, 0});
         if (here.writing)
             out.push_back({kind::local, how, place, 1});
     }
-    if (it.forgotten == 0 && here.has_disk)
-        out.push_back({kind::local, deed::reboot, place, 2});
 }
 
 void physics::network_returns(world const& it, std::vector<action>& out) const {
@@ -159,14 +161,14 @@ void physics::network_faults(world const& it, std::vector<action>& out) const {
     for (std::uint8_t place = 0; place < it.letter_count; ++place) {
         auto const to = known_.letter(it.letters[place] & ~late_mark).to;
         auto const index = static_cast<std::uint8_t>(to);
-        if (runs(it, to))
+        if (runs(it, to) && !known_.world().only_losses)
             out.push_back({kind::deliver_once, deed::hear, index, place});
         if ((it.letters[place] & late_mark) != 0)
             continue;
         out.push_back({kind::lose, deed::hear, index, place});
         out.push_back({kind::delay, deed::hear, index, place});
     }
-    for (std::uint8_t one = 0; one < nodes_; ++one) {
+    for (std::uint8_t one = 0; one < nodes_ && !known_.world().only_losses; ++one) {
         if ((it.mute & bit(one)) == 0)
             out.push_back({kind::silence, deed::wake, one});
         if ((it.deaf & bit(one)) == 0)
@@ -250,13 +252,7 @@ outcome physics::apply(world const& before, action what) {
         it.cut = static_cast<std::uint16_t>(it.cut | pair_bit(index, what.argument));
         break;
     case kind::heal:
-        if (what.argument == 0)
-            it.mute = static_cast<std::uint8_t>(it.mute & ~bit(index));
-        else if (what.argument == 1)
-            it.deaf = static_cast<std::uint8_t>(it.deaf & ~bit(index));
-        else
-            it.cut = static_cast<std::uint16_t>(
-                it.cut & ~pair_bit(index, static_cast<std::size_t>(what.argument - 2)));
+        heal(it, index, what.argument);
         break;
     case kind::time:
         elapse(out);
@@ -264,6 +260,15 @@ outcome physics::apply(world const& before, action what) {
     }
     check_world(out);
     return out;
+}
+
+void physics::heal(world& it, std::size_t index, std::uint8_t what) const {
+    if (what == 0)
+        it.mute = static_cast<std::uint8_t>(it.mute & ~bit(index));
+    else if (what == 1)
+        it.deaf = static_cast<std::uint8_t>(it.deaf & ~bit(index));
+    else
+        it.cut = static_cast<std::uint16_t>(it.cut & ~pair_bit(index, what - 2U));
 }
 
 void physics::happen(outcome& out, std::size_t index, deed what, std::uint64_t argument,

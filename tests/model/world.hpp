@@ -14,7 +14,7 @@
 
 namespace tasuki::model {
 
-inline constexpr std::size_t letters_max = 14;
+inline constexpr std::size_t letters_max = 20;
 inline constexpr std::size_t epochs_max = 5; ///< of which holders are remembered, from epoch 2 on
 /// Marks a datagram that outlived the instant in which it was sent: nobody waits for it any more.
 inline constexpr std::uint32_t late_mark = 0x8000'0000U;
@@ -43,7 +43,7 @@ struct world {
     std::array<std::uint8_t, 2> unused{};
     friend bool operator==(world const&, world const&) = default;
 };
-static_assert(sizeof(world) == 100 && std::has_unique_object_representations_v<world>);
+static_assert(sizeof(world) == 124 && std::has_unique_object_representations_v<world>);
 
 enum class kind : std::uint8_t {
     local,        ///< `what` at a machine
@@ -114,6 +114,7 @@ class physics {
     [[nodiscard]] std::optional<action> urgent(world const&) const;
 
     void happen(outcome&, std::size_t, deed, std::uint64_t argument, datagram_number);
+    void heal(world&, std::size_t, std::uint8_t what) const;
     void elapse(outcome&);
     void put_letter(world&, std::uint32_t) const;
     static void take_letter(world&, std::size_t place);
