@@ -64,7 +64,8 @@ void physics::check_world(outcome& out) const {
     for (std::size_t index = 0; index < nodes_; ++index) {
         auto const& here = at(it, index);
         answering += here.answers ? 1U : 0U;
-        lacking += here.has_disk && here.on_disk < committed ? 1U : 0U;
+        bool const votes = index >= known_.world().observers;
+        lacking += votes && here.has_disk && here.on_disk < committed ? 1U : 0U;
         for (std::size_t other = 0; other < index; ++other) {
             auto const& there = at(it, other);
             if (here.has_disk && there.has_disk && here.on_disk == there.on_disk &&
@@ -74,7 +75,7 @@ void physics::check_world(outcome& out) const {
     }
     if (answering > 1)
         out.violation = "two machines answer for the address";
-    if (lacking >= election::majority_of(nodes_))
+    if (lacking >= election::majority_of(nodes_ - known_.world().observers))
         out.violation = "a majority that does not know a committed record could elect a holder";
 }
 
@@ -83,16 +84,18 @@ world physics::beginning(std::uint8_t fast) {
     first.written_under = epoch{1};
     first.version = record_version{1};
     std::vector<node_id> voters;
-    for (std::size_t index = 0; index < nodes_; ++index)
+    for (std::size_t index = known_.world().observers; index < nodes_; ++index)
         voters.push_back(node_of(index));
     machine one;
     one.disk = election::durable_state{epoch{1}, {}, {}, first, election::voter_set_of(voters)};
     one.stamp_known = true;
     normalise(one, known_.world());
+    machine observer = one;
+    observer.disk.reset();
     world out;
     out.fast = fast;
     for (std::size_t index = 0; index < nodes_; ++index)
-        out.machines[index] = known_.number_of(one);
+        out.machines[index] = known_.number_of(index < known_.world().observers ? observer : one);
     for (std::size_t index = 0; index < nodes_; ++index)
         out = apply(out, {kind::local, deed::boot, small(index), 0}).after;
     return out;

@@ -32,7 +32,8 @@ policy const& policy_of(std::size_t index, unsigned life, bounds const& world) {
         rules.cluster.self = node_of(index);
         rules.cluster.life = life_of(index, life);
         for (std::size_t each = 0; each < world.nodes; ++each) {
-            rules.cluster.voters.push_back(node_of(each));
+            if (each >= world.observers)
+                rules.cluster.voters.push_back(node_of(each));
             if (each != index)
                 rules.others.push_back(node_of(each));
         }
@@ -136,7 +137,7 @@ class performance {
         auto const to = index_of(what.to);
         if (auto const* gone = std::get_if<release>(&what.what))
             note_release(gone->under);
-        if (it_.elect.vote.blank && is_a_vote(what.what))
+        if (it_.elect.vote.votes && it_.elect.vote.blank && is_a_vote(what.what))
             out_.found.violation = "a voter without state votes";
         auto letter = std::find_if(out_.letters.begin(), out_.letters.end(),
                                    [&](auto const& each) { return each.to == to; });
@@ -204,7 +205,8 @@ class performance {
         if (arrived != nullptr && std::holds_alternative<recalled>(arrived->what) &&
             std::find(knowing.begin(), knowing.end(), arrived->from) == knowing.end())
             knowing.push_back(arrived->from);
-        if (knowing.size() < world_.nodes - (world_.nodes - 1) / 2)
+        auto const voters = world_.nodes - world_.observers;
+        if (knowing.size() < voters - (voters - 1) / 2)
             out_.found.violation = "a voter without state has asked too few others";
     }
 

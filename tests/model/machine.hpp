@@ -27,6 +27,7 @@ inline constexpr std::size_t nodes_max = 5;
 /// How the world is cut into few steps, and where it ends.
 struct bounds {
     std::size_t nodes = 3;
+    std::size_t observers = 0;  ///< the first so many have no vote
     std::size_t candidates = 2; ///< the others only vote
     election::lease_terms terms{milliseconds{10'000}, milliseconds{500}, 0.2};
     duration interval = milliseconds{3'000};

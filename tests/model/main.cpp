@@ -33,7 +33,8 @@ void use_long_silence(bounds& world) {
 }
 
 void help() {
-    std::puts("model [--states N] [--faults N] [--nodes 3..5] [--candidates N] [--epochs N]\n"
+    std::puts("model [--states N] [--faults N] [--nodes 3..5] [--observers N] [--candidates N]\n"
+              "      [--epochs N]\n"
               "      [--restarts N] [--writes N] [--hand-overs N] [--long-silence]\n"
               "      [--from rest|held] [--clocks BITS] [--any-order] [--only-losses]\n"
               "      [--sample-every N] [--quiet] [--find]");
@@ -60,6 +61,8 @@ arguments parse(int count, char** values) {
             out.world.faults = small();
         else if (word == "--nodes")
             out.world.nodes = small();
+        else if (word == "--observers")
+            out.world.observers = small();
         else if (word == "--candidates")
             out.world.candidates = small();
         else if (word == "--epochs")
