@@ -56,6 +56,16 @@ struct behind_gate {
         net->enter_a();
         return out;
     }
+    /// "b" hears what "a" says on its own of its address.
+    [[nodiscard]] bool announces() const {
+        net->enter_b();
+        test::sniffer ear;
+        net->enter_a();
+        auto const frame = encode(gratuitous_reply(test::ip(vip4), test::mac_here("eth0")));
+        auto const before = ear.count(frame);
+        test::speaker{}.say(frame);
+        return eventually([&] { return ear.count(frame) > before; }, nullptr, 60ms);
+    }
     void wait_until(instant when) const {
         while (test::boot_now() <= when)
             ::poll(nullptr, 0, 1);
@@ -79,8 +89,16 @@ TEST_CASE("vip: the gate is open while a lease is held here, and only then", "[v
     CHECK_FALSE(find_here(vip4));
     it->add_by_hand();
     CHECK(it->silent());
+    CHECK_FALSE(it->announces());
     it->node.take(2);
     CHECK(it->serving());
+    CHECK(it->announces());
+    // Somebody has taken it away already: there is nothing to remove, and all the same to close.
+    it->net->ip({"addr del 10.77.0.50/32 dev eth0", "addr del fd77::50/128 dev eth0"});
+    it->node.release(2);
+    it->add_by_hand();
+    CHECK(it->silent());
+    CHECK_FALSE(it->announces());
 }
 
 TEST_CASE("vip: a hung agent's addresses fall silent at the deadline, still being there",
@@ -137,6 +155,22 @@ TEST_CASE("vip: a link that appears later is guarded before it is used", "[vip][
     host.enter();
     CHECK(is_silent(vip4));
     it->net->enter_a();
+}
+
+TEST_CASE("vip: a new link is guarded at its notice, however long the rest has to wait",
+          "[vip][gate]") {
+    auto const it = behind_gate::make();
+    if (!it)
+        return;
+    it->node.subject.reset();
+    auto const frozen = test::boot_now(); // whatever is spaced in time waits for ever
+    it->node.options.now = [&] { return frozen; };
+    it->start();
+    for (auto const* const name : {"late0", "late1"}) {
+        it->net->ip({std::string{"link add "} + name + " type bridge"});
+        (void)eventually([] { return true; }, &it->node.io);
+        CHECK(test::has_clsact(name));
+    }
 }
 
 TEST_CASE("vip: a gate that somebody takes away is put back at once", "[vip][gate]") {
