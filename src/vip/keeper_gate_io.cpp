@@ -37,8 +37,8 @@ result<void> keeper::body::open_gate() {
     }
     auto opened = gate::open();
     if (!opened) {
-        no_gate_ = opened.error().text;
-        return check_gate();
+        no_gate_ = opened.error().text; // demanded or not: what is left here is swept first
+        return {};
     }
     auto const seen = list_addresses(*routes_);
     if (!seen)

@@ -237,17 +237,11 @@ result<void> keeper::body::take_away(std::vector<operation> removals) {
                               [&](operation const& one) { return hard_deadline(one) <= now; });
     std::vector<operation> const overdue{removals.begin(), split};
     std::vector<operation> const timely{split, removals.end()};
-    for (auto const& one : overdue)
-        if (!is_served(one.address.address))
-            set_gate(one.address.address, gate_times{});
-    auto const first = remove(overdue);
-    for (auto const& one : timely)
+    for (auto const& one : removals)
         if (!is_served(one.address.address))
             set_gate(one.address.address, only_leaving_until(hard_deadline(one)));
+    auto const first = remove(overdue);
     destroy_clients(timely, time_for_clients(timely));
-    for (auto const& one : timely)
-        if (!is_served(one.address.address))
-            set_gate(one.address.address, gate_times{});
     auto const second = remove(timely);
     destroy_clients(overdue, options_.socket_budget);
     return first ? second : first;

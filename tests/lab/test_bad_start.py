@@ -128,6 +128,16 @@ class RefusedStartTest(BadStartCase):
         self.refused(FAILED, "CAP_NET_ADMIN", before=[
             "setpriv", "--bounding-set", "-net_admin", "--inh-caps", "-net_admin"])
 
+    def test_a_demanded_gate_without_its_capability_is_refused(self):
+        demanding = self.changed('enforcement = "best"', 'enforcement = "ebpf"')
+        network.give_address(self.lab, "db1")
+        self.addCleanup(lambda: network.holders(self.lab) and
+                        network.take_address(self.lab, "db1"))
+        self.refused(FAILED, 'enforcement = "ebpf": not allowed.*grant CAP_BPF', config=demanding,
+                     before=["setpriv", "--bounding-set", "-bpf,-sys_admin",
+                             "--inh-caps", "-bpf,-sys_admin"])
+        self.assertEqual(network.holders(self.lab), [])
+
     def test_a_port_of_the_status_page_in_use_is_named(self):
         with namespaces.inside(self.lab.namespace("db1")):
             taken = socket.socket()

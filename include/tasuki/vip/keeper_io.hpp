@@ -5,8 +5,8 @@
 // compares with what the kernel shows (plan.hpp), changes what differs, and goes on watching. Older
 // epochs are refused. An address is never kept, put back or prolonged beyond its deadline. Where
 // the kernel lets it, a gate (gate.hpp) stands before every link, closed for each address that is
-// not served here: it is there before an address is, and closes before the address goes. Lives on
-// the lease thread: one thread, no locks, each call is bounded; events are posted to the
+// not served here: it is there before an address is, and lets nothing in before the address goes.
+// Lives on the lease thread: one thread, no locks, each call is bounded; events are posted to the
 // io_context, so a callback may call back. Destruction leaves the addresses as they are: a planned
 // restart adopts them; the gate goes only if no address is left. IPv4 and IPv6, ARP (RFC 5227) and
 // neighbour discovery (RFC 4861).

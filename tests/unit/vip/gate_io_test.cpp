@@ -240,9 +240,8 @@ TEST_CASE("vip: links without Ethernet are guarded too", "[vip][gate]") {
     node->put_up();
     for (auto const& [source, address] : {std::pair{"10.79.0.2", vip4}, {"fd79::2", vip6}}) {
         INFO(address);
-        auto const answered = [&] {
-            return far.echoes(test::echo_packet(ip(source), ip(address)));
-        };
+        auto const question = test::echo_packet(ip(source), ip(address));
+        auto const answered = [&] { return far.echoes(question); };
         CHECK(answered());
         for (auto const& shut : {only_arriving, only_leaving}) {
             node->set(shut);

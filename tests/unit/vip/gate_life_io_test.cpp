@@ -50,7 +50,7 @@ TEST_CASE("vip: an address falls silent at its deadline, with nobody alive", "[v
         auto const question = test::echo_frame(node->mac_b, node->mac_a, source, address);
         test::speaker mouth;
         test::stopwatch ear;
-        auto const deadline = test::boot_now() + 60ms;
+        auto const deadline = test::boot_now() + 200ms;
         node->set(open_until(deadline));
         while (test::boot_now() < deadline + 20ms) {
             mouth.say(question);
@@ -62,7 +62,7 @@ TEST_CASE("vip: an address falls silent at its deadline, with nobody alive", "[v
         WARN("the last of " << heard.size() << " answers of " << address << " came "
                             << after.count() << " ms after the deadline");
         CHECK(heard.back() < deadline + 2ms);
-        CHECK(heard.back() > deadline - 20ms);
+        CHECK(heard.back() > deadline - 100ms); // the machine may have been busy
         CHECK(is_silent(address));
     }
 }

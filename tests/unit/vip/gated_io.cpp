@@ -103,6 +103,19 @@ duration boot_minus_wall() {
            std::chrono::nanoseconds{wall.tv_nsec};
 }
 
+void each_ingress_qdisc(
+    std::string_view interface,
+    std::function<void(ingress_qdisc const&, netlink_part const&)> const& told) {
+    auto talk = netlink_conversation::open(NETLINK_ROUTE);
+    REQUIRE(talk);
+    auto const link = ::if_nametoindex(std::string{interface}.c_str());
+    auto const listed = talk->list(list_qdiscs_message(), [&](netlink_part const& part) {
+        if (auto const found = parse_ingress_qdisc(part); found && found->link == link)
+            told(*found, part);
+    });
+    REQUIRE(listed);
+}
+
 } // namespace
 
 std::unique_ptr<gate> loaded_gate() {
@@ -220,20 +233,20 @@ void speaker::say(byte_view frame) {
 }
 
 std::uint32_t drops_of(std::string_view interface) {
-    auto talk = netlink_conversation::open(NETLINK_ROUTE);
-    REQUIRE(talk);
-    auto const link = ::if_nametoindex(std::string{interface}.c_str());
     std::uint32_t out = 0;
-    auto const listed = talk->list(list_qdiscs_message(), [&](netlink_part const& part) {
-        auto const found = parse_ingress_qdisc(part);
-        if (!found || found->link != link)
-            return;
+    each_ingress_qdisc(interface, [&](ingress_qdisc const&, netlink_part const& part) {
         auto rest = part.payload.subspan(sizeof(tcmsg));
         while (auto const attribute = take_attribute(rest))
             if (attribute->type == TCA_STATS)
                 out = load<tc_stats>(attribute->value)->drops;
     });
-    REQUIRE(listed);
+    return out;
+}
+
+bool has_clsact(std::string_view interface) {
+    bool out = false;
+    each_ingress_qdisc(
+        interface, [&](ingress_qdisc const& found, netlink_part const&) { out = found.is_clsact; });
     return out;
 }
 

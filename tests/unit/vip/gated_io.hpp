@@ -26,6 +26,8 @@ namespace tasuki::vip::test {
 /// How many frames filters have dropped on their way in or out of a link.
 [[nodiscard]] std::uint32_t drops_of(std::string_view interface);
 
+[[nodiscard]] bool has_clsact(std::string_view interface);
+
 [[nodiscard]] byte_string echo_packet(ip_address const& source, ip_address const& destination,
                                       std::uint16_t number = 1);
 /// The same in an Ethernet frame.

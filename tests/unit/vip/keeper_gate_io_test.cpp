@@ -1,69 +1,18 @@
 // The keeper behind its gate: open exactly while a lease is held, whoever dies or interferes.
-#include "gated_io.hpp"
-
-#include <linux/capability.h>
-#include <poll.h>
-
-#include <algorithm>
+#include "behind_gate_io.hpp"
 
 namespace tasuki::vip {
 namespace {
 
 using namespace std::chrono_literals;
 using test::answers;
+using test::behind_gate;
 using test::db;
 using test::eventually;
 using test::find_here;
 using test::is_silent;
-using test::kept;
-using test::lan;
 using test::vip4;
 using test::vip6;
-
-/// A keeper on "a" that has its gate, seen from "b".
-struct behind_gate {
-    static std::unique_ptr<behind_gate> make() {
-        auto out = std::make_unique<behind_gate>();
-        out->net = lan::make();
-        if (!out->net || !test::loaded_gate())
-            return nullptr;
-        out->net->enter_a();
-        out->node.options.recheck = 1h;
-        out->start();
-        REQUIRE(out->node.subject->rung() == enforcement::ebpf);
-        CHECK(out->node.subject->rung_reason().empty());
-        return out;
-    }
-    void start() {
-        net->enter_a();
-        node.start();
-    }
-    /// Puts the addresses there as somebody does who knows nothing of gates.
-    void add_by_hand() const {
-        net->enter_a();
-        net->ip(
-            {"addr replace 10.77.0.50/32 dev eth0", "addr replace fd77::50/128 dev eth0 nodad"});
-    }
-    [[nodiscard]] bool silent() const {
-        net->enter_b();
-        bool const out = is_silent(vip4) && is_silent(vip6);
-        net->enter_a();
-        return out;
-    }
-    [[nodiscard]] bool serving() const {
-        net->enter_b();
-        bool const out = answers(vip4, 3s) && answers(vip6, 3s);
-        net->enter_a();
-        return out;
-    }
-    void wait_until(instant when) const {
-        while (test::boot_now() <= when)
-            ::poll(nullptr, 0, 1);
-    }
-
-    std::unique_ptr<lan> net;
-    kept node;
-};
 
 } // namespace
 
@@ -79,8 +28,42 @@ TEST_CASE("vip: the gate is open while a lease is held here, and only then", "[v
     CHECK_FALSE(find_here(vip4));
     it->add_by_hand();
     CHECK(it->silent());
+    CHECK_FALSE(it->announces());
     it->node.take(2);
     CHECK(it->serving());
+    CHECK(it->announces());
+    // Somebody has taken it away already: there is nothing to remove, and all the same to close.
+    it->net->ip({"addr del 10.77.0.50/32 dev eth0", "addr del fd77::50/128 dev eth0"});
+    it->node.release(2);
+    it->add_by_hand();
+    CHECK(it->silent());
+    CHECK_FALSE(it->announces());
+}
+
+TEST_CASE("vip: while a release tells the clients nothing comes in any more, and they hear it",
+          "[vip][gate]") {
+    auto const it = behind_gate::make();
+    if (!it)
+        return;
+    bool looking = false;
+    std::string last; // what could be seen when the keeper last looked at its clock
+    it->node.subject.reset();
+    it->node.options.now = [&] {
+        if (std::exchange(looking, false)) {
+            if (find_here(vip4))
+                last = std::string{it->silent() ? "silent" : "serving"} +
+                       (it->announces() ? ", speaking" : ", mute");
+            looking = true;
+        }
+        return test::boot_now();
+    };
+    it->start();
+    it->node.take();
+    CHECK(it->serving());
+    looking = true;
+    it->node.release();
+    looking = false;
+    CHECK(last == "silent, speaking");
 }
 
 TEST_CASE("vip: a hung agent's addresses fall silent at the deadline, still being there",
@@ -137,6 +120,22 @@ TEST_CASE("vip: a link that appears later is guarded before it is used", "[vip][
     host.enter();
     CHECK(is_silent(vip4));
     it->net->enter_a();
+}
+
+TEST_CASE("vip: a new link is guarded at its notice, however long the rest has to wait",
+          "[vip][gate]") {
+    auto const it = behind_gate::make();
+    if (!it)
+        return;
+    it->node.subject.reset();
+    auto const frozen = test::boot_now(); // whatever is spaced in time waits for ever
+    it->node.options.now = [&] { return frozen; };
+    it->start();
+    for (auto const* const name : {"late0", "late1"}) {
+        it->net->ip({std::string{"link add "} + name + " type bridge"});
+        (void)eventually([] { return true; }, &it->node.io);
+        CHECK(test::has_clsact(name));
+    }
 }
 
 TEST_CASE("vip: a gate that somebody takes away is put back at once", "[vip][gate]") {
@@ -254,88 +253,6 @@ TEST_CASE("vip: an agent that leaves nothing behind takes its gate along", "[vip
     it->node.subject.reset();
     it->add_by_hand(); // by an operator who has stopped the agent for it
     CHECK(it->serving());
-}
-
-TEST_CASE("vip: where a link takes no gate the rung is a lower one, until it does", "[vip][gate]") {
-    auto const it = behind_gate::make();
-    if (!it)
-        return;
-    it->node.subject.reset();
-    it->net->tc({"qdisc del dev eth0 clsact", "qdisc add dev eth0 ingress"});
-    it->node.options.recheck = 50ms;
-    it->start();
-    CHECK(it->node.subject->rung() == enforcement::agent);
-    CHECK(it->node.subject->rung_reason() ==
-          "eth0 has an ingress qdisc, the gate needs clsact: tc qdisc del dev eth0 ingress; the "
-          "lease is shorter than 2500 ms, too short for lifetimes");
-    CHECK(it->node.reports<keeper_failure>());
-    it->node.take();
-    CHECK(it->serving());
-    it->net->tc({"qdisc del dev eth0 ingress"});
-    CHECK(eventually([&] { return it->node.subject->rung() == enforcement::ebpf; }, &it->node.io));
-    CHECK(it->node.subject->rung_reason().empty());
-    CHECK(it->node.count<keeper_failure>() == 1);
-    CHECK(it->serving());
-}
-
-TEST_CASE("vip: a rung that is demanded is kept to, or nothing is begun", "[vip][gate]") {
-    auto const it = behind_gate::make();
-    if (!it)
-        return;
-    it->node.subject.reset();
-    auto const start_with = [&](std::optional<enforcement> only, duration lease) {
-        kept node{{"10.77.0.50"}, lease};
-        node.options.only = only;
-        node.subject = std::make_unique<keeper>(node.io, node.options);
-        auto const started = node.subject->start();
-        if (!started)
-            return std::string{"refused: "} + started.error().text;
-        return std::string{to_string(node.subject->rung())} + ": " + node.subject->rung_reason();
-    };
-    CHECK(start_with(enforcement::ebpf, 800ms) == "ebpf: ");
-    CHECK(start_with(enforcement::agent, 5s) == "agent: [vip] enforcement = \"agent\"");
-    CHECK(start_with(enforcement::lifetime, 5s) == "lifetime: [vip] enforcement = \"lifetime\"");
-    CHECK(start_with(enforcement::lifetime, 800ms) ==
-          "refused: [vip] enforcement = \"lifetime\": the lease is shorter than 2500 ms, too "
-          "short for lifetimes");
-    it->net->tc({"qdisc del dev eth0 clsact", "qdisc add dev eth0 ingress"});
-    CHECK(start_with(enforcement::ebpf, 5s) ==
-          "refused: [vip] enforcement = \"ebpf\": eth0 has an ingress qdisc, the gate needs "
-          "clsact: tc qdisc del dev eth0 ingress");
-    CHECK(start_with(std::nullopt, 5s).starts_with("lifetime: eth0 has an ingress qdisc"));
-}
-
-TEST_CASE("vip: a demanded gate that a later link does not take stops new claims", "[vip][gate]") {
-    auto const it = behind_gate::make();
-    if (!it)
-        return;
-    it->node.subject.reset();
-    it->node.options.only = enforcement::ebpf;
-    it->start();
-    it->net->tc({"qdisc del dev eth0 clsact", "qdisc add dev eth0 ingress"});
-    REQUIRE(it->node.reports<keeper_failure>());
-    auto const claimed = it->node.subject->want(db, epoch{1}, true, test::boot_now() + 60s);
-    REQUIRE_FALSE(claimed);
-    CHECK(claimed.error().kind == failure::refused);
-    CHECK_FALSE(find_here(vip4));
-}
-
-TEST_CASE("vip: the gate takes CAP_BPF and CAP_NET_ADMIN, and its lack is told", "[vip][gate]") {
-    auto const it = behind_gate::make();
-    if (!it)
-        return;
-    it->node.subject.reset();
-    auto const rung_with = [&](std::vector<int> const& capabilities, std::string_view rung) {
-        return test::capable(capabilities, [&] {
-            kept node{{"10.77.0.50"}};
-            node.subject = std::make_unique<keeper>(node.io, node.options);
-            return node.subject->start() && to_string(node.subject->rung()) == rung &&
-                   (rung == "ebpf" ||
-                    node.subject->rung_reason().starts_with("not allowed to load eBPF programs"));
-        });
-    };
-    CHECK(rung_with({CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF}, "ebpf"));
-    CHECK(rung_with({CAP_NET_ADMIN, CAP_NET_RAW}, "agent"));
 }
 
 } // namespace tasuki::vip
