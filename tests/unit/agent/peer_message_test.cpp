@@ -103,7 +103,7 @@ std::vector<peer_message> every_kind() {
             peer_reports{{sample_report(), group_report{}}},
             peer_operation{sample_operation()},
             peer_history_wanted{},
-            peer_card{{*mac_address::parse("02:00:00:00:00:01")}, "0.1.0", "agent", "no"}};
+            peer_card{{*mac_address::parse("02:00:00:00:00:01")}, "0.1.0", "agent", "no", "none"}};
 }
 
 bool is_refused(std::string const& text) {
