@@ -177,7 +177,8 @@ std::string node_note(reading node, std::string const& digest) {
     if (auto const why = node.text("enforcement_reason"); !why.empty())
         parts.push_back("no ebpf: " + why);
     bool const up = node.text("state") == "up"; // of a silent one it is not known
-    bool const carries = node.text("enforcement") != "none";
+    auto const rung = node.text("enforcement"); // empty: it has not told yet
+    bool const carries = !rung.empty() && rung != "none";
     if (auto const why = node.text("guard_reason"); up && carries && !why.empty())
         parts.push_back("NO GUARDIAN: " + why);
     for (auto const& path : node.list("paths"))
