@@ -14,6 +14,12 @@ election::policy policy_of(node_settings const& settings, incarnation life) {
     rules.cluster = {settings.self, life, settings.voters};
     for (auto const& peer : settings.peers)
         rules.others.push_back(peer.id);
+    auto const votes = [&](node_id node) {
+        auto const& voters = settings.voters;
+        return std::find(voters.begin(), voters.end(), node) != voters.end();
+    };
+    rules.cluster.everybody_votes =
+        votes(settings.self) && std::all_of(rules.others.begin(), rules.others.end(), votes);
     rules.terms = settings.terms;
     rules.interval = settings.interval;
     return rules;

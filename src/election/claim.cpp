@@ -6,8 +6,8 @@ namespace tasuki::election {
 
 namespace {
 
-// An attempt is over long before a restarted voter speaks again (`longest_lease`), so a late answer
-// to it can never be counted together with one that the same voter gives after a restart.
+// An attempt is over long before a voter that lost its state asks what it may have forgotten
+// (`longest_lease` after its restart): whatever was counted with its lost promise, the others know.
 constexpr duration shortest_attempt = milliseconds{50};
 constexpr duration longest_attempt = milliseconds{2000};
 constexpr unsigned backoff_doublings = 6;
@@ -113,7 +113,8 @@ void on_promise(progress& at, node_id from, promise const& reply) {
     auto& claim = at.it.claim;
     // The phase is checked: a late promise must not count once the claim is decided.
     if (at.it.now_role != role::claiming || reply.under != claim.under ||
-        reply.life != at.rules.cluster.life || !is_voter(at.rules, from))
+        reply.life != at.rules.cluster.life || !is_voter(at.rules, from) ||
+        at.now >= claim.deadline)
         return;
     if (!reply.granted) {
         if (refused(at, from, reply.promised, reply.remaining)) {

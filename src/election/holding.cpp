@@ -11,6 +11,12 @@ namespace {
 // A release is a courtesy that saves the successor the rest of the lease: said this often.
 constexpr int release_repeats = 3;
 
+/// For so long the answers to a write are counted together: a voter that loses its state asks the
+/// others only after `longest_lease`, and then they know what was counted with its lost answer.
+duration counted_together(lease_terms const& terms) {
+    return deadlines_of(long_ago, {longest_lease, {}, terms.clock_drift}).hard - long_ago;
+}
+
 void renew_lease(progress& at) {
     auto& it = at.it;
     ++it.sequence;
@@ -27,7 +33,7 @@ void begin_write(progress& at, record content) {
     bool const same_epoch = previous.first == it.under;
     content.version = record_version{same_epoch ? previous.second.value() + 1 : 1};
     content.active = at.rules.cluster.self;
-    it.writing = {true, std::move(content), {}, at.now};
+    it.writing = {true, std::move(content), {}, at.now, at.now + counted_together(at.rules.terms)};
 }
 
 /// To whoever has not confirmed yet: first everyone, then the stragglers each interval.
@@ -126,6 +132,8 @@ void on_written(progress& at, node_id from, written const& reply) {
     auto& it = at.it;
     auto& writing = it.writing;
     at.it.highest_seen = std::max(it.highest_seen, reply.promised);
+    if (writing.under_way && at.now >= writing.counts_until)
+        return;
     if (!reply.accepted || reply.under != writing.content.written_under ||
         reply.version != writing.content.version || !add_once(writing.written_by, from))
         return;
@@ -153,6 +161,8 @@ void continue_holding(progress& at) {
         return step_down(at, reason::lease_lost, node_id{});
     if (at.now >= it.renew_at)
         renew_lease(at);
+    if (it.writing.under_way && at.now >= it.writing.counts_until)
+        begin_write(at, it.writing.content);
     auto const everybody = at.rules.others.size() + (it.vote.votes ? 1U : 0U);
     bool const straggling = it.writing.content.exists() && it.writing.written_by.size() < everybody;
     if ((it.writing.under_way || straggling) && at.now >= it.writing.resend_at)

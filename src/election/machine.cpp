@@ -127,7 +127,7 @@ void on_start_cluster(progress& at, start_cluster const& wish) {
     auto& first = at.it.first;
     first = {true, wish.content, {{at.rules.cluster.self, at.rules.cluster.life}}, {}};
     for (auto const& [node, memory] : vote.recollections)
-        if (memory.blank)
+        if (memory.blank && memory.life == at.rules.cluster.life)
             first.to.push_back({node, memory.spoken_by});
     for (auto const& to : first.to)
         at.send_to(to.node, bootstrap{wish.content, to.life});

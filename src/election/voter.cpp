@@ -16,6 +16,28 @@ constexpr std::size_t delayed_replies_max = 32;
 constexpr duration passing_refusal = milliseconds{500};
 constexpr duration promise_grace = milliseconds{100};
 
+/// What is asked once the silence is over bears another mark. Until then somebody may still count a
+/// vote of our former life, together with one that is cast after the answer to us: such an answer
+/// knows of neither.
+incarnation late_question(incarnation life) {
+    return incarnation{~life.value()};
+}
+
+/// Whether those who remember have seen whatever a majority once knew, though we forgot our part.
+bool know_enough(voter const& it, electorate const& all) {
+    auto const knowing = [&](incarnation mark) {
+        return static_cast<std::size_t>(
+            std::count_if(it.recollections.begin(), it.recollections.end(), [&](auto const& each) {
+                return !each.what.blank && each.what.life == mark;
+            }));
+    };
+    // Who counts our lost vote has voted for himself before he asked for it, if he votes at all.
+    if (all.everybody_votes && all.voters.size() > 1 && knowing(all.life) == all.voters.size() - 1)
+        return true;
+    auto const late = knowing(late_question(all.life));
+    return late > 0 && late >= all.voters.size() - all.voters.size() / 2;
+}
+
 milliseconds rounded_up(duration left) {
     return std::chrono::ceil<milliseconds>(std::max(left, duration::zero()));
 }
@@ -166,15 +188,14 @@ void on_recall(voter const& it, electorate const& all, node_id from, recall cons
 void on_recalled(voter& it, electorate const& all, node_id from, recalled const& what,
                  std::vector<command>& out) {
     bool const counts = std::find(all.voters.begin(), all.voters.end(), from) != all.voters.end();
-    if (!it.votes || !it.blank || what.life != all.life || !counts)
+    incarnation const late = late_question(all.life);
+    if (!it.votes || !it.blank || (what.life != all.life && what.life != late) || !counts)
         return;
-    std::erase_if(it.recollections, [&](auto const& each) { return each.node == from; });
+    std::erase_if(it.recollections, [&](auto const& each) {
+        return each.node == from && each.what.life == what.life;
+    });
     it.recollections.push_back({from, what});
-    auto const knowing =
-        static_cast<std::size_t>(std::count_if(it.recollections.begin(), it.recollections.end(),
-                                               [](auto const& each) { return !each.what.blank; }));
-    // Whatever a majority once knew, one of these has seen, though we forgot our own part of it.
-    if (knowing == 0 || knowing < all.voters.size() - all.voters.size() / 2)
+    if (!know_enough(it, all))
         return;
     for (auto const& [node, memory] : it.recollections) {
         if (memory.promised > it.memory.promised) {
@@ -274,8 +295,11 @@ instant remind(voter& it, electorate const& all, duration interval, instant now,
         return never;
     if (now >= it.recall_at) {
         for (auto const other : all.voters)
-            if (other != all.self)
-                out.emplace_back(send{other, recall{all.life}});
+            if (other != all.self) {
+                out.emplace_back(send{other, recall{all.life}}); // a founder answers to this one
+                if (now >= it.silent_until)
+                    out.emplace_back(send{other, recall{late_question(all.life)}});
+            }
         it.recall_at = now + interval;
     }
     return it.recall_at;

@@ -83,9 +83,12 @@ void normalise_renewals(state& it, election::lease_terms const& terms) {
 }
 
 void normalise_holding(state& it) {
-    for (auto* when : {&it.until.soft, &it.until.hard, &it.renew_at, &it.writing.resend_at,
-                       &it.release_at, &it.holder.expires, &it.stand_from})
+    for (auto* when :
+         {&it.until.soft, &it.until.hard, &it.renew_at, &it.writing.resend_at,
+          &it.writing.counts_until, &it.release_at, &it.holder.expires, &it.stand_from})
         expire(*when);
+    if (!it.writing.under_way)
+        it.writing.counts_until = long_ago; // what is committed is counted no more
     std::sort(it.writing.written_by.begin(), it.writing.written_by.end());
     if (it.now_role == role::stepping_down)
         return;
@@ -180,6 +183,7 @@ void put_holder(byte_writer& out, state const& it) {
     encode(it.writing.content, out);
     put(out, it.writing.written_by);
     put(out, it.writing.resend_at);
+    put(out, it.writing.counts_until);
     encode(it.latest, out);
     out.u32(it.successor.value());
     out.u8(static_cast<std::uint8_t>(it.leaving));

@@ -40,6 +40,7 @@ struct write_in_flight {
     record content;
     std::vector<node_id> written_by;
     instant resend_at = long_ago;
+    instant counts_until = long_ago; ///< a voter may have lost what it wrote for longer: anew then
 };
 
 /// The first record on its way to voters that had no state, each in the life in which it said so.

@@ -53,6 +53,7 @@ struct electorate {
     node_id self;
     incarnation life;
     std::vector<node_id> voters;
+    bool everybody_votes = false; ///< no node without a vote can hold the lease
     [[nodiscard]] std::size_t majority() const { return majority_of(voters.size()); }
 };
 

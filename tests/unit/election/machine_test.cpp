@@ -102,6 +102,51 @@ TEST_CASE("a late promise does not count once the claim is decided", "[election]
     REQUIRE(it.it.under == before.under);
 }
 
+TEST_CASE("a promise that comes after the attempt's deadline does not count, though no timer was "
+          "noticed yet",
+          "[election]") {
+    machine_under_test it;
+    it.make_claiming();
+    epoch const under = it.it.claim.under;
+    it.now = it.it.claim.deadline; // it stood still, and the promise is read first
+    it.hear(b, promise{under, life_a, true, under, milliseconds{0}, first_record()});
+    REQUIRE(it.it.now_role == role::standby);
+    REQUIRE(it.why == reason::attempt_timed_out);
+}
+
+// A voter that has lost its state asks after the longest lease what it may have forgotten: what is
+// counted with its lost answer has to be known by then.
+TEST_CASE("a record that no majority writes for long is written anew, and old answers do not count",
+          "[election]") {
+    machine_under_test it;
+    it.make_active();
+    it.feed(write_record{it.it.latest});
+    auto const first = it.it.writing.content.version;
+    instant const began = it.now;
+    while (it.it.writing.content.version == first && it.now < began + longest_lease) {
+        it.wait(milliseconds{100});
+        it.hear(b, grant{it.it.under, life_a, it.it.sequence});
+    }
+    REQUIRE(it.it.writing.content.version > first);
+    REQUIRE(it.now < began + longest_lease);
+    it.hear(b, written{it.it.under, first, true, it.it.under});
+    REQUIRE(it.it.writing.under_way);
+    it.hear(b, written{it.it.under, it.it.writing.content.version, true, it.it.under});
+    REQUIRE_FALSE(it.it.writing.under_way);
+}
+
+TEST_CASE("an answer that comes when a record is written for too long does not count, though no "
+          "timer was noticed yet",
+          "[election]") {
+    machine_under_test it;
+    it.make_active();
+    it.feed(write_record{it.it.latest});
+    it.now += longest_lease; // it stood still, and the answer is read first
+    auto const before = it.count<committed>();
+    it.hear(b, written{it.it.under, it.it.writing.content.version, true, it.it.under});
+    REQUIRE(it.count<committed>() == before);
+}
+
 TEST_CASE("a node that may not stand does not stand", "[election]") {
     machine_under_test it;
     it.wait(std::chrono::minutes{1});

@@ -114,14 +114,49 @@ TEST_CASE("a voter without state votes only after it heard enough of the others"
     REQUIRE_FALSE(voter.sent_to<promise>(b).at(0).granted);
     record known = first_record();
     known.written_under = epoch{7};
-    voter.hear(b, recalled{life_a, false, epoch{8}, c, life_c, known});
+    incarnation const mark = voter.sent_to<recall>(b).back().life;
+    voter.hear(b, recalled{mark, false, epoch{8}, c, life_c, known});
     REQUIRE(voter.it.vote.blank);
-    voter.hear(node_named("o"), recalled{life_a, false, epoch{9}, c, life_c, known});
+    voter.hear(node_named("o"), recalled{mark, false, epoch{9}, c, life_c, known});
     REQUIRE(voter.it.vote.blank); // an observer never took part in a majority
-    voter.hear(c, recalled{life_a, false, epoch{6}, b, life_b, first_record()});
+    voter.hear(c, recalled{mark, false, epoch{6}, b, life_b, first_record()});
     REQUIRE_FALSE(voter.it.vote.blank);
     REQUIRE(voter.it.vote.memory.promised == epoch{8});
     REQUIRE(voter.it.vote.memory.known == known);
+}
+
+// What the former life of this voter has written may be counted together with what another writes
+// after its answer: then neither that answer nor this voter would know of a record of a majority.
+TEST_CASE("a voter without state counts no answer to what it asked during its silence",
+          "[election]") {
+    machine_under_test voter{voter_start{}};
+    voter.wait(longest_lease - milliseconds{1});
+    auto const early = voter.sent_to<recall>(b);
+    REQUIRE_FALSE(early.empty());
+    voter.wait(milliseconds{200});
+    for (auto const& asked : early)
+        for (auto const other : {b, c})
+            voter.hear(other, recalled{asked.life, false, epoch{2}, b, life_b, first_record()});
+    REQUIRE(voter.it.vote.blank);
+    incarnation const mark = voter.sent_to<recall>(b).back().life;
+    for (auto const other : {b, c})
+        voter.hear(other, recalled{mark, false, epoch{2}, b, life_b, first_record()});
+    REQUIRE_FALSE(voter.it.vote.blank);
+}
+
+TEST_CASE("where everybody votes, a voter without state need not wait once all others answered",
+          "[election]") {
+    machine_under_test voter{voter_start{}};
+    voter.rules.cluster.everybody_votes = true;
+    voter.wait(milliseconds{100});
+    incarnation const mark = voter.sent_to<recall>(b).back().life;
+    voter.hear(b, recalled{mark, false, epoch{2}, b, life_b, first_record()});
+    REQUIRE(voter.it.vote.blank);
+    voter.hear(c, recalled{mark, true, {}, {}, {}, {}, life_c});
+    REQUIRE(voter.it.vote.blank); // it knows nothing either
+    voter.hear(c, recalled{mark, false, epoch{1}, {}, {}, first_record()});
+    REQUIRE_FALSE(voter.it.vote.blank);
+    REQUIRE(voter.it.vote.silent_until == start_time + longest_lease);
 }
 
 TEST_CASE("a lease beyond the longest is refused", "[election]") {
