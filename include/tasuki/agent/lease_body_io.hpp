@@ -51,10 +51,10 @@ class lease_loop::body {
             return opened.error();
         if (auto const opened = open_state(); !opened)
             return opened.error();
+        open_guard();
         if (auto const opened = open_addresses(); !opened)
             return opened.error();
         open_paths();
-        open_guard();
         return {};
     }
 
