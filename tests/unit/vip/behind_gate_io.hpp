@@ -44,14 +44,14 @@ struct behind_gate {
         return out;
     }
     /// "b" hears what "a" says on its own of its address.
-    [[nodiscard]] bool announces() const {
+    [[nodiscard]] bool announces(bool expected) const {
         net->enter_b();
         sniffer ear;
         net->enter_a();
         auto const frame = encode(gratuitous_reply(ip(vip4), mac_here("eth0")));
         auto const before = ear.count(frame);
         speaker{}.say(frame);
-        return eventually([&] { return ear.count(frame) > before; }, nullptr, milliseconds{60});
+        return eventually([&] { return ear.count(frame) > before; }, nullptr, patience(expected));
     }
     void wait_until(instant when) const {
         while (boot_now() <= when)
