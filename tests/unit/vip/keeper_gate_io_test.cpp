@@ -114,7 +114,7 @@ TEST_CASE("vip: a link that appears later is guarded before it is used", "[vip][
                  "route add 10.77.0.50/32 via 10.80.0.1"});
     CHECK(answers(vip4, 3s));
     it->net->enter_a();
-    (void)eventually([] { return true; }, &it->node.io); // the notice is read
+    it->hear();
     it->node.release();
     it->add_by_hand();
     host.enter();
@@ -133,7 +133,7 @@ TEST_CASE("vip: a new link is guarded at its notice, however long the rest has t
     it->start();
     for (auto const* const name : {"late0", "late1"}) {
         it->net->ip({std::string{"link add "} + name + " type bridge"});
-        (void)eventually([] { return true; }, &it->node.io);
+        it->hear();
         CHECK(test::has_clsact(name));
     }
 }
@@ -146,7 +146,7 @@ TEST_CASE("vip: a gate that somebody takes away is put back at once", "[vip][gat
                                    "filter del dev eth0 egress pref 1"}) {
         INFO(deed);
         it->net->tc({deed});
-        (void)eventually([] { return true; }, &it->node.io);
+        it->hear();
         it->add_by_hand();
         CHECK(it->silent());
         it->node.take();
@@ -174,10 +174,10 @@ TEST_CASE("vip: a port of a bridge is without a gate, and has one again afterwar
     };
     CHECK(gates(true));
     it->net->ip({"link add switch type bridge", "link set eth0 master switch"});
-    (void)eventually([] { return true; }, &it->node.io);
+    it->hear();
     CHECK_FALSE(gates(false));
     it->net->ip({"link set eth0 nomaster"});
-    (void)eventually([] { return true; }, &it->node.io);
+    it->hear();
     CHECK(gates(true));
 }
 
