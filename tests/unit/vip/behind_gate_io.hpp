@@ -44,14 +44,21 @@ struct behind_gate {
         return out;
     }
     /// "b" hears what "a" says on its own of its address.
-    [[nodiscard]] bool announces() const {
+    [[nodiscard]] bool announces(bool expected) const {
         net->enter_b();
         sniffer ear;
         net->enter_a();
         auto const frame = encode(gratuitous_reply(ip(vip4), mac_here("eth0")));
         auto const before = ear.count(frame);
         speaker{}.say(frame);
-        return eventually([&] { return ear.count(frame) > before; }, nullptr, milliseconds{60});
+        return eventually([&] { return ear.count(frame) > before; }, nullptr, patience(expected));
+    }
+    /// The keeper reads the notices that the kernel has sent by now.
+    void hear() {
+        for (int round = 0; round < 3; ++round) {
+            node.io.restart();
+            node.io.poll();
+        }
     }
     void wait_until(instant when) const {
         while (boot_now() <= when)

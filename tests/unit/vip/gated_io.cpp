@@ -177,7 +177,7 @@ bool answers(std::string_view address, milliseconds bound) {
 }
 
 bool is_silent(std::string_view address) {
-    return !answers(address, milliseconds{60});
+    return !answers(address, patience(false));
 }
 
 byte_string echo_packet(ip_address const& from, ip_address const& to, std::uint16_t number) {
@@ -300,7 +300,7 @@ tunnel::tunnel(std::string_view interface)
     REQUIRE(::ioctl(far_end_.get(), TUNSETIFF, &request) == 0);
 }
 
-bool tunnel::echoes(byte_view packet) {
+bool tunnel::echoes(byte_view packet, bool expected) {
     REQUIRE(::write(far_end_.get(), packet.data(), packet.size()) ==
             static_cast<ssize_t>(packet.size()));
     return eventually(
@@ -314,7 +314,7 @@ bool tunnel::echoes(byte_view packet) {
                     return true;
             }
         },
-        nullptr, milliseconds{60});
+        nullptr, patience(expected));
 }
 
 place::place() {

@@ -19,7 +19,11 @@ namespace tasuki::vip::test {
 [[nodiscard]] std::vector<link_state> links_here();
 
 /// The namespace that is entered sends an echo request; true if it is answered.
-[[nodiscard]] bool answers(std::string_view address, milliseconds bound = milliseconds{500});
+[[nodiscard]] bool answers(std::string_view address, milliseconds bound = milliseconds{2000});
+/// How long to wait for what has to come on a busy machine, and for what must not come.
+[[nodiscard]] inline milliseconds patience(bool expected) {
+    return milliseconds{expected ? 2000 : 60};
+}
 /// The same where silence is expected: long enough for an answer of a LAN within one machine.
 [[nodiscard]] bool is_silent(std::string_view address);
 
@@ -64,7 +68,7 @@ class tunnel {
   public:
     explicit tunnel(std::string_view interface);
     /// Sends the packet in from the far end; true if an echo reply comes back.
-    [[nodiscard]] bool echoes(byte_view packet);
+    [[nodiscard]] bool echoes(byte_view packet, bool expected);
 
   private:
     unique_fd far_end_;

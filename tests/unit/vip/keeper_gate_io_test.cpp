@@ -28,16 +28,16 @@ TEST_CASE("vip: the gate is open while a lease is held here, and only then", "[v
     CHECK_FALSE(find_here(vip4));
     it->add_by_hand();
     CHECK(it->silent());
-    CHECK_FALSE(it->announces());
+    CHECK_FALSE(it->announces(false));
     it->node.take(2);
     CHECK(it->serving());
-    CHECK(it->announces());
+    CHECK(it->announces(true));
     // Somebody has taken it away already: there is nothing to remove, and all the same to close.
     it->net->ip({"addr del 10.77.0.50/32 dev eth0", "addr del fd77::50/128 dev eth0"});
     it->node.release(2);
     it->add_by_hand();
     CHECK(it->silent());
-    CHECK_FALSE(it->announces());
+    CHECK_FALSE(it->announces(false));
 }
 
 TEST_CASE("vip: while a release tells the clients nothing comes in any more, and they hear it",
@@ -52,7 +52,7 @@ TEST_CASE("vip: while a release tells the clients nothing comes in any more, and
         if (std::exchange(looking, false)) {
             if (find_here(vip4))
                 last = std::string{it->silent() ? "silent" : "serving"} +
-                       (it->announces() ? ", speaking" : ", mute");
+                       (it->announces(true) ? ", speaking" : ", mute");
             looking = true;
         }
         return test::boot_now();
@@ -114,7 +114,7 @@ TEST_CASE("vip: a link that appears later is guarded before it is used", "[vip][
                  "route add 10.77.0.50/32 via 10.80.0.1"});
     CHECK(answers(vip4, 3s));
     it->net->enter_a();
-    (void)eventually([] { return true; }, &it->node.io); // the notice is read
+    it->hear();
     it->node.release();
     it->add_by_hand();
     host.enter();
@@ -133,7 +133,7 @@ TEST_CASE("vip: a new link is guarded at its notice, however long the rest has t
     it->start();
     for (auto const* const name : {"late0", "late1"}) {
         it->net->ip({std::string{"link add "} + name + " type bridge"});
-        (void)eventually([] { return true; }, &it->node.io);
+        it->hear();
         CHECK(test::has_clsact(name));
     }
 }
@@ -146,7 +146,7 @@ TEST_CASE("vip: a gate that somebody takes away is put back at once", "[vip][gat
                                    "filter del dev eth0 egress pref 1"}) {
         INFO(deed);
         it->net->tc({deed});
-        (void)eventually([] { return true; }, &it->node.io);
+        it->hear();
         it->add_by_hand();
         CHECK(it->silent());
         it->node.take();
@@ -161,7 +161,7 @@ TEST_CASE("vip: a port of a bridge is without a gate, and has one again afterwar
     auto const it = behind_gate::make();
     if (!it)
         return;
-    auto const gates = [&] {
+    auto const gates = [&](bool expected) {
         auto const before = test::drops_of("eth0");
         it->net->enter_b();
         test::speaker mouth;
@@ -169,15 +169,16 @@ TEST_CASE("vip: a port of a bridge is without a gate, and has one again afterwar
         mouth.say(encode(arp_frame{test::mac("ff:ff:ff:ff:ff:ff"), mac, arp_operation::request, mac,
                                    test::ip("10.77.0.2"), mac_address{}, test::ip(vip4)}));
         it->net->enter_a();
-        return eventually([&] { return test::drops_of("eth0") > before; }, nullptr, 60ms);
+        return eventually([&] { return test::drops_of("eth0") > before; }, nullptr,
+                          test::patience(expected));
     };
-    CHECK(gates());
+    CHECK(gates(true));
     it->net->ip({"link add switch type bridge", "link set eth0 master switch"});
-    (void)eventually([] { return true; }, &it->node.io);
-    CHECK_FALSE(gates());
+    it->hear();
+    CHECK_FALSE(gates(false));
     it->net->ip({"link set eth0 nomaster"});
-    (void)eventually([] { return true; }, &it->node.io);
-    CHECK(gates());
+    it->hear();
+    CHECK(gates(true));
 }
 
 TEST_CASE("vip: an address that is put right under a lease stays behind an open gate",
