@@ -11,6 +11,7 @@ namespace {
 
 constexpr duration quarantine_recheck = milliseconds{10'000};
 constexpr duration rejoin_retry = milliseconds{1'000};
+constexpr duration overdue_pause = milliseconds{10};
 
 mysql::failover::policy promotion_policy(mysql_settings const& settings) {
     mysql::failover::policy rules;
@@ -170,11 +171,12 @@ void database::journalled(bool ok, instant now) {
         step_planned(event, now);
     else if (who == owner::keeper && keeper_ && !outdated && service_ == service::open)
         step_keeper(event, now);
-    else if (who == owner::nobody && keeper_ && service_ == service::open)
+    else if (who == owner::nobody && service_ == service::open)
         keep_ackers(now); // the record has changed behind its back
 }
 
 void database::woke(instant now) {
+    looked_at_ = now;
     if (promotion_ && now >= mysql::failover::next_wake(*promotion_))
         step_promotion(mysql::tick{}, now);
     if (planned_ && now >= mysql::switchover::next_wake(*planned_))
@@ -200,7 +202,9 @@ instant database::next_wake() const {
         when = std::min(when, mysql::ackers::next_wake(*keeper_));
     for (auto const& [node, state] : rejoins_)
         when = std::min(when, mysql::rejoin::next_wake(state));
-    return when;
+    // A bound that has passed may have to wait for something else, a journal for instance: whoever
+    // was just woken for it would be woken for ever.
+    return when > looked_at_ ? when : looked_at_ + overdue_pause;
 }
 
 std::string database::blocked() const {
@@ -280,7 +284,9 @@ void database::step_keeper(mysql::ackers::event const& event, instant now) {
 
 void database::keep_ackers(instant now) {
     disown_journals();
-    if (!server_there_)
+    keeper_.reset();
+    // What is on its way changes the record behind its back: it begins when that is written.
+    if (!server_there_ || !journalling_.empty())
         return;
     keeper_.emplace();
     keeper_->book.next_ticket = next_range();

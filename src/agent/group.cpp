@@ -1,6 +1,7 @@
 #include "tasuki/agent/group.hpp"
 
 #include "tasuki/core/overloaded.hpp"
+#include "tasuki/core/planted.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -35,9 +36,9 @@ group::group(node_settings const& node, group_settings const& settings, election
         data_.emplace(*settings.mysql, node.self);
 }
 
-void group::receive(work& job, node_id from, election::message const& what) {
+void group::receive(work& job, node_id from, election::message what) {
     auto const before = record().order();
-    step(job, election::received{from, what});
+    step(job, election::received{from, std::move(what)});
     // What the record says of who may stand counts before the next letter, which may be a release.
     if (record().order() != before)
         update_fitness(job);
@@ -85,28 +86,32 @@ instant group::next_wake() const {
 void group::step(work& job, election::event happened) {
     // Carrying out a command may cause the next event: it waits until the first is finished, so
     // that commands keep their order.
-    inbox_.push_back(std::move(happened));
     if (stepping_)
-        return;
+        return inbox_.push_back(std::move(happened));
     stepping_ = true;
+    take_step(job, happened);
     while (!inbox_.empty()) {
         auto const event = std::move(inbox_.front());
         inbox_.pop_front();
-        auto const before = elect_.now_role;
-        auto outcome = election::advance(elect_, event, job.at.now, rules_);
-        if (elect_.now_role != before)
-            note_role(job, before, outcome.why);
-        carry_out(job, outcome.commands);
+        take_step(job, event);
     }
     stepping_ = false;
 }
 
-void group::carry_out(work& job, std::vector<election::command>& commands) {
-    for (auto& command : commands)
+void group::take_step(work& job, election::event const& happened) {
+    auto const before = elect_.now_role;
+    auto const why = election::advance(elect_, happened, job.at.now, rules_, commands_);
+    if (elect_.now_role != before)
+        note_role(job, before, why);
+    carry_out(job);
+}
+
+void group::carry_out(work& job) {
+    for (auto& command : commands_)
         std::visit(
             overloaded{
                 [&](election::send& it) {
-                    job.letters[it.to].push_back({settings_.id, std::move(it.what)});
+                    job.letters.put(it.to, {settings_.id, std::move(it.what)});
                 },
                 [&](election::store& it) {
                     job.effects.emplace_back(store_state{settings_.id, std::move(it)});
@@ -191,7 +196,7 @@ void group::address(work& job, address_changed const& what) {
         note(job, "address", "the virtual IP is on " + node_.name_of(node_.self));
         end_operation(job, "done", {});
     }
-    if (!what.here && closing_ && !what.trouble) {
+    if (!what.here && closing_ && (!what.trouble || planted(bug::failed_removal_believed))) {
         closing_ = false;
         address_retry_at_ = never;
         finish_leaving(job);

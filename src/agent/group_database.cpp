@@ -2,6 +2,7 @@
 #include "tasuki/agent/group.hpp"
 #include "tasuki/agent/journal.hpp"
 #include "tasuki/agent/plan.hpp"
+#include "tasuki/core/planted.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -84,6 +85,8 @@ void group::on_wish(work& job, mysql::journal& it) {
                        },
                        true,
                        {}});
+    if (planted(bug::journal_not_awaited))
+        data_->journalled(true, job.at.now);
 }
 
 void group::on_wish(work& job, mysql::note& it) {
@@ -172,8 +175,10 @@ void group::facts(work& job, node_id node, mysql::server_facts const& read) {
 }
 
 void group::own_facts(work& job, mysql::server_facts const& read) {
-    // A death that nobody saw: the server is down, or another process answers in its place.
-    bool const reborn = own_life_.is_set() && read.life.is_set() && read.life != own_life_;
+    // A death that nobody saw: the server is down, or another process answers in its place. Of one
+    // whose end was seen, the next life may have been opened already.
+    bool const reborn = !own_server_gone_ && own_life_.is_set() && read.life.is_set() &&
+                        read.life != own_life_ && !planted(bug::rebirth_unseen);
     if (reborn) {
         buried_ = own_life_;
         writable_ = false;
@@ -249,9 +254,11 @@ void group::update_presence(work& job) {
     instant const confirmed = confirmed_at(elect_, rules_);
     for (auto const member : settings_.members)
         if (member != node_.self)
-            data_->presence(member, job.silent_since(member) > confirmed,
-                            std::find(standby.begin(), standby.end(), member) != standby.end(),
-                            job.at.now);
+            data_->presence(
+                member,
+                planted(bug::deaf_master_degrades) ? job.alive(member)
+                                                   : job.silent_since(member) > confirmed,
+                std::find(standby.begin(), standby.end(), member) != standby.end(), job.at.now);
     release_if_master_is_dead(job);
 }
 

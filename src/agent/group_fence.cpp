@@ -1,6 +1,7 @@
 // How a group lets go: in good order while there is time, and never with a server that still
 // writes.
 #include "tasuki/agent/group.hpp"
+#include "tasuki/core/planted.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -24,7 +25,7 @@ void group::stop_serving(work& job, election::stop_serving const& order) {
     if (data_)
         data_->close();
     leave_by_ = std::max(elect_.until.hard, job.at.now);
-    if (data_ && writable_) {
+    if (data_ && writable_ && !planted(bug::server_left_open)) {
         fence_.owed = true;
         // Half of what is left, so that a server that cannot be closed can still be ended in time.
         bool const planned = order.why == election::reason::handed_over;
@@ -33,7 +34,8 @@ void group::stop_serving(work& job, election::stop_serving const& order) {
             planned ? std::clamp<duration>(left / 2, shortest_limit, fence_limit) : fence_limit;
         // Without the lease somebody else may be master at any moment, and unprotected commits need
         // nobody's acknowledgement: only the end of the process stops them at once.
-        bool const unprotected = elect_.latest.degraded_since_ms != 0;
+        bool const unprotected =
+            elect_.latest.degraded_since_ms != 0 && !planted(bug::unprotected_only_closed);
         if (own_server_gone_ || (unprotected && !planned))
             kill_own_server(job, order.under);
         else
@@ -46,12 +48,16 @@ void group::stop_serving(work& job, election::stop_serving const& order) {
     address_wanted_ = false;
     closing_ = true;
     job.effects.emplace_back(close_address{settings_.id, order.under});
+    if (planted(bug::release_before_address))
+        finish_leaving(job);
 }
 
 /// The lease is given up when nothing of ours answers or writes; at its end it is over anyway.
 void group::finish_leaving(work& job) {
-    bool const fencing_goes_on = fence_.at != fencing::stage::none && job.at.now < leave_by_;
-    if (elect_.now_role != election::role::stepping_down || closing_ || fencing_goes_on)
+    bool const fencing_goes_on = fence_.at != fencing::stage::none && job.at.now < leave_by_ &&
+                                 !planted(bug::release_before_server);
+    bool const address_stays = closing_ && !planted(bug::release_before_address);
+    if (elect_.now_role != election::role::stepping_down || address_stays || fencing_goes_on)
         return;
     leave_by_ = long_ago;
     step(job, election::closed{elect_.under});
@@ -118,7 +124,7 @@ void group::guard_own_server(work& job, mysql::server_facts const& read) {
                                role == election::role::active ||
                                role == election::role::stepping_down;
     bool const busy = fence_.at != fencing::stage::none || job.at.now < fence_.again_at;
-    if (!open || may_be_master || busy || !record().exists())
+    if (!open || may_be_master || busy || !record().exists() || planted(bug::open_server_ignored))
         return;
     auto const holding = holder(job.at.now);
     bool const another =

@@ -43,20 +43,25 @@ node::node(node_settings settings, node_start const& start, moment at)
                                                 election::start(rules, begin, ++seed, at.now)));
     }
     for (auto const& peer : settings_.peers)
-        beat_at_[peer.id] = at.now;
+        beats_.push_back({peer.id, at.now});
 }
 
 std::vector<effect> node::handle(happening const& what, moment at) {
     std::vector<effect> effects;
-    letters outbox;
-    auto job = look(at, effects, outbox);
+    handle(what, at, effects);
+    return effects;
+}
+
+void node::handle(happening const& what, moment at, std::vector<effect>& effects) {
+    effects.clear();
+    auto job = look(at, effects, outbox_);
     warn_once(job);
     dispatch(job, what);
     bool const woken = std::holds_alternative<woke>(what);
     for (auto& [id, each] : groups_)
         if (woken || at.now >= each->next_wake() || job.soon >= each->looks_around_at())
             each->woke(job);
-    return finish(job, outbox);
+    finish(job);
 }
 
 std::vector<effect> node::retire(moment at) {
@@ -69,11 +74,11 @@ std::vector<effect> node::abandon(moment at) {
 
 std::vector<effect> node::each_group(moment at, void (*act)(group&, work&)) {
     std::vector<effect> effects;
-    letters outbox;
-    auto job = look(at, effects, outbox);
+    auto job = look(at, effects, outbox_);
     for (auto& [id, each] : groups_)
         act(*each, job);
-    return finish(job, outbox);
+    finish(job);
+    return effects;
 }
 
 bool node::is_idle() const {
@@ -96,15 +101,14 @@ void node::warn_once(work& job) {
 }
 
 /// Posts what was written, and asks to be woken when something is due next.
-std::vector<effect> node::finish(work& job, letters& outbox) {
-    post(job, outbox);
+void node::finish(work& job) {
+    post(job);
     instant when = never;
     for (auto const& [id, each] : groups_)
         when = std::min(when, each->next_wake());
-    for (auto const& [peer, due] : beat_at_)
-        when = std::min(when, due);
+    for (auto const& each : beats_)
+        when = std::min(when, each.at);
     job.effects.emplace_back(wake{when});
-    return std::move(job.effects);
 }
 
 void node::dispatch(work& job, happening const& what) {
@@ -166,16 +170,15 @@ void node::on_heard(work& job, heard const& it) {
         job.effects.emplace_back(refused_heartbeat{*reception.refused, it.what.from, it.path});
     if (reception.refused || it.what.payload.empty() || is_copy(it, job.at.now))
         return;
-    auto const entries = election::decode_entries(it.what.payload);
-    if (!entries) {
+    if (!election::decode_entries(it.what.payload, inbox_)) {
         peers_.count(heartbeat::reject::bad_body);
         job.effects.emplace_back(
             refused_heartbeat{heartbeat::reject::bad_body, it.what.from, it.path});
         return;
     }
-    for (auto const& entry : *entries)
+    for (auto& entry : inbox_)
         if (auto* const found = find(entry.group))
-            found->receive(job, it.what.from, entry.what);
+            found->receive(job, it.what.from, std::move(entry.what));
 }
 
 /// What goes over several paths is one message, and is answered once.
@@ -189,41 +192,33 @@ bool node::is_copy(heard const& it, instant now) {
     return same;
 }
 
-void node::post(work& job, letters& outbox) {
-    for (auto const& [to, entries] : outbox)
-        if (beat_at_.contains(to))
-            post_to(job, to, entries);
+void node::post(work& job) {
+    for (auto& letter : job.letters.letters())
+        for (auto& each : beats_)
+            if (each.to == letter.to)
+                beat(job, each, std::move(letter.text).take());
+    job.letters.letters().clear();
     // Awake anyway: so all nodes come to beat at the same moments, and sleep in between.
-    for (auto& [peer, due] : beat_at_)
-        if (job.soon >= due)
-            beat(job, peer, {});
-}
-
-void node::post_to(work& job, node_id to, std::vector<election::entry> const& entries) {
-    byte_writer payload;
-    for (auto const& entry : entries) {
-        byte_writer one;
-        encode(entry, one);
-        if (payload.size() + one.size() > heartbeat::payload_bytes_max) {
-            beat(job, to, payload.view());
-            payload = {};
-        }
-        payload.append(one.view());
-    }
-    beat(job, to, payload.view());
+    for (auto& each : beats_)
+        if (job.soon >= each.at)
+            beat(job, each, {});
 }
 
 /// Whoever is answered once an interval needs no beat beside: the next question comes first.
-void node::beat(work& job, node_id to, byte_view payload) {
+void node::beat(work& job, beat_due& due, byte_string payload) {
     auto const patience = payload.empty() ? duration{} : settings_.interval / 2;
-    beat_at_[to] = job.at.now + settings_.interval + patience;
-    auto const* peer = peers_.find(to);
-    for (std::uint8_t path = 0; path < peer->place.paths; ++path) {
-        auto header = peers_.compose(to, path, job.at.now, payload);
+    due.at = job.at.now + settings_.interval + patience;
+    auto const paths = peers_.find(due.to)->place.paths;
+    for (std::uint8_t path = 0; path < paths; ++path) {
+        auto header = peers_.compose(due.to, path, job.at.now, payload);
         bool const carries = !header.payload.empty();
         header.payload = {};
-        job.effects.emplace_back(transmit{
-            header, carries ? byte_string{payload.begin(), payload.end()} : byte_string{}, path});
+        byte_string own;
+        if (carries && path + 1 == paths)
+            own = std::move(payload);
+        else if (carries)
+            own = payload;
+        job.effects.emplace_back(transmit{header, std::move(own), path});
     }
 }
 
@@ -268,12 +263,11 @@ group* node::find(group_id id) {
 
 bool node::alive(node_id id, instant now) const {
     std::vector<effect> effects;
-    std::map<node_id, std::vector<election::entry>> none;
+    outbox none;
     return look({now, 0}, effects, none).alive(id);
 }
 
-work node::look(moment at, std::vector<effect>& effects,
-                std::map<node_id, std::vector<election::entry>>& none) const {
+work node::look(moment at, std::vector<effect>& effects, outbox& none) const {
     return work{
         at, effects, none, peers_, settings_.silent_after(), at.now + settings_.interval / 4};
 }

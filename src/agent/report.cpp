@@ -223,7 +223,7 @@ void add_database(group_report& out, database const& data) {
 
 group_report report_of(node const& from, group const& of, conditions const& now, moment at) {
     std::vector<effect> none;
-    std::map<node_id, std::vector<election::entry>> letters;
+    outbox letters;
     auto const& elect = of.election_state();
     auto const& vote = elect.vote;
     group_report out;

@@ -169,7 +169,7 @@ void add_quorum(node const& from, group const& of, moment at, http::ready_view& 
 
 http::ready_view ready_of(node const& from, group const& of, moment at) {
     std::vector<effect> none;
-    std::map<node_id, std::vector<election::entry>> letters;
+    outbox letters;
     auto const eyes = from.look(at, none, letters);
     http::ready_view out;
     auto const& names = from.settings();

@@ -1,3 +1,4 @@
+#include "tasuki/core/planted.hpp"
 #include "tasuki/election/progress.hpp"
 
 #include <algorithm>
@@ -15,8 +16,9 @@ constexpr unsigned backoff_doublings = 6;
 void begin_attempt(progress& at, role stage, reason why) {
     auto& claim = at.it.claim;
     claim = {};
-    claim.under = next(std::max({at.it.highest_seen, at.it.vote.memory.promised,
-                                 at.it.vote.memory.known.written_under, at.it.under}));
+    auto const newest = std::max({at.it.highest_seen, at.it.vote.memory.promised,
+                                  at.it.vote.memory.known.written_under, at.it.under});
+    claim.under = planted(bug::epoch_not_raised) ? newest : next(newest);
     claim.deadline =
         at.now + std::clamp(at.rules.terms.lease / 2, shortest_attempt, longest_attempt);
     claim.resend_at = at.now;
@@ -74,7 +76,7 @@ void consider_standing(progress& at) {
     if (at.now < standing_time(at.it))
         return;
     // A named successor needs no PreVote: its predecessor has just given up the lease.
-    if (at.it.named)
+    if (at.it.named || planted(bug::no_prevote))
         begin_attempt(at, role::claiming, reason::named_successor);
     else
         begin_attempt(at, role::canvassing, reason::holder_silent);
@@ -112,9 +114,11 @@ void on_prevote_reply(progress& at, node_id from, prevote_reply const& reply) {
 void on_promise(progress& at, node_id from, promise const& reply) {
     auto& claim = at.it.claim;
     // The phase is checked: a late promise must not count once the claim is decided.
-    if (at.it.now_role != role::claiming || reply.under != claim.under ||
-        reply.life != at.rules.cluster.life || !is_voter(at.rules, from) ||
-        at.now >= claim.deadline)
+    bool const phase = at.it.now_role == role::claiming || planted(bug::late_promise_counts);
+    bool const same_attempt = reply.under == claim.under || planted(bug::promise_of_any_attempt);
+    bool const same_life = reply.life == at.rules.cluster.life || planted(bug::promise_of_any_life);
+    bool const counts = is_voter(at.rules, from) || planted(bug::everybody_votes);
+    if (!phase || !same_attempt || !same_life || !counts || at.now >= claim.deadline)
         return;
     if (!reply.granted) {
         if (refused(at, from, reply.promised, reply.remaining)) {
@@ -126,9 +130,11 @@ void on_promise(progress& at, node_id from, promise const& reply) {
     }
     if (!add_once(claim.yes, from))
         return;
-    if (reply.known.order() > claim.newest.order())
+    bool const reads = !planted(bug::record_not_read) || from == at.rules.cluster.self;
+    if (reply.known.order() > claim.newest.order() && reads)
         claim.newest = reply.known;
-    if (claim.yes.size() >= at.rules.cluster.majority()) {
+    auto const enough = at.rules.cluster.majority() - (planted(bug::minority_elects) ? 1U : 0U);
+    if (claim.yes.size() >= enough) {
         record const newest = claim.newest;
         start_holding(at, claim.under, newest);
     }
@@ -148,7 +154,8 @@ void fail_attempt(progress& at, reason because, duration pause) {
     // Two candidates that disturb each other draw from a range that grows until one has room.
     at.it.failures = std::min(at.it.failures + 1, backoff_doublings);
     duration const range = at.rules.interval / 4 * (1U << at.it.failures);
-    at.it.stand_from = at.now + pause + milliseconds{1} + at.jitter(range);
+    auto const jitter = planted(bug::no_jitter) ? duration::zero() : at.jitter(range);
+    at.it.stand_from = at.now + pause + milliseconds{1} + jitter;
 }
 
 } // namespace tasuki::election

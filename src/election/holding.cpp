@@ -1,4 +1,4 @@
-#include "tasuki/election/planted.hpp"
+#include "tasuki/core/planted.hpp"
 #include "tasuki/election/progress.hpp"
 
 #include <algorithm>
@@ -31,7 +31,8 @@ void begin_write(progress& at, record content) {
     content.written_under = it.under;
     auto const previous = std::max(it.latest.order(), it.writing.content.order());
     bool const same_epoch = previous.first == it.under;
-    content.version = record_version{same_epoch ? previous.second.value() + 1 : 1};
+    std::uint64_t const step = planted(bug::version_not_raised) ? 0 : 1;
+    content.version = record_version{same_epoch ? previous.second.value() + step : 1};
     content.active = at.rules.cluster.self;
     it.writing = {true, std::move(content), {}, at.now, at.now + counted_together(at.rules.terms)};
 }
@@ -59,7 +60,8 @@ std::size_t voters_among(progress const& at, std::vector<node_id> const& nodes) 
 
 void become_active_if_complete(progress& at) {
     auto& it = at.it;
-    bool const recorded = it.latest.written_under == it.under;
+    bool const recorded =
+        it.latest.written_under == it.under || planted(bug::served_before_recorded);
     if (it.now_role != role::recovering || !recorded || at.now >= it.until.soft)
         return;
     at.change_role(role::active, reason::record_committed);
@@ -82,12 +84,14 @@ instant confirmed_at(state const& it, policy const& rules) {
     times.reserve(it.grants.size());
     for (auto const& each : it.grants)
         times.push_back(each.sent);
-    return majority_newest(times, rules.cluster.majority());
+    auto const enough = rules.cluster.majority() - (planted(bug::minority_holds) ? 1U : 0U);
+    return majority_newest(times, enough);
 }
 
 void start_holding(progress& at, epoch under, record const& newest) {
     auto& it = at.it;
-    forget_lease(it);
+    if (!planted(bug::old_grants_count))
+        forget_lease(it);
     it.under = under;
     it.highest_seen = std::max(it.highest_seen, under);
     it.leaving = reason::none;
@@ -102,14 +106,15 @@ void start_holding(progress& at, epoch under, record const& newest) {
 void on_grant(progress& at, node_id from, grant const& reply) {
     auto& it = at.it;
     bool const holding = it.now_role == role::recovering || it.now_role == role::active;
-    bool const ours = reply.under == it.under && reply.life == at.rules.cluster.life;
+    bool const ours = (reply.under == it.under || planted(bug::grant_of_any_epoch)) &&
+                      (reply.life == at.rules.cluster.life || planted(bug::grant_of_any_life));
     bool const remembered =
         reply.sequence <= it.sequence && it.sequence - reply.sequence < renewals_remembered;
-    if (!holding || !ours || !remembered || !is_voter(at.rules, from))
+    bool const counts = is_voter(at.rules, from) || planted(bug::everybody_votes);
+    if (!holding || !ours || !remembered || !counts)
         return;
-    instant const sent = planted_bug == bug::lease_from_reply
-                             ? at.now
-                             : it.sent[reply.sequence % renewals_remembered];
+    instant const sent =
+        planted(bug::lease_from_reply) ? at.now : it.sent[reply.sequence % renewals_remembered];
     auto known = std::find_if(it.grants.begin(), it.grants.end(),
                               [&](auto const& each) { return each.node == from; });
     if (known == it.grants.end())
@@ -119,7 +124,10 @@ void on_grant(progress& at, node_id from, grant const& reply) {
     instant const base = confirmed_at(it, at.rules);
     if (base == long_ago)
         return;
-    auto const until = deadlines_of(base, at.rules.terms);
+    auto terms = at.rules.terms;
+    if (planted(bug::no_drift_margin))
+        terms.clock_drift = 0;
+    auto const until = deadlines_of(base, terms);
     if (until.hard <= it.until.hard)
         return;
     it.until = until;
@@ -134,10 +142,13 @@ void on_written(progress& at, node_id from, written const& reply) {
     at.it.highest_seen = std::max(it.highest_seen, reply.promised);
     if (writing.under_way && at.now >= writing.counts_until)
         return;
-    if (!reply.accepted || reply.under != writing.content.written_under ||
-        reply.version != writing.content.version || !add_once(writing.written_by, from))
+    bool const this_version =
+        reply.version == writing.content.version || planted(bug::written_of_any_version);
+    if (!reply.accepted || reply.under != writing.content.written_under || !this_version ||
+        !add_once(writing.written_by, from))
         return;
-    if (!writing.under_way || voters_among(at, writing.written_by) < at.rules.cluster.majority())
+    auto const enough = at.rules.cluster.majority() - (planted(bug::minority_commits) ? 1U : 0U);
+    if (!writing.under_way || voters_among(at, writing.written_by) < enough)
         return;
     writing.under_way = false;
     it.latest = writing.content;
@@ -157,7 +168,7 @@ void continue_holding(progress& at) {
     auto& it = at.it;
     if (it.now_role == role::recovering && at.now >= it.claim.deadline)
         return give_up_recovery(at, reason::attempt_timed_out);
-    if (it.now_role == role::active && at.now >= it.until.soft)
+    if (it.now_role == role::active && at.now >= it.until.soft && !planted(bug::lease_end_unseen))
         return step_down(at, reason::lease_lost, node_id{});
     if (at.now >= it.renew_at)
         renew_lease(at);
@@ -179,6 +190,8 @@ void step_down(progress& at, reason because, node_id successor) {
     at.change_role(role::stepping_down, because);
     it.leaving = because;
     it.successor = successor;
+    if (planted(bug::release_while_serving))
+        at.send_to_all(release{it.under, at.rules.cluster.life, successor});
     at.commands.emplace_back(stop_serving{it.under, because});
 }
 

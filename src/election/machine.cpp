@@ -1,6 +1,7 @@
 #include "tasuki/election/machine.hpp"
 
 #include "tasuki/core/overloaded.hpp"
+#include "tasuki/core/planted.hpp"
 #include "tasuki/election/progress.hpp"
 
 #include <algorithm>
@@ -134,8 +135,8 @@ void on_start_cluster(progress& at, start_cluster const& wish) {
 }
 
 void on_clock_checked(progress& at, clock_checked const& found) {
-    at.it.vote.clock_beyond_bound = !found.within_bound;
-    if (found.within_bound)
+    at.it.vote.clock_beyond_bound = !found.within_bound && !planted(bug::clock_trusted);
+    if (found.within_bound || planted(bug::clock_trusted))
         return;
     switch (at.it.now_role) {
     case role::canvassing:
@@ -230,7 +231,15 @@ outcome step(state const& before, event const& happened, instant now, policy con
 }
 
 consequence advance(state& it, event const& happened, instant now, policy const& rules) {
-    progress at{it, rules, now, {}, reason::none};
+    consequence out;
+    out.why = advance(it, happened, now, rules, out.commands);
+    return out;
+}
+
+reason advance(state& it, event const& happened, instant now, policy const& rules,
+               std::vector<command>& commands) {
+    commands.clear();
+    progress at{it, rules, now, commands, reason::none};
     dispatch(at, happened);
     deliver_own(at);
     // Everything that is due is due now, whatever the event was: a busy node misses no deadline.
@@ -240,7 +249,7 @@ consequence advance(state& it, event const& happened, instant now, policy const&
     }
     instant const recall = remind(at.it.vote, rules.cluster, rules.interval, now, at.commands);
     at.commands.emplace_back(wake_at{next_wake(at.it, recall)});
-    return {std::move(at.commands), at.why};
+    return at.why;
 }
 
 } // namespace tasuki::election

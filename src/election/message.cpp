@@ -158,16 +158,25 @@ static_assert(std::size(takers) == std::variant_size_v<message>);
 } // namespace
 
 void encode(entry const& it, byte_writer& out) {
-    byte_writer body;
-    std::visit([&](auto const& what) { put(body, what); }, it.what);
     out.u32(it.group.value());
     out.u8(static_cast<std::uint8_t>(it.what.index()));
-    out.u16(static_cast<std::uint16_t>(body.size()));
-    out.append(body.view());
+    std::size_t const length_at = out.size();
+    out.u16(0);
+    std::size_t const body_at = out.size();
+    std::visit([&](auto const& what) { put(out, what); }, it.what);
+    out.set_u16(length_at, static_cast<std::uint16_t>(out.size() - body_at));
 }
 
 result<std::vector<entry>> decode_entries(byte_view payload) {
     std::vector<entry> entries;
+    auto const read = decode_entries(payload, entries);
+    if (!read)
+        return read.error();
+    return entries;
+}
+
+result<void> decode_entries(byte_view payload, std::vector<entry>& entries) {
+    entries.clear();
     byte_reader in{payload};
     while (in.left() >= entry_overhead) {
         group_id const group{in.u32()};
@@ -186,7 +195,7 @@ result<std::vector<entry>> decode_entries(byte_view payload) {
     }
     if (!in.complete())
         return problem{failure::invalid, "election payload: trailing bytes"};
-    return entries;
+    return {};
 }
 
 } // namespace tasuki::election

@@ -1,7 +1,7 @@
 #include "tasuki/election/voter.hpp"
 
 #include "tasuki/core/overloaded.hpp"
-#include "tasuki/election/planted.hpp"
+#include "tasuki/core/planted.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -54,7 +54,8 @@ duration refusal_left(voter const& it, node_id who, incarnation life, instant no
         return passing_refusal;
     if (now < it.silent_until)
         return it.silent_until - now;
-    if (now < it.granted.expires && !same_holder(it.granted, who, life))
+    if (now < it.granted.expires && !same_holder(it.granted, who, life) &&
+        !planted(bug::grant_forgotten_by_promise))
         return it.granted.expires - now;
     return duration::zero();
 }
@@ -68,7 +69,8 @@ void reply_when_stored(voter& it, node_id to, message what, std::vector<command>
     if (it.failed_ticket == it.last_ticket && it.failed_ticket > it.stored_ticket)
         persist(it, out); // a full disk may have room again
     bool const nothing_pending = it.stored_ticket >= it.last_ticket;
-    if (nothing_pending || planted_bug == bug::promise_not_durable) {
+    if (nothing_pending || planted(bug::promise_not_durable) ||
+        planted(bug::answer_before_stored)) {
         out.emplace_back(send{to, std::move(what)});
         return;
     }
@@ -82,7 +84,7 @@ void adopt_promise(voter& it, epoch under, node_id to, incarnation life,
     it.memory.promised = under;
     it.memory.promised_to = to;
     it.memory.promised_life = life;
-    if (planted_bug != bug::promise_not_durable)
+    if (!planted(bug::promise_not_durable))
         persist(it, out);
 }
 
@@ -92,18 +94,21 @@ bool promised_exactly(voter const& it, epoch under, node_id to, incarnation life
 }
 
 void on_renew(voter& it, node_id from, renew const& what, instant now, std::vector<command>& out) {
-    bool const fits =
-        what.under > it.memory.promised || promised_exactly(it, what.under, from, what.life);
-    if (!it.may_vote(now) || !fits || what.lease > longest_lease || what.under <= it.released)
+    bool const fits = what.under > it.memory.promised || planted(bug::old_epoch_renews) ||
+                      promised_exactly(it, what.under, from, what.life);
+    if (!it.may_vote(now) || !fits || what.lease > longest_lease ||
+        (what.under <= it.released && !planted(bug::released_renews)))
         return;
-    if (now < it.granted.expires && !same_holder(it.granted, from, what.life))
+    if (now < it.granted.expires && !same_holder(it.granted, from, what.life) &&
+        !planted(bug::grant_forgotten_by_renewal))
         return;
     if (what.under > it.memory.promised)
         adopt_promise(it, what.under, from, what.life, out);
     // A shorter lease than before does not shorten what an earlier renewal was granted.
     instant const earlier =
         same_holder(it.granted, from, what.life) ? it.granted.expires : long_ago;
-    it.granted = {what.under, from, what.life, std::max(earlier, now + what.lease)};
+    duration const lease = planted(bug::lease_assumed) ? milliseconds{800} : what.lease;
+    it.granted = {what.under, from, what.life, std::max(earlier, now + lease)};
     out.emplace_back(stamp{it.granted});
     out.emplace_back(send{from, grant{what.under, what.life, what.sequence}});
 }
@@ -124,7 +129,9 @@ void on_prepare(voter& it, node_id from, prepare const& what, instant now,
                 std::vector<command>& out) {
     auto const left = refusal_left(it, from, what.life, now);
     bool const again = promised_exactly(it, what.under, from, what.life);
-    if (left > duration::zero() || (what.under <= it.memory.promised && !again)) {
+    bool const old = what.under < it.memory.promised && !planted(bug::older_epoch_promised);
+    bool const taken = what.under == it.memory.promised && !planted(bug::epoch_promised_twice);
+    if (left > duration::zero() || ((old || taken) && !again)) {
         out.emplace_back(send{
             from, promise{what.under, what.life, false, it.memory.promised, rounded_up(left), {}}});
         return;
@@ -148,13 +155,15 @@ void on_write(voter& it, node_id from, write const& what, std::vector<command>& 
         return;
     bool const old = content.written_under < it.memory.promised;
     bool const others = content.written_under == it.memory.promised &&
-                        !promised_exactly(it, content.written_under, from, what.life);
-    if (it.votes && (old || others) && planted_bug != bug::old_write_accepted) {
+                        !promised_exactly(it, content.written_under, from, what.life) &&
+                        !planted(bug::write_of_anyone);
+    if (it.votes && (old || others) && !planted(bug::old_write_accepted)) {
         out.emplace_back(send{from, reply(false)});
         return;
     }
-    bool const newer = content.order() > it.memory.known.order();
-    if (newer || (planted_bug == bug::old_write_accepted && old))
+    bool const newer =
+        content.order() > it.memory.known.order() || planted(bug::older_version_taken);
+    if (newer || (planted(bug::old_write_accepted) && old))
         it.memory.known = content;
     if (!it.votes) { // keeps it for its own status only; nobody counts the answer
         out.emplace_back(send{from, reply(true)});
@@ -162,14 +171,16 @@ void on_write(voter& it, node_id from, write const& what, std::vector<command>& 
     }
     if (content.written_under > it.memory.promised)
         adopt_promise(it, content.written_under, from, what.life, out);
-    else if (newer)
+    else if (newer && !planted(bug::record_not_durable))
         persist(it, out);
     if (content.order() == it.memory.known.order())
         reply_when_stored(it, from, reply(true), out);
 }
 
 void on_release(voter& it, node_id from, release const& what) {
-    bool const granted = same_holder(it.granted, from, what.life) && it.granted.under == what.under;
+    bool const granted =
+        (same_holder(it.granted, from, what.life) && it.granted.under == what.under) ||
+        planted(bug::release_of_anyone);
     if (granted)
         it.granted.expires = long_ago;
     if (granted || promised_exactly(it, what.under, from, what.life))
@@ -195,7 +206,9 @@ void on_recalled(voter& it, electorate const& all, node_id from, recalled const&
         return each.node == from && each.what.life == what.life;
     });
     it.recollections.push_back({from, what});
-    if (!know_enough(it, all))
+    bool const anything = std::any_of(it.recollections.begin(), it.recollections.end(),
+                                      [](auto const& each) { return !each.what.blank; });
+    if (!know_enough(it, all) && !(anything && planted(bug::recall_of_one)))
         return;
     for (auto const& [node, memory] : it.recollections) {
         if (memory.promised > it.memory.promised) {
@@ -203,7 +216,7 @@ void on_recalled(voter& it, electorate const& all, node_id from, recalled const&
             it.memory.promised_to = memory.promised_to;
             it.memory.promised_life = memory.promised_life;
         }
-        if (memory.known.order() > it.memory.known.order())
+        if (memory.known.order() > it.memory.known.order() && !planted(bug::record_not_recalled))
             it.memory.known = memory.known;
     }
     it.recollections.clear();
@@ -213,7 +226,8 @@ void on_recalled(voter& it, electorate const& all, node_id from, recalled const&
 
 void on_bootstrap(voter& it, electorate const& all, node_id from, bootstrap const& what,
                   instant now, std::vector<command>& out) {
-    if (!it.votes || !it.blank || it.poisoned || what.for_life != all.life)
+    if (!it.votes || !it.blank || it.poisoned ||
+        (what.for_life != all.life && !planted(bug::bootstrap_of_any_life)))
         return;
     it.blank = false;
     it.silent_until = now; // no voter has any state: nobody can hold a lease
@@ -241,16 +255,16 @@ voter_set_id voter_set_of(std::vector<node_id> voters) {
 voter start_voter(electorate const& all, voter_start const& start, instant now) {
     voter it;
     it.votes = std::find(all.voters.begin(), all.voters.end(), all.self) != all.voters.end();
-    it.blank = !start.remembered.has_value();
+    it.blank = !start.remembered.has_value() && !planted(bug::blank_votes);
     if (start.remembered)
         it.memory = *start.remembered;
     else
         it.memory.voters = voter_set_of(all.voters);
-    it.misplaced = it.memory.voters != voter_set_of(all.voters);
-    if (start.stamped)
+    it.misplaced = it.memory.voters != voter_set_of(all.voters) && !planted(bug::other_set_votes);
+    if (start.stamped && !planted(bug::stamp_not_read))
         it.granted = *start.stamped;
     bool const knows_its_grants = start.stamped.has_value() && !it.blank;
-    if (!knows_its_grants && planted_bug != bug::no_restart_silence)
+    if (!knows_its_grants && !planted(bug::no_restart_silence))
         it.silent_until = now + longest_lease;
     return it;
 }
@@ -276,9 +290,10 @@ bool answer(voter& it, electorate const& all, received const& arrived, instant n
 }
 
 void on_stored(voter& it, stored const& done, std::vector<command>& out) {
-    if (done.outcome == store_outcome::poisoned)
+    if (done.outcome == store_outcome::poisoned && !planted(bug::poisoned_votes))
         it.poisoned = true;
-    bool const good = done.outcome == store_outcome::stored;
+    bool const good = done.outcome == store_outcome::stored || planted(bug::failed_write_counts) ||
+                      (done.outcome == store_outcome::poisoned && planted(bug::poisoned_votes));
     if (good)
         it.stored_ticket = std::max(it.stored_ticket, done.ticket);
     else

@@ -1,4 +1,5 @@
 #include "tasuki/heartbeat/message.hpp"
+#include "tasuki/core/planted.hpp"
 #include "tasuki/core/require.hpp"
 
 #include <sodium.h>
@@ -127,7 +128,8 @@ boost::system::result<message, reject> open(byte_view datagram, listener const& 
     if (key == nullptr)
         return reject::unknown_key;
     auto const expected = mac_of(signed_part, *key);
-    if (crypto_verify_16(octets(expected), octets(datagram.last(mac_bytes))) != 0)
+    bool const fits = crypto_verify_16(octets(expected), octets(datagram.last(mac_bytes))) == 0;
+    if (!fits && !planted(bug::mac_not_compared))
         return reject::bad_mac;
 
     message opened;

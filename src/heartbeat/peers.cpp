@@ -1,4 +1,5 @@
 #include "tasuki/heartbeat/peers.hpp"
+#include "tasuki/core/planted.hpp"
 #include "tasuki/core/require.hpp"
 
 #include <algorithm>
@@ -65,15 +66,19 @@ reception peers::accept(message const& incoming, std::uint8_t path, instant now)
     auto& sender = table_[index_of(incoming.from)];
     switch (judge(sender, incoming)) {
     case standing::current:
-        if (incoming.sequence <= sender.paths[path].received)
+        if (incoming.sequence <= sender.paths[path].received && !planted(bug::replay_believed))
             return refuse(reject::replayed);
         return deliver(sender, incoming, false, now);
     case standing::fresh:
         return deliver(sender, incoming, true, now);
     case standing::unproven:
+        if (planted(bug::unproven_session_believed))
+            return deliver(sender, incoming, true, now);
         sender.heard.note_unproven(path, now);
         return challenge(sender, incoming, now);
     case standing::stale:
+        if (planted(bug::stale_session_believed))
+            return deliver(sender, incoming, true, now);
         sender.heard.note_unproven(path, now);
         return refuse(reject::stale_session);
     }
@@ -155,7 +160,7 @@ reception peers::deliver(peer& sender, message const& incoming, bool adopted, in
 
     reception out;
     // Two sets of voters have two majorities: what is said in the other one must not count here.
-    if (incoming.voters != self_.voters)
+    if (incoming.voters != self_.voters && !planted(bug::other_set_heard))
         out = refuse(reject::other_voters);
     out.adopted = adopted;
     // A hello tells that the sender has not adopted us; the beat lets it.

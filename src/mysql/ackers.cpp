@@ -87,7 +87,7 @@ void run::on(tick const&) {
     if (s_.at == phase::idle)
         return;
     if (s_.pending && now_ >= s_.bound)
-        committed(false);
+        write_again();
     for (question const& late : s_.book.expire(now_))
         heard(late, lost_answer(late));
     advance();
@@ -197,6 +197,14 @@ void run::write(phase at, standing now) {
     entry.now = std::move(now);
     s_.pending = entry;
     commands_.push_back(journal{std::move(entry)});
+}
+
+/// Its fate is unknown: a majority may have it already, or may get it later, so nothing may be done
+/// that only the record before it allows. While the lease is held it can be written again.
+void run::write_again() {
+    say("the record is not written by a majority yet; trying again");
+    s_.bound = now_ + rules_.journal_limit;
+    commands_.push_back(journal{*s_.pending});
 }
 
 void run::say(std::string text) {

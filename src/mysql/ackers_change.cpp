@@ -1,6 +1,7 @@
 // One change of the acker set, from its announcement to its record.
 
 #include "ackers_run.hpp"
+#include "tasuki/core/planted.hpp"
 
 #include <algorithm>
 
@@ -24,6 +25,10 @@ void run::start_change(std::vector<acker> wanted) {
         now.ackers = all_recorded();
     now.next_ackers = s_.target;
     write(phase::announce, std::move(now));
+    if (planted(bug::acker_not_announced)) {
+        s_.pending.reset();
+        start_switch();
+    }
 }
 
 void run::start_switch() {
@@ -100,7 +105,8 @@ void run::check_switch() {
     bool const granted = std::all_of(s_.target.begin(), s_.target.end(), [&](acker const& each) {
         return s_.granted.contains(each.node);
     });
-    bool const complete = granted && s_.silenced.size() == s_.leaving.size();
+    bool const complete =
+        granted && (s_.silenced.size() == s_.leaving.size() || planted(bug::acker_not_silenced));
     if (complete && !recorded().degraded)
         return start_probe();
     // Semi-sync without anybody at the other end would only hold the commits up.
@@ -119,13 +125,16 @@ void run::check_switch() {
 
 void run::start_shield() {
     enter(phase::shield, rules_.step_limit + milliseconds{1000});
-    put(self(), enable_semi_sync{}, rules_.step_limit);
+    if (!planted(bug::protection_believed))
+        put(self(), enable_semi_sync{}, rules_.step_limit);
 }
 
 void run::check_shield() {
     if (s_.book.waits_for(self()))
         return;
     server_facts const* const mine = facts_of(self());
+    if (planted(bug::protection_believed))
+        return start_commit();
     if (mine != nullptr && mine->source_semi_sync)
         return start_probe();
     give_up("semi-sync could not be switched on");
@@ -183,7 +192,7 @@ void run::check_barrier() {
                                theirs->replica->received.value_or(gtid_list{})),
                       s_.barrier);
     });
-    if (all)
+    if (all || planted(bug::barrier_skipped))
         return start_commit();
     if (s_.poll_at != never && now_ < s_.poll_at)
         return;
@@ -210,6 +219,8 @@ void run::start_surrender(std::string why) {
     now.next_ackers.clear();
     now.degraded = true;
     write(phase::surrender, std::move(now));
+    if (planted(bug::unprotected_unrecorded))
+        put(self(), disable_semi_sync{}, rules_.step_limit);
 }
 
 void run::check_unprotect() {

@@ -1,6 +1,7 @@
 // Who should acknowledge, by what was observed.
 
 #include "ackers_run.hpp"
+#include "tasuki/core/planted.hpp"
 
 #include <algorithm>
 
@@ -111,7 +112,8 @@ std::optional<std::string> run::why_leaves(acker const& who) const {
         return "it is configured as never_master";
     if (known != s_.heard.end() && known->second.standby)
         return "it is in standby";
-    if (theirs != nullptr && theirs->life.is_set() && theirs->life != who.life)
+    if (theirs != nullptr && theirs->life.is_set() && theirs->life != who.life &&
+        !planted(bug::restarted_acker_kept))
         return "its server was restarted";
     if (is_lost(who.node))
         return "it is lost";
@@ -192,8 +194,8 @@ bool run::has_stray(std::vector<acker> const& wanted) const {
         bool const seen = facts_of(who.node) != nullptr
                               ? might_acknowledge(who)
                               : is_connected(who) && !s_.book.waits_for(who.node);
-        return who.node != self() && seen && !names_node(wanted, who.node) &&
-               !s_.silenced.contains(who.node);
+        return who.node != self() && seen && !planted(bug::stray_ignored) &&
+               !names_node(wanted, who.node) && !s_.silenced.contains(who.node);
     });
 }
 

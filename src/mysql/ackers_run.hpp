@@ -29,6 +29,7 @@ class run {
     void enter(phase, duration limit);
     void put(node_id, operation, duration limit);
     void write(phase, standing);
+    void write_again();
     void say(std::string text);
     void watch();
     void observe();

@@ -2,6 +2,7 @@
 
 #include "failover_run.hpp"
 #include "tasuki/core/overloaded.hpp"
+#include "tasuki/core/planted.hpp"
 #include "tasuki/core/require.hpp"
 
 #include <algorithm>
@@ -88,6 +89,11 @@ void run::on(tick const&) {
 }
 
 void run::learn(question const& asked, answer const& got) {
+    // A server that was restarted has lost its semi-sync role: it has to be made ready anew.
+    server_facts const* const before = facts_of(asked.node);
+    if (asked.node == s_.input.self && before != nullptr && tells_state(got) &&
+        before->life != got.facts.life)
+        s_.armed = false;
     if (tells_state(got))
         s_.facts[asked.node] = got.facts;
     else if (!got.done && std::holds_alternative<survey>(asked.what))
@@ -259,14 +265,14 @@ void run::fall_back() {
     bool const begun_before = s_.input.recorded.reached == milestone::choose;
     bool const moved = s_.following_ahead || s_.armed || !s_.repointed.empty() ||
                        s_.at == phase::arm || s_.at == phase::repoint || s_.at == phase::open;
-    if (begun_before || moved) {
+    if ((begun_before || moved) && !planted(bug::thawed_with_proof)) {
         // The recorded `choose` is the proof of completeness for the next try, and it rests on
         // the freeze: both stay.
         if (!s_.to_unfreeze.empty())
             s_.verdict.text += "; frozen servers stay frozen for the next try";
         return finish();
     }
-    if (s_.chose)
+    if (s_.chose && !planted(bug::thawed_with_proof))
         return start_recant();
     start_undo();
 }

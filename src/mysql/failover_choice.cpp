@@ -1,6 +1,7 @@
 // A promotion from its beginning to the journal of `choose`: may it be done, and with what?
 
 #include "failover_run.hpp"
+#include "tasuki/core/planted.hpp"
 
 #include <algorithm>
 
@@ -32,7 +33,7 @@ std::optional<std::string> run::objection() const {
         return std::nullopt;
     if (!recorded.master.is_set())
         return "no master is recorded for this group: run `tasuki bootstrap --master GROUP=NODE`";
-    if (recorded.degraded && !rules_.promote_degraded)
+    if (recorded.degraded && !rules_.promote_degraded && !planted(bug::degraded_promoted))
         return "degraded: commits were acknowledged that no replica has to hold, so a promotion "
                "may lose them; when_degraded = \"promote\" or --allow-loss accepts that";
     if (!recorded.degraded && !count_frozen(recorded, {}).now.needed)
@@ -100,7 +101,8 @@ void run::check_reach() {
     if (s_.book.waits_for(s_.input.self))
         return;
     server_facts const* const mine = facts_of(s_.input.self);
-    bool const reached = mine != nullptr && covers(own_holdings(), s_.target);
+    bool const reached =
+        mine != nullptr && (covers(own_holdings(), s_.target) || planted(bug::closing_not_reached));
     if (s_.grace == never)
         s_.grace = now_ + rules_.straggler_grace;
     for (member const& who : s_.input.members)
@@ -120,7 +122,8 @@ void run::check_reach() {
         s_.book.clear();
         return start_freeze();
     }
-    if (compare(own_holdings(), s_.target) != position_order::equal)
+    if (compare(own_holdings(), s_.target) != position_order::equal &&
+        !planted(bug::closing_not_reached))
         return refuse(name(s_.input.self) + " holds " + own_holdings().to_string() +
                           ", more than the closed master, which ended at " + s_.target.to_string(),
                       old_master());
@@ -138,6 +141,11 @@ void run::start_freeze() {
     for (member const& who : s_.input.members) {
         if (who.node == old_master())
             continue;
+        if (planted(bug::nobody_frozen)) {
+            s_.frozen.insert(who.node);
+            put(who.node, survey{}, rules_.freeze_limit);
+            continue;
+        }
         s_.to_unfreeze.insert(who.node);
         put(who.node, freeze{old_server()}, rules_.freeze_limit);
     }
@@ -146,7 +154,7 @@ void run::start_freeze() {
 
 /// What a predecessor has proven stays in the record until this node has proven it anew.
 void run::write_fence() {
-    if (!proven_before())
+    if (!proven_before() || planted(bug::proof_overwritten))
         return write(milestone::fence, {}, s_.input.recorded.now);
     s_.awaits_journal = true;
     s_.journal_bound = now_ + rules_.journal_limit;
@@ -178,12 +186,17 @@ void run::decide() {
         if (!s_.alternative && !each.excluded && each.node != s_.input.self)
             s_.alternative = each.node;
     }
-    if (seen.split_brain && !s_.input.allow_loss)
+    if (seen.split_brain && !s_.input.allow_loss && !planted(bug::split_brain_ignored))
         return refuse("split brain: " + *seen.split_brain +
                           "; decide by hand which one to keep, then failover --to it --allow-loss",
                       std::nullopt);
     if (auto const reason = barred_here(seen))
         return refuse(name(s_.input.self) + " cannot be promoted: " + *reason, s_.alternative);
+    if (gtid_list const extra = held_besides(seen); !extra.empty() && !s_.input.allow_loss)
+        return refuse(name(s_.input.self) + " holds " + extra.to_string() + ", which " +
+                          name(*seen.furthest_node) +
+                          " does not have: its position cannot be compared",
+                      s_.alternative);
     decide_among(seen);
 }
 
@@ -199,10 +212,25 @@ std::optional<std::string> run::barred_here(assessment const& seen) const {
     return std::nullopt;
 }
 
+/// Numbers alone say nothing of a server that did not replicate from this epoch's master: what it
+/// has under them may be of its own.
+gtid_list run::held_besides(assessment const& seen) const {
+    bool const comparable =
+        std::any_of(seen.ranked.begin(), seen.ranked.end(), [&](contender const& each) {
+            return each.node == s_.input.self && each.comparable;
+        });
+    if (comparable || !seen.freeze.enough || !seen.furthest_node)
+        return {};
+    server_facts const* const furthest_seen = facts_of(*seen.furthest_node);
+    return divergence(merge(known_state(*furthest_seen), seen.furthest_position),
+                      merge(known_state(*facts_of(s_.input.self)), own_holdings()));
+}
+
 void run::decide_among(assessment const& seen) {
     gtid_list const own = own_holdings();
-    if (seen.freeze.enough) {
-        s_.target = furthest(seen.furthest_position, own);
+    if (seen.freeze.enough || planted(bug::freeze_not_counted)) {
+        s_.target =
+            planted(bug::most_advanced_ignored) ? own : furthest(seen.furthest_position, own);
         if (!covers(own, s_.target))
             s_.ahead = seen.furthest_node;
         return choose(seen);
@@ -215,7 +243,8 @@ void run::decide_among(assessment const& seen) {
 void run::continue_before(assessment const& seen) {
     s_.target = s_.input.recorded.promotion;
     s_.lossy = s_.input.recorded.loss_accepted;
-    if (covers(own_holdings(), s_.target)) {
+    gtid_list const held = merge(known_state(*facts_of(s_.input.self)), own_holdings());
+    if (covers(own_holdings(), s_.target) && missing_from(held, s_.target).empty()) {
         s_.target = own_holdings();
         return choose(seen);
     }
@@ -271,6 +300,10 @@ void run::choose(assessment const& seen) {
     say(name(s_.input.self) + " becomes the master with " + s_.target.to_string() +
         (s_.ahead ? ", taking what it lacks from " + name(*s_.ahead) : ""));
     write(milestone::choose, std::move(frozen), s_.input.recorded.now);
+    if (!planted(bug::choice_not_awaited))
+        return;
+    s_.awaits_journal = false;
+    start_drain();
 }
 
 void run::start_look() {
@@ -304,76 +337,13 @@ void run::check_look() {
             }
     }
     s_.target = own_holdings();
-    if (s_.what != kind::reopen || s_.input.recorded.reached != milestone::choose)
+    if (s_.what != kind::reopen || s_.input.recorded.reached != milestone::choose ||
+        planted(bug::choice_not_retracted))
         return start_arm();
     // A `choose` is believed as long as what was frozen for it stays frozen. What follows here
     // lets it acknowledge again, so the record has to stop saying so first.
     say("taking back that " + name(s_.input.recorded.chosen) + " was chosen");
     write_steady();
-}
-
-/// A crash may have taken from this server what clients were told of, and only its ackers know:
-/// whoever answers has just been seen to hold nothing besides. A restart shows by the semi-sync
-/// source, which is off at boot. Degraded, nobody else has anything.
-std::optional<std::string> run::may_have_forgotten() {
-    standing const& recorded = s_.input.recorded.now;
-    server_facts const& mine = *facts_of(s_.input.self);
-    if (mine.keeps_answers || mine.source_semi_sync || recorded.degraded)
-        return std::nullopt;
-    std::vector<acker> known;
-    for (member const& who : s_.input.members) {
-        server_facts const* const theirs = facts_of(who.node);
-        bool const tells = theirs != nullptr && is_usable(theirs->condition) && theirs->replica &&
-                           theirs->replica->master == self().server && theirs->replica->received;
-        if (tells)
-            known.push_back({who.node, theirs->life});
-    }
-    freeze_verdict const verdict = count_frozen(recorded, known);
-    if (verdict.enough)
-        return std::nullopt;
-    std::string const why = name(s_.input.self) +
-                            " was restarted, and its innodb_flush_log_at_trx_commit is not 3: "
-                            "commits that clients were told of may be gone, and too few ackers "
-                            "tell what they hold (" +
-                            std::to_string(verdict.now.frozen) + " of " +
-                            std::to_string(verdict.now.ackers) + " in the recorded life)";
-    if (!s_.input.allow_loss)
-        return why + "; bring a missing one back, or failover --allow-loss";
-    s_.lossy = true;
-    say("accepted: " + why);
-    return std::nullopt;
-}
-
-std::optional<std::string> run::looks_wrong(member const& who) {
-    server_facts const* const theirs = facts_of(who.node);
-    if (who.node == s_.input.self || theirs == nullptr || !is_usable(theirs->condition))
-        return std::nullopt;
-    bool const ours = theirs->replica && theirs->replica->master == self().server;
-    if (!theirs->read_only && !ours && s_.what == kind::reopen) {
-        say(who.name + " accepts writes and is not the recorded master: ending it");
-        s_.given_up.insert(who.node);
-        put(who.node, kill_server{}, rules_.step_limit);
-        return std::nullopt;
-    }
-    if (!theirs->read_only && !ours)
-        return who.name + " accepts writes and does not replicate from " + name(s_.input.self) +
-               ": make it read-only, or bootstrap with it as the master";
-    gtid_list const extra = extra_of(*theirs);
-    if (extra.empty())
-        return std::nullopt;
-    bool const its_own =
-        std::all_of(extra.entries().begin(), extra.entries().end(),
-                    [&](gtid const& each) { return each.server == theirs->server_number; });
-    if (s_.what == kind::reopen && !its_own && is_acker(s_.input.recorded.now, who.node)) {
-        s_.alternative = who.node;
-        return "the acker " + who.name + " holds " + extra.to_string() + ", which " +
-               name(s_.input.self) +
-               " does not have any more; if nobody takes over by itself: " + "failover --to " +
-               who.name + " --allow-loss";
-    }
-    s_.given_up.insert(who.node);
-    say(who.name + " holds " + extra.to_string() + " besides: it is left alone");
-    return std::nullopt;
 }
 
 } // namespace tasuki::mysql::failover

@@ -1,6 +1,7 @@
 // A promotion from `drain` to `repoint`: this node completes itself, the others follow it.
 
 #include "failover_run.hpp"
+#include "tasuki/core/planted.hpp"
 
 #include <algorithm>
 
@@ -16,7 +17,8 @@ void run::start_drain() {
             continue;
         // Without a replica role nothing waits to be applied. What was received in an earlier life
         // cannot be drained; the position to reach does not count it.
-        bool const nothing = !facts->replica || !facts->replica->received;
+        bool const nothing =
+            !facts->replica || !facts->replica->received || planted(bug::not_drained);
         if (nothing && concerned)
             s_.drained.insert(who.node);
         else if (concerned)
@@ -93,6 +95,8 @@ gtid_list run::extra_of(server_facts const& theirs) const {
     gtid_list held = known_state(theirs);
     if (theirs.replica && theirs.replica->received)
         held = merge(held, *theirs.replica->received);
+    if (planted(bug::diverged_follow))
+        return {};
     gtid_list extra = divergence(mine == nullptr ? gtid_list{} : known_state(*mine), held);
     if (mine == nullptr || mine->read_only)
         return extra;
@@ -128,7 +132,7 @@ void run::start_arm() {
         gtid_list const applied = mine == nullptr ? gtid_list{}
                                   : mine->replica ? mine->replica->applied
                                                   : mine->binlog_position;
-        if (!covers(applied, s_.target))
+        if (!covers(applied, s_.target) && !planted(bug::applied_not_checked))
             return abort(name(s_.input.self) + " has applied " + applied.to_string() +
                              " only, not " + s_.target.to_string(),
                          s_.alternative);
@@ -153,13 +157,16 @@ void run::check_arm() {
     if (mine != nullptr && mine->replica && mine->replica->receiver != thread_state::stopped)
         return put(s_.input.self, freeze{mine->replica->master}, rules_.freeze_limit);
     arm order;
+    order.semi_sync = !planted(bug::opened_unprotected);
     for (member const& who : s_.input.members) {
         // On a reopened master an account that stays locked may belong to a server that would
         // acknowledge without being recorded: it has to be an acker, or to answer here.
         server_facts const* const theirs = facts_of(who.node);
         bool const answers = theirs != nullptr && is_usable(theirs->condition);
         bool const recorded = is_acker(s_.input.recorded.now, who.node);
-        if (s_.what == kind::reopen ? recorded || (answers && is_engaged(who)) : is_engaged(who))
+        bool const engaged =
+            s_.what == kind::reopen ? recorded || (answers && is_engaged(who)) : is_engaged(who);
+        if (engaged || planted(bug::every_account_open))
             order.accounts.push_back(who.account);
     }
     put(s_.input.self, std::move(order), rules_.step_limit);

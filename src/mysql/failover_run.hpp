@@ -50,6 +50,7 @@ class run {
     void check_freeze();
     void decide();
     [[nodiscard]] std::optional<std::string> barred_here(assessment const&) const;
+    [[nodiscard]] gtid_list held_besides(assessment const&) const;
     void decide_among(assessment const&);
     void continue_before(assessment const&);
     void accept_or_refuse(assessment const&, bool position_lost);

@@ -1,6 +1,7 @@
 #include "tasuki/mysql/rejoin.hpp"
 
 #include "tasuki/core/overloaded.hpp"
+#include "tasuki/core/planted.hpp"
 #include "tasuki/core/require.hpp"
 #include "tasuki/mysql/candidate.hpp"
 
@@ -123,7 +124,7 @@ void run::master_seen(answer const& got) {
     s_.master = got.facts;
     s_.found = diagnose();
     say(std::string(to_string(s_.found.what)) + ": " + s_.found.text);
-    if (s_.found.what != finding::clean)
+    if (s_.found.what != finding::clean && !planted(bug::returning_not_compared))
         return finish(conclusion::quarantined, s_.found.text);
     if (s_.at == phase::look_master)
         return ask(phase::settle, node(), settle{}, rules_.settle_limit);

@@ -1,4 +1,5 @@
 #include "tasuki/mysql/standing.hpp"
+#include "tasuki/core/planted.hpp"
 
 #include <algorithm>
 
@@ -19,8 +20,11 @@ freeze_count count_one(std::vector<acker> const& set, std::size_t required,
                        std::vector<acker> const& frozen) {
     freeze_count count;
     count.ackers = set.size();
-    count.frozen = static_cast<std::size_t>(std::count_if(
-        set.begin(), set.end(), [&](acker const& each) { return holds(frozen, each); }));
+    count.frozen =
+        static_cast<std::size_t>(std::count_if(set.begin(), set.end(), [&](acker const& each) {
+            return planted(bug::freeze_of_any_life) ? holds_node(frozen, each.node)
+                                                    : holds(frozen, each);
+        }));
     if (required > 0 && set.size() >= required)
         count.needed = set.size() - required + 1;
     return count;
@@ -72,7 +76,7 @@ bool is_acker(standing const& now, acker const& who) {
 freeze_verdict count_frozen(standing const& recorded, std::vector<acker> const& frozen) {
     freeze_verdict verdict;
     verdict.now = count_one(recorded.ackers, recorded.required, frozen);
-    verdict.next = recorded.next_ackers.empty()
+    verdict.next = recorded.next_ackers.empty() || planted(bug::next_set_ignored)
                        ? verdict.now
                        : count_one(recorded.next_ackers, recorded.required, frozen);
     verdict.enough = !recorded.degraded && verdict.now.enough() && verdict.next.enough();

@@ -3,6 +3,10 @@
 // model --help                            says what else can be set
 #include "search.hpp"
 
+#ifdef TASUKI_PLANTED
+#include "../sim/mutants.hpp"
+#endif
+
 #include "tasuki/core/require.hpp"
 
 #include <algorithm>
@@ -32,12 +36,26 @@ void use_long_silence(bounds& world) {
     world.fast_step = milliseconds{2'000};
 }
 
+/// Only where rules can be removed; false if no rule has that name.
+bool plant(std::string_view name) {
+#ifdef TASUKI_PLANTED
+    for (auto const& each : sim::all_mutants())
+        if (each.name == name) {
+            planted_bug = each.which;
+            return true;
+        }
+#else
+    static_cast<void>(name);
+#endif
+    return false;
+}
+
 void help() {
     std::puts("model [--states N] [--faults N] [--nodes 3..5] [--observers N] [--candidates N]\n"
               "      [--epochs N]\n"
               "      [--restarts N] [--writes N] [--hand-overs N] [--long-silence]\n"
               "      [--from rest|held] [--clocks BITS] [--any-order] [--only-losses]\n"
-              "      [--sample-every N] [--quiet] [--find]");
+              "      [--sample-every N] [--quiet] [--find] [--bug NAME]");
 }
 
 arguments parse(int count, char** values) {
@@ -85,7 +103,10 @@ arguments parse(int count, char** values) {
             out.world.only_losses = true;
         else if (word == "--any-order")
             out.world.any_order = true;
-        else if (word == "--find")
+        else if (word == "--bug") {
+            if (!plant(value()))
+                stop("has no such bug:", values[index]);
+        } else if (word == "--find")
             out.find = true;
         else if (word == "--quiet")
             out.quiet = true;

@@ -5,74 +5,198 @@
 
 namespace tasuki::sim {
 
-bool world::answers(std::size_t index) const {
+namespace {
+
+constexpr std::uint64_t marker_base = 1000;
+constexpr std::uint8_t release_kind = 8; ///< its place among the messages, which is its number
+
+} // namespace
+
+bool world::answers(std::size_t index, std::size_t group) const {
     auto const& at = machines_[index];
-    return at.address && local(index, now_) < at.address_hard;
+    auto const& side = at.groups[group];
+    return side.address && !at.halted && at.local(now_) < side.address_hard;
 }
 
-void world::check_address(std::size_t index) {
-    if (!answers(index))
+/// An interval of answering begins where an address is opened or extended: there it is checked.
+void world::check_address(std::size_t index, std::size_t group) {
+    auto const trusted = [&](std::size_t each) {
+        return machines_[each].local(now_) >= machines_[each].distrusted_until;
+    };
+    if (!answers(index, group) || !trusted(index) || now_ < clocks_distrusted_until_)
         return;
+    auto const& name = shape_.common.groups[group].name;
+    auto const under = machines_[index].groups[group].address_epoch;
     for (std::size_t other = 0; other < machines_.size(); ++other)
-        if (other != index && answers(other))
-            violated("nodes " + std::to_string(index) + " (epoch " +
-                     std::to_string(machines_[index].address_epoch.value()) + ") and " +
-                     std::to_string(other) + " (epoch " +
-                     std::to_string(machines_[other].address_epoch.value()) + ") both answer");
-    auto const under = machines_[index].address_epoch;
-    auto const [known, first] = opened_by_.emplace(under, index);
-    if (!first && known->second != index)
-        violated("epoch " + std::to_string(under.value()) + " has two holders");
-    if (first && under < highest_opened_)
-        violated("epoch " + std::to_string(under.value()) + " was opened after epoch " +
-                 std::to_string(highest_opened_.value()));
-    highest_opened_ = std::max(highest_opened_, under);
+        if (other != index && answers(other, group) && trusted(other))
+            violated("two_answer",
+                     fmt::format("{}: nodes {} (epoch {}) and {} (epoch {}) both answer", name,
+                                 index, under.value(), other,
+                                 machines_[other].groups[group].address_epoch.value()));
+    auto& known = known_[group];
+    auto const [first, is_new] = known.opened_by.emplace(under, index);
+    if (!is_new && first->second != index)
+        violated("epoch_shared", fmt::format("{}: epoch {} has two holders", name, under.value()));
+    if (is_new && under < known.highest_opened)
+        violated("old_epoch", fmt::format("{}: epoch {} was opened after epoch {}", name,
+                                          under.value(), known.highest_opened.value()));
+    known.highest_opened = std::max(known.highest_opened, under);
+}
+
+/// Whoever gives the lease up has given the address up before; at its end it is over anyway.
+void world::check_release(std::size_t index, byte_view payload) {
+    byte_reader in{payload};
+    while (in.left() > 0) {
+        group_id const id{in.u32()};
+        auto const kind = in.u8();
+        byte_reader body{in.take(in.u16())};
+        if (kind != release_kind)
+            continue;
+        epoch const under{body.u64()};
+        auto const group = group_index(id);
+        auto const& side = machines_[index].groups[group];
+        if (answers(index, group) && side.address_epoch == under)
+            violated("release_early",
+                     fmt::format("{} releases epoch {} and still answers", index, under.value()));
+        bool const data = shape_.data && *shape_.data == group && has_server(index);
+        if (data && machines_[index].local(now_) < side.address_hard &&
+            side.address_epoch == under &&
+            servers_->can_acknowledge(machines_[index].settings.self))
+            violated("release_early", fmt::format("{} releases epoch {} and still takes writes",
+                                                  index, under.value()));
+    }
+}
+
+void world::check_disk(group_side const& side, stored_event const& next) {
+    if (!side.disk)
+        return;
+    if (next.content.promised < side.disk->promised)
+        violated("promise_back",
+                 fmt::format("a voter that promised {} stores {}", side.disk->promised.value(),
+                             next.content.promised.value()));
+    if (next.content.known.order() < side.disk->known.order())
+        violated("record_back", fmt::format("a voter stores an older record: {}.{}",
+                                            next.content.known.written_under.value(),
+                                            next.content.known.version.value()));
 }
 
 void world::check_records(std::size_t index) {
     auto& at = machines_[index];
-    auto const& group = *at.agent->groups().at(group_);
-    auto const& elect = group.election_state();
-    if (elect.vote.memory.promised < at.seen_epoch && !elect.vote.blank)
-        violated("node " + std::to_string(index) + " went back to epoch " +
-                 std::to_string(elect.vote.memory.promised.value()));
-    // Only what was durable counts across a crash: an unanswered promise may be forgotten.
-    if (at.disk)
-        at.seen_epoch = std::max(at.seen_epoch, at.disk->promised);
-    else
-        at.seen_epoch = {};
-    if (elect.now_role != election::role::active)
+    if (!at.agent)
         return;
+    for (std::size_t group = 0; group < at.groups.size(); ++group)
+        check_record_of(index, group);
+}
+
+void world::check_record_of(std::size_t index, std::size_t group) {
+    auto& side = machines_[index].groups[group];
+    auto const& elect = group_of(index, group).election_state();
+    if (elect.vote.memory.promised < side.seen_epoch && !elect.vote.blank)
+        violated("promise_back", fmt::format("node {} went back to epoch {}", index,
+                                             elect.vote.memory.promised.value()));
+    // Only what was durable counts across a crash: an unanswered promise may be forgotten.
+    side.seen_epoch = side.disk ? std::max(side.seen_epoch, side.disk->promised) : epoch{};
+    if (elect.now_role != election::role::active || elect.latest.order() == side.seen_record)
+        return;
+    if (elect.latest.order() < side.seen_record)
+        violated("record_back",
+                 fmt::format("the record of node {} went back to {}.{}", index,
+                             elect.latest.written_under.value(), elect.latest.version.value()));
+    if (!answers(index, group))
+        return;
+    side.seen_record = elect.latest.order();
     auto const& standby = elect.latest.standby;
     auto const newest = std::max_element(standby.begin(), standby.end());
     std::uint64_t const marker = newest == standby.end() ? 0 : newest->value() - marker_base;
-    if (answers(index) && marker < committed_marker_)
-        violated("node " + std::to_string(index) + " serves with record " + std::to_string(marker) +
-                 " though " + std::to_string(committed_marker_) + " was committed");
-    if (!answers(index) || marker <= committed_marker_)
-        return;
-    committed_marker_ = marker;
-    say(std::to_string(index) + " has record " + std::to_string(marker) + " committed");
+    auto& committed = known_[group].committed_marker;
+    bool const trusted = machines_[index].local(now_) >= machines_[index].distrusted_until;
+    if (marker < committed && trusted)
+        violated("record_lost", fmt::format("node {} serves with record {} though {} was committed",
+                                            index, marker, committed));
+    committed = std::max(committed, marker);
 }
 
-void world::check_end() {
-    auto const serving = [&] {
-        std::size_t count = 0;
+/// At most one server can tell clients that their commits are safe, and what it told is true.
+void world::check_masters() {
+    std::size_t open = machines_.size();
+    for (auto const index : server_nodes_) {
+        if (machines_[index].halted || !servers_->can_acknowledge(machines_[index].settings.self))
+            continue;
+        if (open != machines_.size())
+            violated("two_masters",
+                     fmt::format("the servers of {} and {} both acknowledge", open, index));
+        open = index;
+    }
+    figures_.commits = servers_->acknowledged().size();
+}
+
+void world::check_opened(std::size_t index) {
+    ++figures_.promotions;
+    auto const node = machines_[index].settings.self;
+    for (auto const& promise : servers_->acknowledged())
+        if (!servers_->has(node, promise.what))
+            return violated("commit_lost",
+                            fmt::format("the server of {} is opened without {}, which a client "
+                                        "was told to be safe",
+                                        index, mysql::gtid_list::of({promise.what}).to_string()));
+}
+
+/// Some time after the faults have stopped: exactly one node serves, and it stays the same.
+void world::inspect() {
+    if (!calm_)
+        return;
+    for (std::size_t group = 0; group < known_.size(); ++group) {
+        auto const& settings = shape_.common.groups[group];
+        auto const& name = settings.name;
+        // Configured to wait for an acker, it may wait for an operator who builds one anew.
+        if (settings.mysql && !settings.mysql->degrade_without_acker)
+            continue;
+        std::size_t serving = 0;
+        std::size_t who = 0;
         for (std::size_t each = 0; each < machines_.size(); ++each)
-            count += answers(each) ? 1U : 0U;
-        return count;
-    };
-    if (serving() == 1)
-        return;
-    only_late_ = true;
-    violated("service did not return: " + std::to_string(serving()) + " nodes serve at the end");
+            if (answers(each, group)) {
+                ++serving;
+                who = each;
+            }
+        auto& settled = known_[group].settled;
+        if (serving != 1)
+            violated(settled_         ? "flapping"
+                     : settings.mysql ? late_database.data()
+                                      : "not_back",
+                     fmt::format("{}: {} nodes serve, {} s after the faults have stopped{}", name,
+                                 serving, settle_limit / second, excuses(group)));
+        else if (settled_ && settled && *settled != who)
+            violated("flapping", fmt::format("{}: service moves from {} to {} without a reason",
+                                             name, *settled, who));
+        settled = who;
+    }
+    settled_ = true;
+    schedule(now_ + second, due::kind::inspect);
 }
 
-void world::violated(std::string what) {
+/// Why no member stands, in the words of each.
+std::string world::excuses(std::size_t group) {
+    std::string out;
+    for (auto const member : shape_.common.groups[group].members) {
+        auto const each = index_of(member);
+        if (!runs(each))
+            continue;
+        std::vector<agent::effect> none;
+        agent::outbox letters;
+        std::string why;
+        auto const& it = group_of(each, group);
+        (void)it.suitability(machines_[each].agent->look(moment_of(each), none, letters), &why);
+        out += fmt::format("; {}: {} {}", each, election::to_string(it.election_state().now_role),
+                           why);
+    }
+    return out;
+}
+
+void world::violated(char const* check, std::string text) {
     if (violation_)
         return;
-    say("VIOLATION " + what);
-    violation_ = std::to_string(now_ / millisecond) + " ms: " + std::move(what);
+    keep_line("VIOLATION " + text);
+    violation_ = violation{check, std::move(text), now_};
 }
 
 } // namespace tasuki::sim

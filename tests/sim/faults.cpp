@@ -1,4 +1,4 @@
-// What goes wrong, and when: drawn from the seed.
+// The faults of the simulated world as they come, and the operator, who means well.
 #include "world.hpp"
 
 #include <algorithm>
@@ -7,233 +7,229 @@ namespace tasuki::sim {
 
 namespace {
 
-constexpr world_time longest_pause = 20 * second;
+/// Markers in the record are node ids from here on: no real node has such an id.
+constexpr std::uint64_t marker_base = 1000;
+constexpr std::int64_t commits_in_a_burst = 6;
 
 } // namespace
 
-void world::choose_shape() {
-    bool const five = dice_.chance(0.25);
-    bool const fast = dice_.chance(0.5);
-    voters_ = five ? 5 : 3;
-    std::size_t const observers = dice_.chance(0.5) ? 1 : 0;
-    double const drift = 0.005;
-
-    agent::node_settings common;
-    common.cluster = "simulated";
-    common.interval = milliseconds{fast ? 100 : 200};
-    common.terms = {milliseconds{fast ? 800 : 2500}, milliseconds{fast ? 100 : 300}, drift};
-    agent::group_settings group{group_, "vip", {}, {"10.0.0.1"}, {}};
-    for (std::size_t index = 0; index < voters_ + observers; ++index) {
-        node_id const id = node_named("node" + std::to_string(index));
-        common.names[id] = "node" + std::to_string(index);
-        if (index < voters_)
-            common.voters.push_back(id);
-        bool const witness = index + 1 == voters_ && !five;
-        if (!witness)
-            group.members.push_back(id);
-    }
-    common.groups = {group};
-    electorate_ = common.voters;
-    election::record first;
-    first.written_under = epoch{1};
-    first.version = record_version{1};
-    for (auto const& [id, name] : common.names) {
-        machine one;
-        one.settings = common;
-        one.settings.self = id;
-        for (auto const& [other, other_name] : common.names)
-            if (other != id)
-                one.settings.peers.push_back({other, 1});
-        // Rates at both ends of the bound, and in between.
-        one.rate = 1.0 + drift / 2 * (static_cast<double>(dice_.below(201)) / 100.0 - 1.0);
-        one.offset = dice_.between(second, 1'000'000 * second);
-        bool const votes =
-            std::find(common.voters.begin(), common.voters.end(), id) != common.voters.end();
-        if (votes)
-            one.disk = election::durable_state{
-                epoch{1}, {}, {}, first, election::voter_set_of(common.voters)};
-        machines_.push_back(std::move(one));
-    }
-}
-
-bool world::may_forget(std::size_t index) const {
-    auto const blank = [&](std::size_t each) { return is_voter(each) && !machines_[each].disk; };
-    std::size_t forgetful = 0;
-    for (std::size_t each = 0; each < machines_.size(); ++each)
-        forgetful += blank(each) ? 1U : 0U;
-    return !blank(index) && forgetful + 1 <= (voters_ - 1) / 2;
-}
-
-void world::fault() {
-    if (now_ >= options_.faults_until)
-        return heal();
+void world::begin_fault() {
+    auto it = script_[next_fault_++];
+    if (names_machine(it.what) && it.with[0] >= holder_of)
+        it.with[0] = holder(static_cast<std::size_t>(it.with[0] - holder_of));
     ++figures_.faults;
-    std::size_t const one = dice_.below(machines_.size());
-    std::size_t const other = dice_.below(machines_.size());
-    auto const which = dice_.below(21);
-    if (which < 8)
-        machine_fault(which, one);
-    else if (which < 17)
-        network_fault(which, one, other);
-    else
-        device_fault(which);
-    operator_writes();
-    // Mostly seconds apart; sometimes a burst within one lease.
-    auto const pause = dice_.chance(0.3) ? dice_.between(millisecond, 300 * millisecond)
-                                         : dice_.between(second / 2, 12 * second);
-    schedule(now_ + pause, happening_at::kind::fault, 0);
+    calm_ = false;
+    apply(it);
+    for (std::size_t group = 0; group < known_.size(); ++group)
+        mark_record(group);
+    if (servers_ && dice_.chance(0.5))
+        schedule(now_ + dice_.between(0, 20 * millisecond), due::kind::client, 0, 1);
+    if (next_fault_ < script_.size())
+        schedule(std::max(now_, script_[next_fault_].when), due::kind::fault);
 }
 
-void world::machine_fault(std::uint64_t which, std::size_t one) {
-    auto& at = machines_[one];
-    switch (which) {
-    case 0:
-    case 1: // an agent or a machine dies, with or without its state
-        if (at.agent) {
-            bool const reboot = dice_.chance(0.5);
-            crash(one, reboot, reboot && may_forget(one) && dice_.chance(0.4));
-        }
-        break;
-    case 2:
-    case 3:
-    case 4:
-        for (std::size_t each = 0; each < machines_.size(); ++each)
-            if (!machines_[each].agent && dice_.chance(0.7))
-                boot(each);
-        break;
-    case 5: // a restart in the blink of an eye
-        if (at.agent) {
-            crash(one, dice_.chance(0.3), false);
+/// Or any machine, if nobody answers.
+std::int64_t world::holder(std::size_t group) {
+    for (std::size_t each = 0; each < machines_.size(); ++each)
+        if (group < known_.size() && answers(each, group))
+            return static_cast<std::int64_t>(each);
+    return static_cast<std::int64_t>(dice_.below(machines_.size()));
+}
+
+void world::apply(fault const& it) {
+    auto const one = static_cast<std::size_t>(it.with[0]);
+    switch (it.what) {
+    case trouble::crash:
+    case trouble::restart:
+        if (machines_[one].agent)
+            crash(one, it.with[1]);
+        if (it.what == trouble::restart && !machines_[one].agent)
             boot(one);
-        }
-        break;
-    case 6: // the process stops and goes on
-        at.paused_until = now_ + dice_.between(10 * millisecond, longest_pause);
-        schedule(at.paused_until, happening_at::kind::resume, one);
-        break;
-    default:
-        if (dice_.chance(0.5))
-            mistake_file(one);
-        else
-            correct_files();
-    }
-}
-
-/// A machine is started with a file that names other voters.
-void world::mistake_file(std::size_t one) {
-    auto& voters = machines_[one].settings.voters;
-    voters.clear();
-    for (auto const voter : electorate_)
-        if (dice_.chance(0.5))
-            voters.push_back(voter);
-    if (voters.empty())
-        voters.push_back(machines_[one].settings.self);
-    say(std::to_string(one) + " is given a file with " + std::to_string(voters.size()) + " voters");
-    if (machines_[one].agent)
-        crash(one, dice_.chance(0.3), false);
-    boot(one);
-}
-
-void world::correct_files() {
-    for (std::size_t each = 0; each < machines_.size(); ++each) {
-        if (machines_[each].settings.voters == electorate_)
-            continue;
-        machines_[each].settings.voters = electorate_;
-        if (machines_[each].agent) {
-            crash(each, false, false);
-            boot(each);
-        }
-    }
-}
-
-void world::network_fault(std::uint64_t which, std::size_t one, std::size_t other) {
-    switch (which) {
-    case 8: // one way only
-        cut_[one][other] = one != other;
-        break;
-    case 9:
-        cut_[one][other] = cut_[other][one] = one != other;
-        break;
-    case 10: // one node alone
+        return;
+    case trouble::boot:
         for (std::size_t each = 0; each < machines_.size(); ++each)
-            cut_[one][each] = cut_[each][one] = each != one;
-        break;
-    case 11:
-    case 12:
-        cut_ = {};
-        break;
-    case 13:
-        weather_.loss = dice_.chance(0.5) ? 0 : static_cast<double>(dice_.below(31)) / 100;
-        weather_.duplication = dice_.chance(0.5) ? 0 : static_cast<double>(dice_.below(31)) / 100;
-        weather_.long_delay = dice_.chance(0.5) ? 0 : static_cast<double>(dice_.below(61)) / 100;
-        weather_.delay_most = dice_.between(millisecond, 150 * millisecond);
-        break;
+            if (!machines_[each].agent)
+                boot(each);
+        return;
+    case trouble::retire:
+        return retire(one);
+    case trouble::pause:
+    case trouble::halt:
+        return stop(one, it.with[2], it.what == trouble::halt);
+    case trouble::replay:
+        return replay(one, it.with[1]);
+    case trouble::wrong_file:
+    case trouble::wrong_terms:
+        return start_with(one, [&](agent::node_settings& file) { change_file(file, it); });
+    case trouble::right_files:
+        return correct_files();
+    case trouble::clock:
+        return drift_off(one, it.with[1], it.with[2]);
+    case trouble::link:
+        for (auto const& group : shape_.common.groups)
+            if (runs(one))
+                happen(one, agent::link_changed{group.id, it.with[1] != 0, "no carrier"});
+        return;
+    case trouble::move:
+        return ask_to_move(one);
+    case trouble::commits:
+        return schedule(now_, due::kind::client, 0, commits_in_a_burst);
+    case trouble::heal:
+        return heal();
+    case trouble::slow_disk:
+    case trouble::full_disk:
+    case trouble::broken_disk:
+    case trouble::no_removal:
+    case trouble::server_crash:
+    case trouble::server_boot:
+        return trouble_device(it);
     default:
-        stall(one);
+        return change_network(it);
     }
 }
 
-/// What a machine sends is queued on its way and comes late, as behind a port that renegotiates or
-/// a tunnel that is set up anew; what is sent to it meanwhile is lost.
-void world::stall(std::size_t one) {
-    auto const until = now_ + dice_.between(second / 2, 8 * second);
-    for (std::size_t each = 0; each < machines_.size(); ++each) {
-        if (each == one)
-            continue;
-        held_until_[one][each] = until;
-        cut_[each][one] = true;
+void world::change_file(agent::node_settings& file, fault const& it) const {
+    if (it.what == trouble::wrong_terms) {
+        file.terms.lease = milliseconds{it.with[1]};
+        file.terms.step_down = file.terms.lease / 8;
+        file.digest = 2;
+        return;
     }
-    say(std::to_string(one) + " is heard late, until " + std::to_string(until / millisecond));
+    file.voters.clear();
+    for (std::size_t each = 0; each < shape_.voters; ++each)
+        if ((it.with[1] >> each & 1) != 0)
+            file.voters.push_back(node_number(each));
+    file.digest = 1;
 }
 
-void world::device_fault(std::uint64_t which) {
-    switch (which) {
-    case 17:
-    case 18:
-        disk_slow_ = dice_.chance(0.5) ? 0 : 0.3;
-        break;
-    case 19:
-        disk_full_ = dice_.chance(0.6) ? 0 : 0.5;
-        disk_broken_ = dice_.chance(0.8) ? 0 : 0.02;
-        break;
+void world::ask_to_move(std::size_t group) {
+    auto& marker = known_[group].marker;
+    agent::ask_switchover wish{shape_.common.groups[group].id, {}, false, "the operator's wish"};
+    for (std::size_t each = 0; each < machines_.size(); ++each)
+        if (runs(each) && answers(each, group)) {
+            ++marker;
+            happen(each, agent::operator_asked{marker, operation_id{marker}, wish});
+        }
+}
+
+void world::trouble_device(fault const& it) {
+    auto const one = static_cast<std::size_t>(it.with[0]);
+    auto const percent = static_cast<double>(it.with[0]) / 100;
+    switch (it.what) {
+    case trouble::slow_disk:
+        slow_disk_ = percent;
+        return;
+    case trouble::full_disk:
+        full_disk_ = percent;
+        return;
+    case trouble::broken_disk:
+        broken_disk_ = percent;
+        return;
+    case trouble::no_removal:
+        no_removal_ = percent;
+        return;
+    case trouble::server_crash:
+        if (has_server(one))
+            crash_server(one, static_cast<std::size_t>(it.with[1]));
+        return;
+    case trouble::server_boot:
+        if (has_server(one) && machines_[one].agent)
+            boot_server(one);
+        return;
     default:
-        removal_fails_ = dice_.chance(0.5) ? 0 : 0.7;
+        return;
     }
 }
 
 void world::heal() {
+    say("healed");
     cut_ = {};
     held_until_ = {};
-    weather_ = {};
-    disk_slow_ = disk_full_ = disk_broken_ = removal_fails_ = 0;
+    loss_ = duplication_ = long_delay_ = damage_ = 0;
+    delay_most_ = 2 * millisecond;
+    slow_disk_ = full_disk_ = broken_disk_ = no_removal_ = 0;
+    for (std::size_t each = 0; each < machines_.size(); ++each) {
+        auto& at = machines_[each];
+        if (now_ < at.paused_until) {
+            if (at.halted)
+                at.set_at = now_;
+            at.paused_until = now_;
+            resume(each);
+        }
+        if (at.clock_is_wrong)
+            drift_off(each, 0, 0);
+    }
     correct_files();
     for (std::size_t each = 0; each < machines_.size(); ++each) {
         auto const& agent = machines_[each].agent;
         // A voter whose disk failed votes again when its agent is started anew.
-        if (agent && agent->groups().at(group_)->election_state().vote.poisoned)
-            crash(each, false, false);
-        if (!agent)
+        bool poisoned = false;
+        if (agent)
+            for (auto const& [id, group] : agent->groups())
+                poisoned = poisoned || group->election_state().vote.poisoned;
+        if (poisoned)
+            crash(each, 0);
+        if (!machines_[each].agent)
             boot(each);
+        else if (runs(each))
+            for (auto const& group : shape_.common.groups)
+                happen(each, agent::link_changed{group.id, true, ""});
+        if (has_server(each))
+            boot_server(each);
     }
-    say("healed");
+    relink();
+    calm_ = true;
+    healed_at_ = now_;
+    settled_ = false;
+    for (auto& each : known_)
+        each.settled.reset();
+    schedule(now_ + settle_limit, due::kind::inspect);
+}
+
+/// Every few seconds somebody looks after the cluster.
+void world::operate() {
+    for (std::size_t group = 0; group < known_.size(); ++group) {
+        if (shape_.blank)
+            bootstrap(group);
+        mark_record(group);
+    }
+    if (servers_) {
+        rebuild_quarantined();
+        follow_advice();
+        help_out();
+    }
+    schedule(now_ + dice_.between(2 * second, 15 * second), due::kind::operate);
+}
+
+void world::bootstrap(std::size_t group) {
+    bool const founded = std::any_of(machines_.begin(), machines_.end(), [&](auto const& each) {
+        return each.groups[group].disk.has_value();
+    });
+    if (founded || !runs(0) || machines_[0].settings.voters != shape_.common.voters)
+        return; // once, on purpose
+    auto const& it = shape_.common.groups[group];
+    happen(0, agent::operator_asked{1, operation_id{1},
+                                    agent::ask_bootstrap{it.id, it.members.front()}});
 }
 
 /// Marks the record with growing numbers; the newest number never leaves it.
-void world::operator_writes() {
+void world::mark_record(std::size_t group) {
+    auto const id = shape_.common.groups[group].id;
+    auto& known = known_[group];
     for (std::size_t each = 0; each < machines_.size(); ++each) {
-        if (!runs(each) || !answers(each))
+        if (!runs(each) || !answers(each, group))
             continue;
-        auto known = machines_[each].agent->groups().at(group_)->record().standby;
-        std::sort(known.begin(), known.end());
-        if (!known.empty())
-            known.pop_back();
-        node_id const fresh{static_cast<std::uint32_t>(marker_base + ++marker_)};
+        auto old = group_of(each, group).record().standby;
+        std::sort(old.begin(), old.end());
+        if (!old.empty())
+            old.pop_back();
+        node_id const fresh{static_cast<std::uint32_t>(marker_base + ++known.marker)};
         happen(each,
-               agent::operator_asked{marker_, {}, agent::ask_standby{group_, fresh, true, ""}});
-        for (auto const old : known)
+               agent::operator_asked{known.marker, {}, agent::ask_standby{id, fresh, true, ""}});
+        for (auto const one : old)
             if (machines_[each].agent)
                 happen(each, agent::operator_asked{
-                                 marker_, {}, agent::ask_standby{group_, old, false, ""}});
+                                 known.marker, {}, agent::ask_standby{id, one, false, ""}});
     }
 }
 

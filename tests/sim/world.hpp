@@ -1,198 +1,185 @@
 #pragma once
-// A small world for real nodes: a network that loses, doubles, delays and cuts; disks that take
-// time; clocks of different rates; machines that crash, pause and forget. One thread, virtual time,
-// one seed: the same seed gives the same run, event by event.
+// A small world for real nodes: a network that loses, doubles, delays, damages and cuts; disks that
+// take time or fail; clocks of different rates; machines that crash, pause and forget; database
+// servers that replicate. One thread, virtual time, one seed: the same seed and list of faults give
+// the same run, event by event.
 //
-// Messages are handed over as composed, without sealing: the codec has its own tests.
+// The kernel's part is played as the product arranges it: an address answers from the moment it is
+// opened to its hard deadline on the machine's own clock, whether or not the agent lives.
 
-#include "tasuki/agent/node.hpp"
+#include "doubles/model.hpp"
+#include "machine.hpp"
+#include "result.hpp"
+#include "script.hpp"
+
+#include <fmt/format.h>
 
 #include <array>
-#include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
-#include <memory>
 #include <optional>
 #include <queue>
 #include <string>
-#include <vector>
 
 namespace tasuki::sim {
-
-/// True time of the world, in nanoseconds from its beginning. No node sees it.
-using world_time = std::int64_t;
-inline constexpr world_time second = 1'000'000'000;
-inline constexpr world_time millisecond = 1'000'000;
-
-/// Markers in the record are node ids from here on: no real node has such an id.
-inline constexpr std::uint64_t marker_base = 1000;
-
-/// splitmix64: small, fast, and the same everywhere.
-class dice {
-  public:
-    explicit dice(std::uint64_t seed)
-        : state_(seed) {}
-    std::uint64_t next();
-    /// Uniform in [0, bound).
-    std::uint64_t below(std::uint64_t bound) { return bound == 0 ? 0 : next() % bound; }
-    bool chance(double probability) {
-        return static_cast<double>(next() >> 11U) * 0x1.0p-53 < probability;
-    }
-    world_time between(world_time least, world_time most) {
-        return least + static_cast<world_time>(below(static_cast<std::uint64_t>(most - least + 1)));
-    }
-
-  private:
-    std::uint64_t state_;
-};
-
-struct world_options {
-    std::uint64_t seed = 1;
-    world_time faults_until = 540 * second;
-    world_time ends_at = 600 * second;
-};
-
-struct stored_event {
-    std::uint64_t ticket = 0;
-    election::durable_state content;
-    election::store_outcome outcome = election::store_outcome::stored;
-    bool kept = true; ///< whether it is on disk, whatever the answer says
-};
-
-/// What a machine keeps when its agent dies, and what it loses.
-struct machine {
-    agent::node_settings settings;
-    std::unique_ptr<agent::node> agent;
-    std::uint64_t lives = 0;
-    double rate = 1.0;       ///< of its clock
-    std::int64_t offset = 0; ///< of its clock
-    world_time paused_until = 0;
-    bool halted_clock = false;
-    std::optional<election::durable_state> disk;
-    std::optional<stored_event> waiting_write; ///< the newest, while another is on its way
-    bool writing = false;
-    std::optional<election::live_grant> stamp; ///< tmpfs: lost at a reboot
-    bool stamp_known = false; ///< a silence has passed since the last reboot: the page is complete
-    std::uint64_t life = 0;   ///< guards events of an earlier life
-    world_time wake = 0;      ///< the only wake-up that counts; earlier ones are void
-
-    // The address, as the kernel (and a gate at the hard deadline) would have it.
-    bool address = false;
-    epoch address_epoch;
-    instant address_hard = long_ago;
-    epoch seen_epoch;
-};
-
-struct delivery {
-    heartbeat::message header;
-    byte_string payload;
-    std::uint8_t path = 0;
-};
-
-struct happening_at {
-    enum class kind { deliver, wake, stored, resume, vouch, fault };
-    world_time when = 0;
-    std::uint64_t order = 0;
-    kind what = kind::wake;
-    std::size_t machine = 0;
-    std::uint64_t life = 0;
-    std::size_t slot = 0; ///< of a delivery or a store
-    friend bool operator>(happening_at const& left, happening_at const& right) {
-        return std::pair{left.when, left.order} > std::pair{right.when, right.order};
-    }
-};
-
-struct network_weather {
-    double loss = 0;
-    double duplication = 0;
-    double long_delay = 0; ///< share of datagrams that come up to five seconds late
-    world_time delay_most = 2 * millisecond;
-};
-
-struct statistics {
-    std::uint64_t events = 0;
-    std::uint64_t faults = 0;
-    std::uint64_t handovers = 0;
-    std::uint64_t fingerprint = 0; ///< of everything that happened, in order
-};
 
 class world {
   public:
     explicit world(world_options);
 
-    /// Runs to the end; the first violation in words, or nothing.
-    [[nodiscard]] std::optional<std::string> run();
-    /// The violation is that service did not return; nothing unsafe happened.
-    [[nodiscard]] bool only_late() const { return only_late_; }
+    /// Runs to the end; the first violation, or nothing.
+    [[nodiscard]] std::optional<violation> run();
     [[nodiscard]] statistics const& figures() const { return figures_; }
+    [[nodiscard]] script const& faults() const { return script_; }
+    [[nodiscard]] shape const& cluster() const { return shape_; }
     [[nodiscard]] std::deque<std::string> const& last_lines() const { return lines_; }
 
   private:
     // world.cpp
-    void boot(std::size_t);
-    void crash(std::size_t, bool reboot, bool lose_state);
+    void set_up();
+    [[nodiscard]] bool next_event();
+    void happen_at(due const&);
     void happen(std::size_t, agent::happening const&);
-    void carry_out(std::size_t, std::vector<agent::effect>&);
-    void transmit(std::size_t from, agent::transmit&);
-    void write(std::size_t);
-    void deliver_event(happening_at const&);
-    void schedule(world_time when, happening_at::kind, std::size_t machine, std::size_t slot = 0);
-    [[nodiscard]] instant local(std::size_t, world_time) const;
-    [[nodiscard]] world_time world_time_of(std::size_t, instant) const;
+    void carry_out(std::size_t);
+    void take(std::size_t, agent::open_address&);
+    void take(std::size_t, agent::close_address&);
+    void take(std::size_t, agent::wake&);
+    void schedule(world_time when, due::kind, std::size_t machine = 0, std::size_t group = 0,
+                  std::uint32_t slot = 0);
     [[nodiscard]] agent::moment moment_of(std::size_t) const;
     [[nodiscard]] std::size_t index_of(node_id) const;
+    [[nodiscard]] std::size_t group_index(group_id) const;
+    [[nodiscard]] agent::group const& group_of(std::size_t machine, std::size_t group) const;
     [[nodiscard]] bool runs(std::size_t) const;
-    void say(std::string);
 
-    // faults.cpp
-    void choose_shape();
-    void fault();
-    void machine_fault(std::uint64_t which, std::size_t one);
-    void network_fault(std::uint64_t which, std::size_t one, std::size_t other);
-    void device_fault(std::uint64_t which);
-    void stall(std::size_t);
-    void mistake_file(std::size_t);
+    // network.cpp
+    void transmit(std::size_t from, agent::transmit&);
+    void send_copy(std::size_t from, std::size_t to, delivery);
+    void deliver(due const&);
+    [[nodiscard]] bool reachable(std::size_t, std::size_t) const;
+    void replay(std::size_t, std::int64_t count);
+    void change_network(fault const&);
+
+    // machines.cpp
+    void boot(std::size_t);
+    void crash(std::size_t, std::int64_t how);
+    void retire(std::size_t);
+    void ended(std::size_t);
+    void stop(std::size_t, world_time span, bool all_of_it);
+    void resume(std::size_t);
+    void write(std::size_t machine, std::size_t group);
+    void stored(due const&);
+    void start_with(std::size_t, std::function<void(agent::node_settings&)> const& change);
     void correct_files();
-    [[nodiscard]] bool is_voter(std::size_t index) const { return index < voters_; }
-    void heal();
-    void operator_writes();
+    void drift_off(std::size_t, std::int64_t parts_per_million, world_time span);
+    void note_unwatched_clock(std::size_t, world_time until);
     [[nodiscard]] bool may_forget(std::size_t) const;
 
+    // faults.cpp
+    void begin_fault();
+    [[nodiscard]] std::int64_t holder(std::size_t group);
+    void apply(fault const&);
+    void trouble_device(fault const&);
+    void change_file(agent::node_settings&, fault const&) const;
+    void ask_to_move(std::size_t group);
+    void heal();
+    void operate();
+    void mark_record(std::size_t group);
+    void bootstrap(std::size_t group);
+
+    // servers.cpp
+    [[nodiscard]] bool has_server(std::size_t) const;
+    [[nodiscard]] mysql::server_facts facts_of(std::size_t) const;
+    void data_event(due const&);
+    void order_to(std::size_t asker, std::size_t target, mysql::order);
+    void perform(due const&);
+    void answered(due const&);
+    void read_facts(std::size_t);
+    void client();
+    void replicate();
+    void crash_server(std::size_t, std::size_t unflushed);
+    void boot_server(std::size_t);
+    void relink();
+    void rebuild_quarantined();
+    void follow_advice();
+    void help_out();
+
     // checks.cpp
-    void check_address(std::size_t);
+    void check_address(std::size_t machine, std::size_t group);
+    void check_release(std::size_t machine, byte_view payload);
+    void check_disk(group_side const&, stored_event const&);
     void check_records(std::size_t);
-    void check_end();
-    void violated(std::string);
-    [[nodiscard]] bool answers(std::size_t) const;
+    void check_record_of(std::size_t machine, std::size_t group);
+    void check_masters();
+    void check_opened(std::size_t);
+    void inspect();
+    [[nodiscard]] std::string excuses(std::size_t group);
+    void violated(char const* check, std::string text);
+    [[nodiscard]] bool answers(std::size_t machine, std::size_t group) const;
+
+    template<class... Parts>
+    void say(fmt::format_string<Parts...> form, Parts&&... parts) {
+        if (options_.trace)
+            keep_line(fmt::format(form, std::forward<Parts>(parts)...));
+    }
+    void keep_line(std::string);
 
     world_options options_;
+    shape shape_;
+    script script_;
+    std::size_t next_fault_ = 0;
     dice dice_;
     world_time now_ = 0;
     std::uint64_t order_ = 0;
-    std::priority_queue<happening_at, std::vector<happening_at>, std::greater<>> queue_;
+    std::uint64_t at_this_instant_ = 0; ///< wake-ups, without time having passed
+    std::priority_queue<due, std::vector<due>, std::greater<>> queue_;
     std::vector<machine> machines_;
-    std::vector<delivery> deliveries_;
-    std::vector<std::size_t> free_deliveries_;
-    std::vector<stored_event> stores_;
-    std::vector<std::size_t> free_stores_;
-    std::array<std::array<bool, 8>, 8> cut_{};              ///< [from][to]
-    std::array<std::array<world_time, 8>, 8> held_until_{}; ///< [from][to]: queued, sent on then
-    world_time held_order_ = 0;
-    network_weather weather_;
-    double disk_slow_ = 0;
-    double disk_full_ = 0;
-    double disk_broken_ = 0;
-    double removal_fails_ = 0;
-    std::size_t voters_ = 3;
-    std::vector<node_id> electorate_;
-    group_id group_ = group_named("vip");
+    std::vector<agent::effect> effects_;
+    pool<delivery> deliveries_;
+    pool<stored_event> stores_;
+    pool<errand> errands_;
+    pool<news> news_;
 
-    epoch highest_opened_;
-    std::map<epoch, std::size_t> opened_by_;
-    std::uint64_t marker_ = 0;           ///< the operator's last wish
-    std::uint64_t committed_marker_ = 0; ///< the newest that some node called committed
-    std::optional<std::string> violation_;
-    bool only_late_ = false;
+    template<class Value>
+    using links = std::array<std::array<Value, nodes_max>, nodes_max>; ///< [from][to]
+    links<bool> cut_{};
+    links<world_time> held_until_{}; ///< queued, sent on then
+    world_time held_order_ = 0;
+    std::vector<std::pair<std::size_t, delivery>> old_; ///< some datagrams of the past
+    std::uint64_t sent_ = 0;
+    double loss_ = 0;
+    double duplication_ = 0;
+    double long_delay_ = 0;
+    double damage_ = 0;
+    world_time delay_most_ = 2 * millisecond;
+    double slow_disk_ = 0;
+    double full_disk_ = 0;
+    double broken_disk_ = 0;
+    double no_removal_ = 0;
+    heartbeat::keyring keys_;
+    heartbeat::cluster_id cluster_id_;
+
+    std::unique_ptr<mysql::model::cluster> servers_;
+    std::vector<std::size_t> server_nodes_;
+    std::array<world_time, nodes_max> last_order_{};
+    bool replicating_ = false;
+    std::size_t promises_seen_ = 0;
+
+    /// What is known of a group by looking at all nodes at once.
+    struct overview {
+        epoch highest_opened;
+        std::map<epoch, std::size_t> opened_by;
+        std::uint64_t marker = 0;           ///< the operator's last wish
+        std::uint64_t committed_marker = 0; ///< the newest that some node called committed
+        std::optional<std::size_t> settled; ///< who answered when service had to be back
+    };
+    std::vector<overview> known_;
+    world_time clocks_distrusted_until_ = 0; ///< a clock beyond the bound, and nobody to say so
+    bool settled_ = false;
+    world_time healed_at_ = 0;
+    bool calm_ = false; ///< healed, and the next fault has not come yet
+    std::optional<violation> violation_;
     statistics figures_;
     std::deque<std::string> lines_;
 };

@@ -129,6 +129,7 @@ class database {
     std::optional<mysql::ackers::state> keeper_;
     std::map<node_id, mysql::rejoin::state> rejoins_;
     std::map<node_id, quarantine> quarantined_;
+    instant looked_at_ = long_ago; ///< the last `woke`
     std::map<node_id, mysql::ackers::presence> presence_;
     std::optional<mysql::switchover::plan> plan_;
     node_id former_master_;

@@ -22,7 +22,7 @@ class group {
   public:
     group(node_settings const&, group_settings const&, election::policy, election::state);
 
-    void receive(work&, node_id from, election::message const&);
+    void receive(work&, node_id from, election::message);
     void stored(work&, election::stored const&);
     void address(work&, address_changed const&);
     void conflict(std::string text) { conflict_ = std::move(text); }
@@ -69,7 +69,8 @@ class group {
 
   private:
     void step(work&, election::event);
-    void carry_out(work&, std::vector<election::command>&);
+    void take_step(work&, election::event const&);
+    void carry_out(work&);
     void start_serving(work&, election::start_serving const&);
     void stop_serving(work&, election::stop_serving const&);
     void committed(work&, election::record const&);
@@ -140,7 +141,8 @@ class group {
     election::policy rules_;
     election::state elect_;
     election::suitability told_;
-    std::deque<election::event> inbox_;
+    std::deque<election::event> inbox_; ///< what a step has caused while it goes on
+    std::vector<election::command> commands_;
     bool stepping_ = false;
     std::optional<database> data_;
     server_incarnation own_life_;

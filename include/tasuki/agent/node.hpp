@@ -34,6 +34,8 @@ class node {
     node& operator=(node const&) = delete;
 
     [[nodiscard]] std::vector<effect> handle(happening const&, moment);
+    /// The same into a list that is used again and again; it is emptied first.
+    void handle(happening const&, moment, std::vector<effect>&);
 
     /// The agent is about to end: every lease held here is given up in good order.
     [[nodiscard]] std::vector<effect> retire(moment);
@@ -53,36 +55,40 @@ class node {
         return groups_;
     }
     /// For views: the group's questions about who is alive need the same eyes.
-    [[nodiscard]] work look(moment, std::vector<effect>&,
-                            std::map<node_id, std::vector<election::entry>>&) const;
+    [[nodiscard]] work look(moment, std::vector<effect>&, outbox&) const;
     [[nodiscard]] bool alive(node_id, instant now) const;
 
   private:
-    using letters = std::map<node_id, std::vector<election::entry>>;
+    /// When the next beat to a peer is due, if nothing else is said to it before.
+    struct beat_due {
+        node_id to;
+        instant at;
+    };
 
     void warn_once(work&);
     void on_heard(work&, heard const&);
     [[nodiscard]] bool is_copy(heard const&, instant now);
     void dispatch(work&, happening const&);
     [[nodiscard]] std::vector<effect> each_group(moment, void (*act)(group&, work&));
-    [[nodiscard]] std::vector<effect> finish(work&, letters&);
+    void finish(work&);
     void on_wish(work&, operator_asked const&);
-    void post(work&, letters&);
-    void post_to(work&, node_id, std::vector<election::entry> const&);
-    void beat(work&, node_id, byte_view payload);
+    void post(work&);
+    void beat(work&, beat_due&, byte_string payload);
     [[nodiscard]] group* find(group_id);
 
     node_settings settings_;
     incarnation life_;
     heartbeat::peers peers_;
     std::map<group_id, std::unique_ptr<group>> groups_;
-    std::map<node_id, instant> beat_at_;
     struct payload_heard {
         byte_string payload;
         std::uint8_t path = 0;
         instant at = long_ago;
     };
     std::map<node_id, payload_heard> last_said_;
+    std::vector<beat_due> beats_;
+    outbox outbox_; ///< empty between two calls, as is the next
+    std::vector<election::entry> inbox_;
     bool warned_ = false;
 };
 

@@ -2,11 +2,11 @@
 // What the functions of a group hand to each other: the call they serve, and what is under way.
 
 #include "tasuki/agent/happening.hpp"
+#include "tasuki/agent/outbox.hpp"
 #include "tasuki/agent/settings.hpp"
 #include "tasuki/election/machine.hpp"
 
 #include <functional>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,7 +17,7 @@ namespace tasuki::agent {
 struct work {
     moment at;
     std::vector<effect>& effects;
-    std::map<node_id, std::vector<election::entry>>& letters;
+    outbox& letters;
     heartbeat::peers const& peers;
     duration silent_after;
     instant soon; ///< what is due by then may as well be done now, while awake

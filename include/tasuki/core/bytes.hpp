@@ -21,10 +21,10 @@ class byte_reader {
     explicit byte_reader(byte_view bytes)
         : rest_(bytes) {}
 
-    [[nodiscard]] std::uint8_t u8() { return static_cast<std::uint8_t>(integer(1)); }
-    [[nodiscard]] std::uint16_t u16() { return static_cast<std::uint16_t>(integer(2)); }
-    [[nodiscard]] std::uint32_t u32() { return static_cast<std::uint32_t>(integer(4)); }
-    [[nodiscard]] std::uint64_t u64() { return integer(8); }
+    [[nodiscard]] std::uint8_t u8() { return static_cast<std::uint8_t>(integer<1>()); }
+    [[nodiscard]] std::uint16_t u16() { return static_cast<std::uint16_t>(integer<2>()); }
+    [[nodiscard]] std::uint32_t u32() { return static_cast<std::uint32_t>(integer<4>()); }
+    [[nodiscard]] std::uint64_t u64() { return integer<8>(); }
 
     /// The next `count` bytes, or an empty view if fewer are left.
     [[nodiscard]] byte_view take(std::size_t count) {
@@ -53,10 +53,13 @@ class byte_reader {
     [[nodiscard]] bool complete() const { return !failed_ && rest_.empty(); }
 
   private:
-    std::uint64_t integer(std::size_t width) {
+    template<std::size_t Width>
+    std::uint64_t integer() {
         std::uint64_t value = 0;
-        for (std::byte const octet : take(width))
-            value = value << 8U | std::to_integer<std::uint64_t>(octet);
+        auto const bytes = take(Width);
+        if (bytes.size() == Width)
+            for (std::size_t index = 0; index < Width; ++index)
+                value = value << 8U | std::to_integer<std::uint64_t>(bytes[index]);
         return value;
     }
 
@@ -68,20 +71,30 @@ class byte_writer {
   public:
     byte_writer() { bytes_.reserve(64); } // most of what is written is that short
 
-    void u8(std::uint8_t value) { integer(value, 1); }
-    void u16(std::uint16_t value) { integer(value, 2); }
-    void u32(std::uint32_t value) { integer(value, 4); }
-    void u64(std::uint64_t value) { integer(value, 8); }
+    void u8(std::uint8_t value) { integer<1>(value); }
+    void u16(std::uint16_t value) { integer<2>(value); }
+    void u32(std::uint32_t value) { integer<4>(value); }
+    void u64(std::uint64_t value) { integer<8>(value); }
+    /// Overwrites two bytes that were written before: a length that was not known yet.
+    void set_u16(std::size_t at, std::uint16_t value) {
+        bytes_.at(at) = static_cast<std::byte>(value >> 8U);
+        bytes_.at(at + 1) = static_cast<std::byte>(value & 0xffU);
+    }
     void append(byte_view bytes) { bytes_.insert(bytes_.end(), bytes.begin(), bytes.end()); }
 
     [[nodiscard]] std::size_t size() const { return bytes_.size(); }
+    /// Forgets what was written, and keeps the room for it.
+    void clear() { bytes_.clear(); }
     [[nodiscard]] byte_view view() const { return bytes_; }
     [[nodiscard]] byte_string take() && { return std::move(bytes_); }
 
   private:
-    void integer(std::uint64_t value, std::size_t width) {
-        for (std::size_t shift = width; shift-- > 0;)
-            bytes_.push_back(static_cast<std::byte>(value >> (shift * 8U) & 0xffU));
+    template<std::size_t Width>
+    void integer(std::uint64_t value) {
+        std::array<std::byte, Width> octets;
+        for (std::size_t shift = Width; shift-- > 0; value >>= 8U)
+            octets[shift] = static_cast<std::byte>(value & 0xffU);
+        bytes_.insert(bytes_.end(), octets.begin(), octets.end());
     }
 
     byte_string bytes_;

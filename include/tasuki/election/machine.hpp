@@ -107,6 +107,9 @@ struct consequence {
     reason why = reason::none;
 };
 [[nodiscard]] consequence advance(state&, event const&, instant now, policy const&);
+/// With the commands in a list that is used again and again; it is emptied first.
+[[nodiscard]] reason advance(state&, event const&, instant now, policy const&,
+                             std::vector<command>&);
 
 /// The promise of the product, in one line: only while this is true may the node answer.
 [[nodiscard]] inline bool may_serve(state const& it, instant now) {

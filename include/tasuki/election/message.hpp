@@ -116,5 +116,7 @@ struct entry {
 void encode(entry const&, byte_writer&);
 /// All entries of a payload; a payload with one malformed entry is refused whole.
 [[nodiscard]] result<std::vector<entry>> decode_entries(byte_view payload);
+/// The same into a list that is used again and again; what it holds after a problem means nothing.
+[[nodiscard]] result<void> decode_entries(byte_view payload, std::vector<entry>&);
 
 } // namespace tasuki::election

@@ -26,7 +26,7 @@ struct progress {
     state& it;
     policy const& rules;
     instant now;
-    std::vector<command> commands;
+    std::vector<command>& commands;
     reason why = reason::none;
 
     void change_role(role next, reason because) {

@@ -115,7 +115,7 @@ TEST_CASE("node: a link that goes down releases, and comes back as a standby", "
     CHECK(on.takes_over("b", milliseconds{50}));
     std::string why;
     std::vector<effect> none;
-    std::map<node_id, std::vector<election::entry>> letters;
+    outbox letters;
     auto const eyes = on.at("a").agent->look(on.time(), none, letters);
     CHECK_FALSE(on.group_of("a").suitability(eyes, &why).eligible);
     CHECK(why == "the interface of the virtual IP is down");

@@ -71,7 +71,7 @@ TEST_CASE("force: the holder says why the chosen node cannot take over", "[agent
 TEST_CASE("force: a dead master without a successor names the way out", "[agent]") {
     dead_master on;
     std::vector<effect> none;
-    std::map<node_id, std::vector<election::entry>> letters;
+    outbox letters;
     auto const ready = on.group_of("a").readiness(on.at("a").agent->look(on.time(), none, letters));
     CHECK_FALSE(ready.failover);
     CHECK(ready.reasons.back().find("tasuki failover db --to NODE --allow-loss") !=
@@ -172,7 +172,7 @@ TEST_CASE("force: a master that cannot go on standby yet is not tried again at o
     });
     CHECK(refused == 1);
     std::vector<effect> none;
-    std::map<node_id, std::vector<election::entry>> letters;
+    outbox letters;
     auto const ready = on.group_of("a").readiness(on.at("a").agent->look(on.time(), none, letters));
     REQUIRE_FALSE(ready.reasons.empty());
     CHECK(ready.reasons.back().find("a is to go on standby and could not yet") == 0);

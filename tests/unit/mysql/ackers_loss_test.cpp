@@ -155,3 +155,27 @@ TEST_CASE("ackers: old facts in an answer do not pass for new ones", "[ackers]")
     CHECK(tells_state(got));
     CHECK_FALSE(tells_state(answer{}));
 }
+
+TEST_CASE("ackers: a record of protection whose fate is unknown is not taken back by deeds",
+          "[ackers]") {
+    group here({});
+    here.record.now.degraded = true;
+    here.servers.at(db1).source_semi_sync = false;
+    // A majority may have it by the time that this node lets commits go unprotected.
+    here.one.mishaps = {{"journal steady", node_id{}, fate::lost, failure::broken, 1}};
+    here.begin();
+    auto const& seen = here.one.result;
+    while (seen.journal.size() < 2 && here.one.now < instant{std::chrono::seconds{20}})
+        here.run(milliseconds{1});
+    REQUIRE(seen.journal.size() == 2);
+    REQUIRE_FALSE(seen.journal.back().now.degraded);
+    here.one.between = {};
+    here.servers.crash(db2);
+    here.servers.crash(db3);
+    here.run(std::chrono::seconds{4}); // it is not told that the record was written
+    CHECK_FALSE(seen.has_asked("disable_semi_sync db1"));
+    here.one.mishaps.clear();
+    here.run(std::chrono::seconds{30});
+    REQUIRE(seen.has_asked("disable_semi_sync db1"));
+    CHECK(seen.journal.back().now.degraded);
+}

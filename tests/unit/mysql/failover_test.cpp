@@ -300,3 +300,68 @@ TEST_CASE("failover: a broken applier hands the lease to a better one", "[failov
     CHECK(seen.verdict->successor == db3);
     CHECK(here.nobody_frozen());
 }
+
+TEST_CASE("failover: a server with a history of its own is not promoted for its number",
+          "[failover]") {
+    for (std::uint64_t const extra : {0U, 1U, 5U}) {
+        group here;
+        std::erase_if(here.record.now.ackers, [](acker const& each) { return each.node == db2; });
+        auto& own = here.servers.at(db2);
+        own.master.reset();
+        own.receiver_runs = own.applier_runs = false;
+        own.relay.clear();
+        own.binlog = here.servers.at(db1).binlog;
+        own.binlog.resize(5);
+        for (std::uint64_t sequence = 10; extra > 0 && sequence < 10 + extra; ++sequence)
+            own.binlog.push_back({0, 2, sequence});
+        auto const seen = here.play(here.begin());
+        if (extra == 0) {
+            CHECK(seen.verdict->how == conclusion::done);
+            CHECK(here.holds_all(db2));
+            continue;
+        }
+        CHECK(seen.verdict->how == conclusion::refused);
+        CHECK(seen.verdict->successor == db3);
+        for (auto const& entry : seen.journal)
+            CHECK(entry.reached != milestone::choose);
+    }
+}
+
+TEST_CASE("failover: what a predecessor has proven is held by name, not by number", "[failover]") {
+    group here;
+    here.record.reached = milestone::choose;
+    here.record.chosen = db2;
+    here.record.promotion = gtid_list::of({{0, 1, 10}});
+    auto& own = here.servers.at(db2);
+    own.master.reset();
+    own.receiver_runs = own.applier_runs = false;
+    own.relay.clear();
+    own.binlog.resize(1);
+    own.binlog.push_back({0, 2, 12});
+    here.servers.crash(db1);
+    here.servers.crash(db3);
+    auto const seen = here.play(here.begin());
+    CHECK(seen.verdict->how == conclusion::refused);
+}
+
+TEST_CASE("failover: a server that is restarted on the way is not opened without its role",
+          "[failover]") {
+    group here;
+    promotion one(here.servers, failover::step, failover::next_wake);
+    bool restarted = false;
+    one.mishaps = {{"await_ackers", db2, fate::lost}}; // a while of waiting
+    one.between = [&] {
+        if (restarted || !one.state.armed)
+            return;
+        restarted = true;
+        one.mishaps.clear();
+        here.servers.crash(db2);
+        here.servers.boot(db2);
+    };
+    one.tell(here.begin());
+    auto const& seen = one.run(std::chrono::minutes{1});
+    REQUIRE(restarted);
+    bool const open = !here.servers.at(db2).read_only;
+    CHECK((!open || here.servers.at(db2).source_semi_sync));
+    CHECK(seen.verdict->how != conclusion::done);
+}

@@ -1,4 +1,4 @@
-#include "walk.hpp"
+#include "doubles/walk.hpp"
 
 #include <catch2/catch.hpp>
 

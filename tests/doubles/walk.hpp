@@ -6,7 +6,7 @@
 // told a client that its commit is safe, and the recorded master of an opened group holds all that
 // was ever acknowledged.
 
-#include "doubles/model.hpp"
+#include "model.hpp"
 #include "tasuki/mysql/ackers.hpp"
 #include "tasuki/mysql/failover.hpp"
 #include "tasuki/mysql/rejoin.hpp"

@@ -1,0 +1,151 @@
+#pragma once
+// What a machine is in the simulated world, what travels between machines, and when it is due.
+
+#include "dice.hpp"
+#include "tasuki/agent/node.hpp"
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace tasuki::sim {
+
+struct stored_event {
+    std::uint64_t ticket = 0;
+    election::durable_state content;
+    election::store_outcome outcome = election::store_outcome::stored;
+    bool kept = true; ///< whether it is on disk, whatever the answer says
+};
+
+/// One group on one machine: what it keeps when its agent dies, and what the kernel was told.
+struct group_side {
+    std::optional<election::durable_state> disk;
+    std::optional<stored_event> under_way;
+    std::optional<stored_event> waiting;       ///< the newest, while another is on its way
+    std::optional<election::live_grant> stamp; ///< tmpfs: lost at a reboot
+
+    // The address, as the kernel (and a gate at the hard deadline) would have it.
+    bool address = false;
+    epoch address_epoch;
+    instant address_hard = long_ago;
+    epoch seen_epoch;
+    std::pair<epoch, record_version> seen_record;
+};
+
+struct machine {
+    agent::node_settings settings;
+    std::unique_ptr<agent::node> agent;
+    std::vector<group_side> groups;
+    std::uint32_t life = 0; ///< guards events of an earlier life
+
+    // Its clock: `offset` at `set_at`, and since then as fast as it says.
+    std::int64_t offset = 0;
+    world_time set_at = 0;
+    std::int64_t parts_per_billion = 0;
+    bool clock_is_wrong = false;
+    instant distrusted_until = long_ago; ///< its clock stood still: no promise about the address
+
+    world_time paused_until = 0;
+    bool halted = false;      ///< the pause is of all of it
+    bool stamp_known = false; ///< a silence has passed since the last reboot: the page is complete
+    bool ending = false;      ///< its agent was asked to end
+    world_time wake = 0;      ///< the only wake-up that counts
+
+    [[nodiscard]] instant local(world_time when) const {
+        auto const passed = when - set_at;
+        auto const extra =
+            static_cast<double>(passed) * (static_cast<double>(parts_per_billion) * 1e-9);
+        return instant{duration{offset + passed + static_cast<std::int64_t>(extra)}};
+    }
+    /// The first world time at which the clock shows `when`, or a little later.
+    [[nodiscard]] world_time world_time_of(instant when) const {
+        auto const own = static_cast<double>(when.time_since_epoch().count() - offset);
+        auto const rate = 1.0 + static_cast<double>(parts_per_billion) * 1e-9;
+        return set_at + static_cast<world_time>(own / rate) + 2;
+    }
+    void change_rate(world_time now, std::int64_t to) {
+        offset = local(now).time_since_epoch().count();
+        set_at = now;
+        parts_per_billion = to;
+    }
+};
+
+struct delivery {
+    heartbeat::message header;
+    byte_string payload; ///< or the whole datagram, if it is sealed
+    std::uint8_t path = 0;
+};
+
+/// An order to a server on its way, or its answer.
+struct errand {
+    std::size_t asker = 0;
+    std::uint32_t asker_life = 0;
+    std::size_t target = 0;
+    mysql::order what{};
+    mysql::answer answer{};
+};
+
+/// What an agent has read of its own server, on its way to another.
+struct news {
+    std::size_t about = 0;
+    mysql::server_facts facts;
+};
+
+struct due {
+    enum class kind : std::uint8_t {
+        deliver,
+        stored,
+        resume,
+        vouch,
+        fault,
+        inspect,
+        operate,
+        clock_read,
+        clock_right,
+        ended,
+        read_facts,
+        tell_facts,
+        client,
+        replicate,
+        order,
+        answer,
+        server_gone,
+        server_boot
+    };
+    world_time when = 0;
+    std::uint64_t order = 0;
+    kind what = kind::resume;
+    std::uint8_t machine = 0;
+    std::uint8_t group = 0;
+    std::uint32_t life = 0;
+    std::uint32_t slot = 0; ///< of what travels
+    friend bool operator>(due const& left, due const& right) {
+        return left.when != right.when ? left.when > right.when : left.order > right.order;
+    }
+};
+
+/// Places that are used again and again.
+template<class Value>
+class pool {
+  public:
+    std::uint32_t put(Value value) {
+        if (free_.empty()) {
+            values_.push_back(std::move(value));
+            return static_cast<std::uint32_t>(values_.size() - 1);
+        }
+        auto const slot = free_.back();
+        free_.pop_back();
+        values_[slot] = std::move(value);
+        return slot;
+    }
+    Value take(std::uint32_t slot) {
+        free_.push_back(slot);
+        return std::move(values_[slot]);
+    }
+
+  private:
+    std::vector<Value> values_;
+    std::vector<std::uint32_t> free_;
+};
+
+} // namespace tasuki::sim

@@ -1,0 +1,240 @@
+// The machines of the simulated world: starting, dying, stopping, and what their disks keep.
+#include "world.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace tasuki::sim {
+
+namespace {
+
+constexpr world_time retire_patience = 6 * second;
+constexpr std::int64_t reboots = 1;
+constexpr std::int64_t forgets = 2;
+constexpr std::int64_t was_written = 4;
+
+} // namespace
+
+void world::boot(std::size_t index) {
+    auto& at = machines_[index];
+    ++at.life;
+    at.ending = false;
+    agent::node_start start;
+    start.life = incarnation{dice_.next() | 1U};
+    start.session = heartbeat::session_nonce{dice_.next() | 1U};
+    start.seed = dice_.next();
+    for (std::size_t group = 0; group < at.groups.size(); ++group) {
+        auto& side = at.groups[group];
+        side.address = false; // leftovers are swept at start
+        side.under_way.reset();
+        side.waiting.reset();
+        election::voter_start voter;
+        voter.remembered = side.disk;
+        if (at.stamp_known)
+            voter.stamped = side.stamp.value_or(election::live_grant{});
+        start.voters[shape_.common.groups[group].id] = voter;
+    }
+    // Only after its silence can it say that the page holds every grant of this boot.
+    if (!at.stamp_known)
+        schedule(at.world_time_of(at.local(now_) + election::longest_lease), due::kind::vouch,
+                 index);
+    at.agent = std::make_unique<agent::node>(at.settings, start, moment_of(index));
+    at.wake = now_;
+    if (at.clock_is_wrong)
+        schedule(now_, due::kind::clock_read, index);
+    if (has_server(index)) {
+        boot_server(index);
+        schedule(now_ + dice_.between(0, shape_.facts_pause), due::kind::read_facts, index);
+    }
+    say("{} starts", index);
+}
+
+void world::crash(std::size_t index, std::int64_t how) {
+    auto& at = machines_[index];
+    bool const forgetting = (how & forgets) != 0 && may_forget(index);
+    for (auto& side : at.groups) {
+        // The crash comes before or after the write that was under way.
+        if (side.under_way && side.under_way->kept && (how & was_written) != 0)
+            check_disk(side, *side.under_way), side.disk = std::move(side.under_way->content);
+        side.under_way.reset();
+        side.waiting.reset();
+        if ((how & reboots) != 0) {
+            side.stamp.reset();
+            side.address = false;
+        }
+        if (forgetting) {
+            side.disk.reset();
+            side.seen_epoch = {};
+        }
+    }
+    at.agent.reset();
+    ++at.life;
+    note_unwatched_clock(index, now_);
+    if (at.halted) {
+        at.set_at = now_;
+        at.distrusted_until = at.local(now_) + election::longest_lease;
+    }
+    at.paused_until = 0;
+    at.halted = false;
+    at.wake = options_.ends_at;
+    say("{} crashes{}{}", index, (how & reboots) != 0 ? ", reboots" : "",
+        forgetting ? ", forgets" : "");
+    if ((how & reboots) == 0)
+        return;
+    at.stamp_known = false;
+    if (has_server(index))
+        crash_server(index, 4);
+}
+
+bool world::may_forget(std::size_t index) const {
+    auto const blank = [&](std::size_t each) {
+        auto const& sides = machines_[each].groups;
+        return each < shape_.voters &&
+               std::any_of(sides.begin(), sides.end(), [](auto const& it) { return !it.disk; });
+    };
+    std::size_t forgetful = 0;
+    for (std::size_t each = 0; each < machines_.size(); ++each)
+        forgetful += blank(each) ? 1U : 0U;
+    return index < shape_.voters && !blank(index) && forgetful + 1 <= (shape_.voters - 1) / 2;
+}
+
+void world::retire(std::size_t index) {
+    auto& at = machines_[index];
+    if (!runs(index) || at.ending)
+        return;
+    at.ending = true;
+    say("{} is asked to end", index);
+    effects_ = at.agent->retire(moment_of(index));
+    carry_out(index);
+    schedule(now_ + retire_patience, due::kind::ended, index);
+}
+
+void world::ended(std::size_t index) {
+    if (now_ < machines_[index].paused_until)
+        return schedule(machines_[index].paused_until + 1, due::kind::ended, index);
+    if (!machines_[index].agent->is_idle()) {
+        effects_ = machines_[index].agent->abandon(moment_of(index));
+        carry_out(index);
+    }
+    crash(index, was_written);
+    boot(index);
+}
+
+void world::stop(std::size_t index, world_time span, bool all_of_it) {
+    auto& at = machines_[index];
+    if (!runs(index))
+        return;
+    at.paused_until = now_ + span;
+    at.halted = all_of_it;
+    at.wake = options_.ends_at;
+    note_unwatched_clock(index, at.paused_until);
+    say("{} {} for {} ms", index, all_of_it ? "is halted" : "is paused", span / millisecond);
+    if (all_of_it) {
+        relink();
+        at.offset = at.local(now_).time_since_epoch().count();
+        at.set_at = at.paused_until; // its clock goes on from there
+    }
+    schedule(at.paused_until, due::kind::resume, index);
+}
+
+void world::resume(std::size_t index) {
+    auto& at = machines_[index];
+    if (at.halted) {
+        at.halted = false;
+        at.distrusted_until = at.local(now_) + election::longest_lease;
+        relink();
+    }
+    if (at.agent)
+        happen(index, agent::woke{});
+}
+
+/// One write at a time; those that wait meanwhile are joined into the newest.
+void world::write(std::size_t index, std::size_t group) {
+    auto& side = machines_[index].groups[group];
+    if (!side.waiting)
+        return;
+    auto const takes = slow_disk_ > 0 && dice_.chance(slow_disk_)
+                           ? dice_.between(50 * millisecond, 3 * second)
+                           : dice_.between(millisecond / 5, 5 * millisecond);
+    auto wanted = *std::exchange(side.waiting, {});
+    if (full_disk_ > 0 && dice_.chance(full_disk_)) {
+        wanted.outcome = election::store_outcome::failed;
+        wanted.kept = false;
+    } else if (broken_disk_ > 0 && dice_.chance(broken_disk_)) {
+        wanted.outcome = election::store_outcome::poisoned;
+        wanted.kept = dice_.chance(0.5);
+    }
+    side.under_way = std::move(wanted);
+    schedule(now_ + takes, due::kind::stored, index, group);
+}
+
+void world::stored(due const& event) {
+    auto& at = machines_[event.machine];
+    if (event.life != at.life)
+        return;
+    if (now_ < at.paused_until)
+        return schedule(at.paused_until + 1, due::kind::stored, event.machine, event.group);
+    auto& side = at.groups[event.group];
+    auto done = *std::exchange(side.under_way, {});
+    if (done.kept) {
+        check_disk(side, done);
+        side.disk = std::move(done.content);
+    }
+    write(event.machine, event.group);
+    happen(event.machine,
+           agent::state_stored{shape_.common.groups[event.group].id, {done.ticket, done.outcome}});
+}
+
+/// A machine is started with a file that differs.
+void world::start_with(std::size_t index,
+                       std::function<void(agent::node_settings&)> const& change) {
+    change(machines_[index].settings);
+    if (machines_[index].agent)
+        crash(index, dice_.chance(0.3) ? reboots : 0);
+    boot(index);
+}
+
+void world::correct_files() {
+    for (std::size_t each = 0; each < machines_.size(); ++each) {
+        auto& settings = machines_[each].settings;
+        bool const right = settings.voters == shape_.common.voters &&
+                           settings.terms.lease == shape_.common.terms.lease;
+        if (!right)
+            start_with(each, [&](agent::node_settings& file) {
+                file.voters = shape_.common.voters;
+                file.terms = shape_.common.terms;
+                file.digest = 0;
+            });
+    }
+}
+
+/// An agent gives no grants and hands over when its clock leaves the bound; one that is stopped or
+/// dead does not, and the bound is an assumption of everybody else.
+void world::note_unwatched_clock(std::size_t index, world_time until) {
+    auto const& at = machines_[index];
+    bool const unwatched = !at.agent || now_ < at.paused_until;
+    if (at.clock_is_wrong && unwatched)
+        clocks_distrusted_until_ =
+            std::max(clocks_distrusted_until_, until + election::longest_lease.count());
+}
+
+/// The kernel tells of it once in an interval.
+void world::drift_off(std::size_t index, std::int64_t parts_per_million, world_time span) {
+    auto& at = machines_[index];
+    if (at.halted)
+        return;
+    constexpr std::int64_t bound = 2'500'000; // half the drift between two clocks
+    at.clock_is_wrong = parts_per_million != 0;
+    std::int64_t const beyond = parts_per_million * 1000 + (parts_per_million < 0 ? -bound : bound);
+    at.change_rate(now_, at.clock_is_wrong ? beyond : shape_.parts_per_billion[index]);
+    say("the clock of {} is {}", index, at.clock_is_wrong ? "wrong" : "right again");
+    note_unwatched_clock(index, at.agent ? at.paused_until : now_);
+    auto const interval = shape_.common.interval.count();
+    schedule(now_ + dice_.between(0, interval), due::kind::clock_read, index);
+    if (at.clock_is_wrong)
+        schedule(now_ + span, due::kind::clock_right, index);
+    if (at.agent && now_ >= at.paused_until)
+        at.wake = now_;
+}
+
+} // namespace tasuki::sim
