@@ -1,4 +1,6 @@
-/* The gate: packets of a virtual address pass only before an absolute instant of CLOCK_BOOTTIME.
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
+ *
+ * The gate: packets of a virtual address pass only before an absolute instant of CLOCK_BOOTTIME.
  *
  * A tc classifier in direct action mode, on clsact, both ways, on every link that delivers packets
  * to this node. It decides alone: nobody has to be alive for a deadline to pass. Needs Linux 5.8
@@ -190,4 +192,5 @@ int tasuki_out_bare(struct __sk_buff* skb) {
 }
 
 /* The kernel lends some helpers to programs under the GPL only: this file may be used under it. */
+/* What the kernel gives its helpers to; this file alone may be used under either licence. */
 char _license[] SEC("license") = "GPL";
