@@ -58,6 +58,11 @@ void help() {
               "      [--sample-every N] [--quiet] [--find] [--bug NAME]");
 }
 
+bool is_out_of_range(bounds const& world) {
+    return world.nodes < 3 || world.nodes > nodes_max || world.last_epoch > epochs_max + 1 ||
+           world.faults > 100;
+}
+
 arguments parse(int count, char** values) {
     arguments out;
     auto const stop = [&](char const* why, char const* word) {
@@ -116,9 +121,6 @@ arguments parse(int count, char** values) {
         } else
             stop("unknown argument", values[index]);
     }
-    if (out.world.nodes < 3 || out.world.nodes > nodes_max ||
-        out.world.last_epoch > epochs_max + 1 || out.world.faults > 100)
-        stop("out of range:", "--nodes, --epochs or --faults");
     return out;
 }
 
@@ -148,6 +150,10 @@ void print(search_report const& it, catalogue const& known, double seconds) {
 
 int main(int count, char** values) {
     auto const given = parse(count, values);
+    if (is_out_of_range(given.world)) {
+        std::fputs("model: out of range: --nodes, --epochs or --faults\n", stderr);
+        return 2;
+    }
     auto const began = std::chrono::steady_clock::now();
     auto const seconds = [&] {
         return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();

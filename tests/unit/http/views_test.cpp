@@ -54,7 +54,8 @@ TEST_CASE("the status document keeps every key of its schema", "[http]") {
     CHECK(keys_of(document.at("quorum").as_object()) == "voters reachable needed ok");
     auto const& node = document.at("nodes").at(0).as_object();
     CHECK(keys_of(node) == "name state age_ms version config_digest enforcement "
-                           "enforcement_reason guard guard_reason voter witness standby note paths");
+                           "enforcement_reason guard guard_reason voter witness standby "
+                           "note paths");
     CHECK(json::serialize(node.at("paths").at(0)) ==
           R"({"address":"10.77.0.1","heard_ms":0,"hears_us":true})");
     auto const& group = document.at("groups").at(0).as_object();
