@@ -174,7 +174,7 @@ void world::inspect() {
     schedule(now_ + second, due::kind::inspect);
 }
 
-/// Why no member stands, in the words of each.
+/// Why no member stands, in the words of each, and who does not vote.
 std::string world::excuses(std::size_t group) {
     std::string out;
     for (auto const member : shape_.common.groups[group].members) {
@@ -188,6 +188,17 @@ std::string world::excuses(std::size_t group) {
         (void)it.suitability(machines_[each].agent->look(moment_of(each), none, letters), &why);
         out += fmt::format("; {}: {} {}", each, election::to_string(it.election_state().now_role),
                            why);
+    }
+    for (std::size_t each = 0; each < machines_.size(); ++each) {
+        if (!runs(each))
+            continue;
+        auto const& vote = group_of(each, group).election_state().vote;
+        for (auto const& [is, word] : {std::pair{vote.blank, "has no state"},
+                                       {vote.poisoned, "has a broken disk"},
+                                       {vote.misplaced, "has another file"},
+                                       {vote.clock_beyond_bound, "has a wrong clock"}})
+            if (vote.votes && is)
+                out += fmt::format("; {} {}", each, word);
     }
     return out;
 }

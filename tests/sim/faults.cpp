@@ -162,8 +162,11 @@ void world::heal() {
     correct_files();
     for (std::size_t each = 0; each < machines_.size(); ++each) {
         auto const& agent = machines_[each].agent;
-        // A voter whose disk failed votes again when its agent is started anew.
+        // A voter whose disk failed, or is about to, votes again when its agent is started anew.
         bool poisoned = false;
+        for (auto const& side : machines_[each].groups)
+            poisoned = poisoned || (side.under_way &&
+                                    side.under_way->outcome == election::store_outcome::poisoned);
         if (agent)
             for (auto const& [id, group] : agent->groups())
                 poisoned = poisoned || group->election_state().vote.poisoned;
