@@ -138,12 +138,13 @@ class FaultCase(rig.LabCase):
             self.fail(f"{error}\n{why.stdout}{agents.tail(self.lab, node, 8)}")
 
     def play(self, fault, master=None, rate=300):
-        """The fault under writes, until `master` takes writes; both promises are checked."""
-        master = master or self.new
+        """The fault under writes, until `master` (or whom it finds) takes writes; both promises are
+        checked."""
         with stopped_at_end(Observer(self.lab)) as observer, \
                 stopped_at_end(Load(self.lab, "--rate", rate, "--connections", 8)) as load:
             self.wait_writes(self.old)
             fault()
+            master = master() if callable(master) else master or self.new
             self.wait_writes(master)
         return self.judge(observer, load, master)
 
