@@ -205,7 +205,7 @@ void node::post(work& job) {
 }
 
 /// Whoever is answered once an interval needs no beat beside: the next question comes first.
-void node::beat(work& job, beat_due& due, byte_string payload) {
+void node::beat(work& job, beat_due& due, byte_string const& payload) {
     auto const patience = payload.empty() ? duration{} : settings_.interval / 2;
     due.at = job.at.now + settings_.interval + patience;
     auto const paths = peers_.find(due.to)->place.paths;
@@ -213,12 +213,7 @@ void node::beat(work& job, beat_due& due, byte_string payload) {
         auto header = peers_.compose(due.to, path, job.at.now, payload);
         bool const carries = !header.payload.empty();
         header.payload = {};
-        byte_string own;
-        if (carries && path + 1 == paths)
-            own = std::move(payload);
-        else if (carries)
-            own = payload;
-        job.effects.emplace_back(transmit{header, std::move(own), path});
+        job.effects.emplace_back(transmit{header, carries ? payload : byte_string{}, path});
     }
 }
 
