@@ -1,5 +1,7 @@
 #include "deeds_io.hpp"
 
+#include "tasuki/core/system_address_io.hpp"
+
 #include <linux/netlink.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
@@ -21,31 +23,6 @@ namespace {
 
 constexpr std::size_t batch_bytes = 16UL * 1024;
 constexpr int class_of_service = 0xc0; // CS6, as the heartbeats
-
-struct system_address {
-    sockaddr_storage storage{};
-    socklen_t length = 0;
-};
-
-system_address to_system(ip_address const& address, std::uint16_t port) {
-    system_address out;
-    if (address.is_v4()) {
-        sockaddr_in v4{};
-        v4.sin_family = AF_INET;
-        v4.sin_port = htons(port);
-        std::memcpy(&v4.sin_addr, address.bytes().data(), sizeof v4.sin_addr);
-        std::memcpy(&out.storage, &v4, sizeof v4);
-        out.length = sizeof v4;
-        return out;
-    }
-    sockaddr_in6 v6{};
-    v6.sin6_family = AF_INET6;
-    v6.sin6_port = htons(port);
-    std::memcpy(&v6.sin6_addr, address.bytes().data(), sizeof v6.sin6_addr);
-    std::memcpy(&out.storage, &v6, sizeof v6);
-    out.length = sizeof v6;
-    return out;
-}
 
 bool was_not_there(int error) {
     return error == EADDRNOTAVAIL || error == ENODEV;
@@ -144,10 +121,9 @@ int datagrams_ready::socket_of(ip_address const& local) {
         ::socket(local.is_v4() ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (local.is_v4())
         ::setsockopt(socket.get(), IPPROTO_IP, IP_TOS, &class_of_service, sizeof class_of_service);
-    auto const from = to_system(local, 0);
+    auto const from = to_system({local, 0});
     // Without that address the kernel chooses one: the receiver judges by the signature.
-    static_cast<void>(
-        ::bind(socket.get(), reinterpret_cast<sockaddr const*>(&from.storage), from.length));
+    static_cast<void>(::bind(socket.get(), from.get(), from.length));
     return socket.get();
 }
 
@@ -162,10 +138,9 @@ std::size_t datagrams_ready::send() const {
     std::size_t left = 0;
     for (std::size_t at = 0; at < datagrams_.size(); ++at) {
         auto const& each = datagrams_[at];
-        auto const to = to_system(each.to.address, each.to.port);
+        auto const to = to_system(each.to);
         auto const sent = ::sendto(through_[at], each.bytes.data(), each.bytes.size(),
-                                   MSG_DONTWAIT | MSG_NOSIGNAL,
-                                   reinterpret_cast<sockaddr const*>(&to.storage), to.length);
+                                   MSG_DONTWAIT | MSG_NOSIGNAL, to.get(), to.length);
         left += sent >= 0 ? 1U : 0U;
     }
     return left;

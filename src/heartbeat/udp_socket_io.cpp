@@ -1,5 +1,7 @@
 #include "tasuki/heartbeat/udp_socket_io.hpp"
 
+#include "tasuki/core/system_address_io.hpp"
+
 #include <netinet/in.h>
 #include <netinet/ip.h>
 #include <sys/socket.h>
@@ -17,34 +19,7 @@ namespace {
 constexpr int class_of_service = 0xc0; // CS6
 constexpr int queue_priority = 6;      // TC_PRIO_INTERACTIVE
 
-struct socket_address {
-    sockaddr_storage storage{};
-    socklen_t length = sizeof(sockaddr_storage);
-    sockaddr* get() { return reinterpret_cast<sockaddr*>(&storage); }
-};
-
-socket_address to_system(endpoint const& from) {
-    socket_address out;
-    auto const& bytes = from.address.bytes();
-    if (from.address.is_v4()) {
-        sockaddr_in v4{};
-        v4.sin_family = AF_INET;
-        v4.sin_port = htons(from.port);
-        std::memcpy(&v4.sin_addr, bytes.data(), sizeof v4.sin_addr);
-        std::memcpy(&out.storage, &v4, sizeof v4);
-        out.length = sizeof v4;
-        return out;
-    }
-    sockaddr_in6 v6{};
-    v6.sin6_family = AF_INET6;
-    v6.sin6_port = htons(from.port);
-    std::memcpy(&v6.sin6_addr, bytes.data(), sizeof v6.sin6_addr);
-    std::memcpy(&out.storage, &v6, sizeof v6);
-    out.length = sizeof v6;
-    return out;
-}
-
-endpoint from_system(socket_address const& from) {
+endpoint from_system(system_address const& from) {
     if (from.storage.ss_family == AF_INET) {
         sockaddr_in v4{};
         std::memcpy(&v4, &from.storage, sizeof v4);
@@ -106,7 +81,7 @@ result<bound_socket> open_datagram_socket(endpoint const& local, int receive_buf
     auto address = to_system(local);
     if (::bind(socket.get(), address.get(), address.length) != 0)
         return bind_failed(errno, local);
-    socket_address bound;
+    system_address bound;
     if (::getsockname(socket.get(), bound.get(), &bound.length) != 0)
         return problem_of_errno(errno, "heartbeat path " + local.to_string());
     return bound_socket{std::move(socket), from_system(bound)};
@@ -120,7 +95,7 @@ int send_datagram(int socket, endpoint const& to, byte_view bytes) {
 }
 
 received receive_datagram(int socket, std::span<std::byte> buffer) {
-    socket_address source;
+    system_address source;
     auto const size = ::recvfrom(socket, buffer.data(), buffer.size(), MSG_DONTWAIT, source.get(),
                                  &source.length);
     received out;
