@@ -48,6 +48,15 @@ bool refused(progress& at, node_id from, epoch promised, milliseconds remaining)
     return majority_impossible(at);
 }
 
+/// A promise that comes too late still binds its voter. Its epoch was never written under if it is
+/// above all that this node has held since it started.
+void decline(progress& at, node_id from, promise const& reply) {
+    bool const over = reply.under != at.it.claim.under && reply.under > at.it.under;
+    bool const ours = reply.granted && reply.life == at.rules.cluster.life;
+    if (ours && over && is_voter(at.rules, from))
+        at.send_to(from, withdraw{reply.under, reply.life});
+}
+
 } // namespace
 
 duration progress::jitter(duration most) {
@@ -119,7 +128,7 @@ void on_promise(progress& at, node_id from, promise const& reply) {
     bool const same_life = reply.life == at.rules.cluster.life || planted(bug::promise_of_any_life);
     bool const counts = is_voter(at.rules, from) || planted(bug::everybody_votes);
     if (!phase || !same_attempt || !same_life || !counts || at.now >= claim.deadline)
-        return;
+        return decline(at, from, reply);
     if (!reply.granted) {
         if (refused(at, from, reply.promised, reply.remaining)) {
             // The release that named us may reach the voters a moment after us.
@@ -144,6 +153,9 @@ void fail_attempt(progress& at, reason because, duration pause) {
     // A PreVote binds nobody and uses up no epoch; a Prepare may have been promised somewhere.
     if (at.it.now_role != role::canvassing)
         at.it.highest_seen = std::max(at.it.highest_seen, at.it.claim.under);
+    // Once a record was written under an epoch, its promises have to keep older records out.
+    if (at.it.now_role == role::claiming || planted(bug::withdrawn_when_written))
+        at.send_to_voters(withdraw{at.it.claim.under, at.rules.cluster.life});
     at.change_role(role::standby, because);
     at.it.claim = {};
     if (at.it.named && because == reason::promise_refused) {

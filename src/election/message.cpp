@@ -83,6 +83,10 @@ void put(byte_writer& out, bootstrap const& it) {
     encode(it.content, out);
     out.u64(it.for_life.value());
 }
+void put(byte_writer& out, withdraw const& it) {
+    out.u64(it.under.value());
+    out.u64(it.life.value());
+}
 
 // Each taker reads in the order of the fields; aggregates evaluate left to right.
 result<message> take_renew(byte_reader& in) {
@@ -148,11 +152,15 @@ result<message> take_bootstrap(byte_reader& in) {
         return content.error();
     return message{bootstrap{std::move(*content), incarnation{in.u64()}}};
 }
+result<message> take_withdraw(byte_reader& in) {
+    return message{withdraw{epoch{in.u64()}, incarnation{in.u64()}}};
+}
 
 using taker = result<message> (*)(byte_reader&);
 constexpr taker takers[] = {take_renew,   take_grant,   take_prevote,  take_prevote_reply,
                             take_prepare, take_promise, take_write,    take_written,
-                            take_release, take_recall,  take_recalled, take_bootstrap};
+                            take_release, take_recall,  take_recalled, take_bootstrap,
+                            take_withdraw};
 static_assert(std::size(takers) == std::variant_size_v<message>);
 
 } // namespace

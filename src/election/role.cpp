@@ -55,7 +55,8 @@ std::string_view to_string(reason it) {
 namespace {
 
 // The form without a voter set began with the promised epoch, whose first byte was always zero.
-constexpr std::uint8_t state_format = 2;
+constexpr std::uint8_t state_format = 3;
+constexpr std::uint8_t without_allegiance = 2; ///< no promise could be withdrawn then
 
 } // namespace
 
@@ -65,12 +66,19 @@ void encode(durable_state const& it, byte_writer& out) {
     out.u64(it.promised.value());
     out.u32(it.promised_to.value());
     out.u64(it.promised_life.value());
+    out.u8(it.before ? 1 : 0);
+    auto const before = it.before.value_or(allegiance{});
+    out.u64(before.under.value());
+    out.u32(before.to.value());
+    out.u64(before.life.value());
+    out.u8(it.withdrawn ? 1 : 0);
     encode(it.known, out);
 }
 
 result<durable_state> decode_durable_state(byte_view bytes) {
     byte_reader in{bytes};
-    if (in.u8() != state_format)
+    auto const format = in.u8();
+    if (format != state_format && format != without_allegiance)
         return problem{failure::invalid, "it has a form that this program does not know, perhaps "
                                          "of an older version: asking the other voters"};
     durable_state it;
@@ -78,6 +86,14 @@ result<durable_state> decode_durable_state(byte_view bytes) {
     it.promised = epoch{in.u64()};
     it.promised_to = node_id{in.u32()};
     it.promised_life = incarnation{in.u64()};
+    if (format == state_format) {
+        bool const known = in.u8() == 1;
+        allegiance const before{epoch{in.u64()}, node_id{in.u32()}, incarnation{in.u64()}};
+        bool const withdrawn = in.u8() == 1;
+        if (known)
+            it.before = before;
+        it.withdrawn = known && withdrawn;
+    }
     auto known = decode_record(in);
     if (!known)
         return known.error();

@@ -79,13 +79,28 @@ void reply_when_stored(voter& it, node_id to, message what, std::vector<command>
     it.delayed.push_back({it.last_ticket, to, std::move(what)});
 }
 
-void adopt_promise(voter& it, epoch under, node_id to, incarnation life,
-                   std::vector<command>& out) {
-    it.memory.promised = under;
-    it.memory.promised_to = to;
-    it.memory.promised_life = life;
+allegiance followed(voter const& it) {
+    auto const& memory = it.memory;
+    return memory.withdrawn ? *memory.before
+                            : allegiance{memory.promised, memory.promised_to, memory.promised_life};
+}
+
+void adopt_promise(voter& it, allegiance const& newest, std::vector<command>& out) {
+    it.memory.before = followed(it);
+    it.memory.withdrawn = false;
+    it.memory.promised = newest.under;
+    it.memory.promised_to = newest.to;
+    it.memory.promised_life = newest.life;
     if (!planted(bug::promise_not_durable))
         persist(it, out);
+}
+
+/// Takes the side of who holds the lease, or writes, under a newer epoch than whom it followed.
+void follow(voter& it, allegiance const& newer, std::vector<command>& out) {
+    if (newer.under > it.memory.promised)
+        return adopt_promise(it, newer, out);
+    it.memory.before = newer; // the promise of this or a newer epoch was withdrawn
+    persist(it, out);
 }
 
 bool promised_exactly(voter const& it, epoch under, node_id to, incarnation life) {
@@ -93,17 +108,32 @@ bool promised_exactly(voter const& it, epoch under, node_id to, incarnation life
            it.memory.promised_life == life;
 }
 
+/// Somebody holds the lease although this voter follows another, who may have lost and not said so.
+void remind_claimant(voter& it, node_id holder, std::vector<command>& out) {
+    auto const& memory = it.memory;
+    if (!it.votes || it.blank || it.poisoned || !memory.before || memory.withdrawn ||
+        memory.promised_to == holder)
+        return;
+    reply_when_stored(it, memory.promised_to,
+                      promise{memory.promised, memory.promised_life, true, memory.promised,
+                              milliseconds{0}, memory.known},
+                      out);
+}
+
 void on_renew(voter& it, node_id from, renew const& what, instant now, std::vector<command>& out) {
-    bool const fits = what.under > it.memory.promised || planted(bug::old_epoch_renews) ||
-                      promised_exactly(it, what.under, from, what.life);
+    allegiance const sender{what.under, from, what.life};
+    bool const newer = what.under > followed(it).under;
+    bool const fits = newer || sender == followed(it) || planted(bug::old_epoch_renews);
+    if (!fits)
+        remind_claimant(it, from, out);
     if (!it.may_vote(now) || !fits || what.lease > longest_lease ||
         (what.under <= it.released && !planted(bug::released_renews)))
         return;
     if (now < it.granted.expires && !same_holder(it.granted, from, what.life) &&
         !planted(bug::grant_forgotten_by_renewal))
         return;
-    if (what.under > it.memory.promised)
-        adopt_promise(it, what.under, from, what.life, out);
+    if (newer)
+        follow(it, sender, out);
     // A shorter lease than before does not shorten what an earlier renewal was granted.
     instant const earlier =
         same_holder(it.granted, from, what.life) ? it.granted.expires : long_ago;
@@ -137,7 +167,7 @@ void on_prepare(voter& it, node_id from, prepare const& what, instant now,
         return;
     }
     if (!again) {
-        adopt_promise(it, what.under, from, what.life, out);
+        adopt_promise(it, {what.under, from, what.life}, out);
         it.promised_at = now;
     }
     reply_when_stored(
@@ -153,9 +183,9 @@ void on_write(voter& it, node_id from, write const& what, std::vector<command>& 
     };
     if (it.votes && (it.blank || it.poisoned || it.misplaced))
         return;
-    bool const old = content.written_under < it.memory.promised;
-    bool const others = content.written_under == it.memory.promised &&
-                        !promised_exactly(it, content.written_under, from, what.life) &&
+    allegiance const sender{content.written_under, from, what.life};
+    bool const old = sender.under < followed(it).under;
+    bool const others = sender.under == followed(it).under && sender != followed(it) &&
                         !planted(bug::write_of_anyone);
     if (it.votes && (old || others) && !planted(bug::old_write_accepted)) {
         out.emplace_back(send{from, reply(false)});
@@ -169,8 +199,8 @@ void on_write(voter& it, node_id from, write const& what, std::vector<command>& 
         out.emplace_back(send{from, reply(true)});
         return;
     }
-    if (content.written_under > it.memory.promised)
-        adopt_promise(it, content.written_under, from, what.life, out);
+    if (sender.under > followed(it).under)
+        follow(it, sender, out);
     else if (newer && !planted(bug::record_not_durable))
         persist(it, out);
     if (content.order() == it.memory.known.order())
@@ -183,8 +213,20 @@ void on_release(voter& it, node_id from, release const& what) {
         planted(bug::release_of_anyone);
     if (granted)
         it.granted.expires = long_ago;
-    if (granted || promised_exactly(it, what.under, from, what.life))
+    if (granted || followed(it) == allegiance{what.under, from, what.life})
         it.released = std::max(it.released, what.under);
+}
+
+/// The claim was refused elsewhere, and whoever won has an epoch that is no newer: without this, a
+/// voter that lost the race would refuse its renewals and records until the next election.
+void on_withdraw(voter& it, node_id from, withdraw const& what, std::vector<command>& out) {
+    bool const exactly =
+        promised_exactly(it, what.under, from, what.life) || planted(bug::withdrawn_by_anyone);
+    if (!it.votes || it.blank || !it.memory.before || it.memory.withdrawn || !exactly)
+        return;
+    it.memory.withdrawn = true;
+    it.promised_at = long_ago;
+    persist(it, out);
 }
 
 void on_recall(voter const& it, electorate const& all, node_id from, recall const& what,
@@ -284,6 +326,7 @@ bool answer(voter& it, electorate const& all, received const& arrived, instant n
             [&](bootstrap const& what) {
                 return on_bootstrap(it, all, from, what, now, out), true;
             },
+            [&](withdraw const& what) { return on_withdraw(it, from, what, out), true; },
             [](auto const&) { return false; },
         },
         arrived.what);

@@ -13,6 +13,12 @@ namespace {
 constexpr std::uint64_t last_sequence = std::numeric_limits<std::uint64_t>::max();
 constexpr std::uint64_t hello_every = 8;
 
+void note_newest(peer::counters& path, std::uint64_t sequence) {
+    auto const ahead = sequence - path.received;
+    path.seen = (ahead < window ? path.seen << ahead : 0) | 1U;
+    path.received = sequence;
+}
+
 /// Challenges of one life count up from its random origin, so that none is ever used twice.
 session_nonce after(session_nonce nonce) {
     auto const value = nonce.value() + 1;
@@ -66,9 +72,7 @@ reception peers::accept(message const& incoming, std::uint8_t path, instant now)
     auto& sender = table_[index_of(incoming.from)];
     switch (judge(sender, incoming)) {
     case standing::current:
-        if (incoming.sequence <= sender.paths[path].received && !planted(bug::replay_believed))
-            return refuse(reject::replayed);
-        return deliver(sender, incoming, false, now);
+        return deliver_in_session(sender, incoming, now);
     case standing::fresh:
         return deliver(sender, incoming, true, now);
     case standing::unproven:
@@ -141,27 +145,45 @@ reception peers::challenge(peer& sender, message const& incoming, instant now) {
     return out;
 }
 
+/// Whoever is overtaken on the way is heard all the same, once: a renewal is often followed by an
+/// answer at once, and whether it was heard must not hang on which of the two is faster. What it
+/// tells of its sender is older than what is known.
+reception peers::deliver_in_session(peer& sender, message const& incoming, instant now) {
+    auto& path = sender.paths[incoming.path];
+    if (incoming.sequence > path.received || planted(bug::replay_believed))
+        return deliver(sender, incoming, false, now);
+    auto const age = path.received - incoming.sequence;
+    if (age >= window || (path.seen >> age & 1U) != 0)
+        return refuse(reject::replayed);
+    path.seen |= std::uint64_t{1} << age;
+    return receive(incoming);
+}
+
+/// Two sets of voters have two majorities: what is said in the other one must not count here.
+reception peers::receive(message const& incoming) {
+    if (incoming.voters != self_.voters && !planted(bug::other_set_heard))
+        return refuse(reject::other_voters);
+    return {};
+}
+
 reception peers::deliver(peer& sender, message const& incoming, bool adopted, instant now) {
     if (adopted) {
         sender.theirs = incoming.session;
         sender.mine = sender.next;
         sender.next = after(sender.next);
         for (auto& each : sender.paths)
-            each.received = 0;
+            each.received = each.seen = 0;
         sender.heard.note_session(now);
     }
     auto& path = sender.paths[incoming.path];
-    path.received = incoming.sequence;
+    note_newest(path, incoming.sequence);
     sender.heard.note_heard(incoming, now);
     sender.config_digest = incoming.config_digest;
     sender.voters = incoming.voters;
     sender.uptime_s = incoming.uptime_s;
     sender.key = incoming.key;
 
-    reception out;
-    // Two sets of voters have two majorities: what is said in the other one must not count here.
-    if (incoming.voters != self_.voters && !planted(bug::other_set_heard))
-        out = refuse(reject::other_voters);
+    auto out = receive(incoming);
     out.adopted = adopted;
     // A hello tells that the sender has not adopted us; the beat lets it.
     if (incoming.type == message_type::hello && (may_reply(path, incoming.session, now) || adopted))

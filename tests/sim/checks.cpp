@@ -8,6 +8,7 @@ namespace tasuki::sim {
 namespace {
 
 constexpr std::uint64_t marker_base = 1000;
+constexpr unsigned away_limit = 5;       ///< inspections, one each second
 constexpr std::uint8_t release_kind = 8; ///< its place among the messages, which is its number
 
 } // namespace
@@ -169,9 +170,42 @@ void world::inspect() {
             violated("flapping", fmt::format("{}: service moves from {} to {} without a reason",
                                              name, *settled, who));
         settled = who;
+        if (serving == 1)
+            check_voters(group, who);
     }
     settled_ = true;
     schedule(now_ + second, due::kind::inspect);
+}
+
+/// Whether the newest promise was given to a node in the life that it still has.
+bool world::lives(election::durable_state const& memory) const {
+    for (auto const& each : machines_)
+        if (each.settings.self == memory.promised_to)
+            return each.agent && each.agent->life() == memory.promised_life;
+    return false;
+}
+
+/// No voter that can vote stays away from the one that serves: its majority would have none to
+/// lose. Bound until the next election is only who promised to a node that died in the middle of
+/// its claim, or learned a promise from others after it had lost its own.
+void world::check_voters(std::size_t group, std::size_t holder) {
+    auto const& served = group_of(holder, group).election_state();
+    for (std::size_t each = 0; each < machines_.size(); ++each) {
+        auto& away = machines_[each].groups[group].away;
+        auto const* const vote =
+            runs(each) ? &group_of(each, group).election_state().vote : nullptr;
+        bool const asked = vote != nullptr && vote->may_vote(machines_[each].local(now_)) &&
+                           vote->memory.before && lives(vote->memory);
+        bool const follows = asked && vote->granted.under == served.under &&
+                             vote->memory.known.order() >= served.latest.order();
+        away = asked && !follows ? away + 1 : 0;
+        if (away > away_limit)
+            violated("voter_left",
+                     fmt::format("{} stays away from node {}, epoch {}: it has promised {}, its "
+                                 "record is of epoch {}",
+                                 each, holder, served.under.value(), vote->memory.promised.value(),
+                                 vote->memory.known.written_under.value()));
+    }
 }
 
 /// Why no member stands, in the words of each, and who does not vote.

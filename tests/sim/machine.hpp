@@ -30,6 +30,8 @@ struct group_side {
     instant address_hard = long_ago;
     epoch seen_epoch;
     std::pair<epoch, record_version> seen_record;
+    unsigned away =
+        0; ///< for how many inspections in a row it has not followed the one that serves
 };
 
 struct machine {

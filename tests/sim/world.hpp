@@ -114,6 +114,8 @@ class world {
     void check_masters();
     void check_opened(std::size_t);
     void inspect();
+    [[nodiscard]] bool lives(election::durable_state const&) const;
+    void check_voters(std::size_t group, std::size_t holder);
     [[nodiscard]] std::string excuses(std::size_t group);
     void violated(char const* check, std::string text);
     [[nodiscard]] bool answers(std::size_t machine, std::size_t group) const;

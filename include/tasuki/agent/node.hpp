@@ -42,6 +42,7 @@ class node {
     /// There is no time left for good order: addresses go, and what may take writes is closed.
     [[nodiscard]] std::vector<effect> abandon(moment);
     [[nodiscard]] bool is_idle() const;
+    [[nodiscard]] incarnation life() const { return life_; }
 
     /// What somebody else may send when this process is gone: every lease served here is given up.
     /// Each is the last that its session takes. Empty if nothing is served here.

@@ -27,6 +27,8 @@ enum class bug {
     older_version_taken,
     release_of_anyone,
     released_renews,
+    withdrawn_by_anyone,
+    withdrawn_when_written,
     old_epoch_renews,
     recall_of_one,
     record_not_recalled,

@@ -103,9 +103,16 @@ struct bootstrap {
     incarnation for_life{};
     friend bool operator==(bootstrap const&, bootstrap const&) = default;
 };
+/// "My claim of this epoch has failed, before I wrote or renewed anything under it, and I make none
+/// of this epoch in this life again": its promise need not keep anybody from an older epoch.
+struct withdraw {
+    epoch under;
+    incarnation life;
+    friend bool operator==(withdraw const&, withdraw const&) = default;
+};
 
 using message = std::variant<renew, grant, prevote, prevote_reply, prepare, promise, write, written,
-                             release, recall, recalled, bootstrap>;
+                             release, recall, recalled, bootstrap, withdraw>;
 
 struct entry {
     group_id group;

@@ -14,6 +14,7 @@
 #include "tasuki/election/message.hpp"
 #include "tasuki/election/record.hpp"
 
+#include <optional>
 #include <string_view>
 #include <variant>
 #include <vector>
@@ -97,6 +98,14 @@ struct live_grant {
     friend bool operator==(live_grant const&, live_grant const&) = default;
 };
 
+/// Whose renewals and writes a voter takes; none of an older epoch.
+struct allegiance {
+    epoch under;
+    node_id to;
+    incarnation life;
+    friend bool operator==(allegiance const&, allegiance const&) = default;
+};
+
 /// What a voter may never forget.
 struct durable_state {
     epoch promised;
@@ -105,6 +114,11 @@ struct durable_state {
     record known;
     /// Promises and records count in the majorities of this set only.
     voter_set_id voters;
+    /// Whom it followed when it gave that promise; unknown if it copied the promise from others.
+    std::optional<allegiance> before{};
+    /// The claim that it was given to has failed: `before` is followed, or who is newer than that.
+    /// No epoch up to `promised` is promised again all the same.
+    bool withdrawn = false;
     friend bool operator==(durable_state const&, durable_state const&) = default;
 };
 void encode(durable_state const&, byte_writer&);

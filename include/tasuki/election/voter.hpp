@@ -1,11 +1,12 @@
 #pragma once
 // The voter of one group on one node: what it has promised, granted and stored.
 //
-// It never takes a side: it grants the lease of the epoch it promised, refuses every other while a
-// grant is live, and answers a promise or a record write only after both are on disk. A voter that
-// restarted without knowing its grants is silent for the longest lease; one without any state first
-// asks the others what it may have forgotten; one whose state belongs to another set of voters does
-// not vote, for two sets have two majorities. The holder's own vote passes through here as well.
+// It never takes a side: it grants the lease of the epoch it promised (of the one before, if that
+// claim is withdrawn), refuses every other while a grant is live, and answers a promise or a record
+// write only after both are on disk. A voter that restarted without knowing its grants is silent
+// for the longest lease; one without any state first asks the others what it may have forgotten;
+// one whose state belongs to another set of voters does not vote, for two sets have two majorities.
+// The holder's own vote passes through here as well.
 
 #include "tasuki/election/role.hpp"
 

@@ -57,7 +57,7 @@ struct message {
     std::uint8_t path = 0;
     session_nonce session;           ///< the sender's
     session_nonce echo;              ///< the receiver's, as the sender last learned it
-    std::uint64_t sequence = 0;      ///< from 1; strictly increasing per receiver and path
+    std::uint64_t sequence = 0;      ///< from 1; increases per receiver and path
     std::uint64_t config_digest = 0; ///< a difference only warns
     voter_set_id voters;             ///< a difference refuses the payload
     /// Age in ms, when this was sent, of what the sender last heard from the receiver, per path.

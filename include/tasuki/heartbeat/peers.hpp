@@ -4,9 +4,10 @@
 // Replay is refused without clocks or stored state. A peer's session is adopted only by a message
 // that echoes our current challenge, and each challenge is used for one adoption: a recording of
 // any earlier session, ours or the peer's, echoes a challenge that is spent. Within a session the
-// sequence strictly increases per path. Established beats go on while a stranger session is being
-// challenged, so replaying an old hello disturbs nobody. A plain value: `accept` and
-// `compose` never allocate; copyable, deterministic.
+// message is taken once per path, also one that a later one has overtaken, within a window (as in
+// RFC 4303, 3.4.3). Established beats go on while a stranger session is being challenged, so
+// replaying an old hello disturbs nobody. A plain value: `accept` and `compose` never allocate;
+// copyable, deterministic.
 //
 // Use: datagram -> open() -> accept(): deliver the payload if not refused; seal and send `reply` if
 // there is one. On each interval, per peer and path: compose() -> seal() -> send. A simulator may
@@ -28,6 +29,9 @@ inline constexpr duration reply_gap = milliseconds{10};
 /// After this silence each eighth message is a hello: a node that was rolled back to a snapshot
 /// holds sessions of the past, and would otherwise never meet its peer again.
 inline constexpr duration rehello_after = milliseconds{1000};
+
+/// A message that so many later ones have overtaken is refused as replayed.
+inline constexpr std::uint64_t window = 64;
 
 struct peers_self {
     node_id id;
@@ -66,6 +70,7 @@ struct peer {
 
     struct counters {
         std::uint64_t received = 0; ///< the newest accepted sequence of `theirs`
+        std::uint64_t seen = 0;     ///< bit n: `received - n` has been accepted
         std::uint64_t sent = 0;     ///< the newest sequence given out, over all sessions
         std::optional<instant> replied_at;
         session_nonce replied_to; ///< the peer's session that the last reply went to
@@ -114,7 +119,9 @@ class peers {
     [[nodiscard]] std::optional<reject> misdirected(message const&, std::uint8_t path) const;
     [[nodiscard]] reception refuse(reject);
     [[nodiscard]] reception challenge(peer&, message const&, instant now);
+    [[nodiscard]] reception deliver_in_session(peer&, message const&, instant now);
     [[nodiscard]] reception deliver(peer&, message const&, bool adopted, instant now);
+    [[nodiscard]] reception receive(message const&);
     [[nodiscard]] message draft(peer const&, std::uint8_t path, instant now) const;
 
     peers_self self_;

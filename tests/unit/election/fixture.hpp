@@ -34,6 +34,12 @@ inline record first_record() {
     return it;
 }
 
+inline record written_under(epoch under) {
+    record it = first_record();
+    it.written_under = under;
+    return it;
+}
+
 inline voter_start remembering(record known = first_record()) {
     voter_start it;
     it.remembered = durable_state{known.written_under, {}, {}, known, voter_set_of({a, b, c})};

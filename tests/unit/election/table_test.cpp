@@ -18,12 +18,6 @@ struct column {
     duration later{}; ///< after the machine came into its role
 };
 
-record written_under(epoch under) {
-    record it = first_record();
-    it.written_under = under;
-    return it;
-}
-
 std::vector<column> own_events(epoch under) {
     return {
         {"tick", tick{}},
@@ -59,6 +53,8 @@ std::vector<column> requests(epoch under) {
         {"release naming us", from(b, release{higher, life_b, a})},
         {"recall", from(b, recall{life_b})},
         {"bootstrap", from(b, bootstrap{first_record(), life_a})},
+        {"withdraw of another", from(b, withdraw{under, life_b})},
+        {"withdraw of ours", from(a, withdraw{under, life_a})},
     };
 }
 
@@ -95,9 +91,9 @@ std::vector<column> columns(machine_under_test const& it) {
 }
 
 std::string name_of(message const& what) {
-    constexpr char const* names[] = {"renew",   "grant",  "prevote",  "",
-                                     "prepare", "",       "write",    "",
-                                     "release", "recall", "recalled", "bootstrap"};
+    constexpr char const* names[] = {"renew",    "grant",     "prevote", "",        "prepare",
+                                     "",         "write",     "",        "release", "recall",
+                                     "recalled", "bootstrap", "withdraw"};
     auto const answer = [](bool yes, std::string name) { return name + (yes ? "+" : "-"); };
     return std::visit(overloaded{
                           [&](prevote_reply const& it) { return answer(it.granted, "prevote"); },
@@ -160,23 +156,24 @@ struct row {
 
 constexpr row expected[] = {
     {"tick", "S", "P", "C", "R", "A", "D"},
-    {"tick when due", "P prevote", "S", "S", "S", "D STOP", "D"},
+    {"tick when due", "P prevote", "S", "S withdraw STORE", "S", "D STOP", "D"},
     {"stored", "S", "P", "C", "R", "A", "D"},
     {"store failed", "S", "P", "C", "R", "A", "D"},
     {"store poisoned", "S", "P", "C", "R", "A", "D"},
     {"eligible", "S", "P", "C", "R", "A", "D"},
-    {"not eligible", "S", "S", "S", "R", "A", "D"},
+    {"not eligible", "S", "S", "S withdraw STORE", "R", "A", "D"},
     {"write_record", "S", "P", "C", "R", "A write STORE", "D"},
     {"hand_over", "S", "P", "C", "R", "D STOP", "D"},
     {"closed", "S", "P", "C", "R", "A", "S no-lease release"},
     {"closed another epoch", "S", "P", "C", "R", "A", "D"},
     {"start_cluster", "S", "P", "C", "R", "A", "D"},
     {"clock right", "S", "P", "C", "R", "A", "D"},
-    {"clock wrong", "S", "S", "S", "S", "D STOP", "D"},
+    {"clock wrong", "S", "S", "S withdraw STORE", "S", "D STOP", "D"},
     {"renew, higher epoch", "S STORE STAMP grant", "P STORE STAMP grant", "C STORE STAMP grant",
      "R", "A", "D"},
-    {"renew, higher, due", "S STORE STAMP grant", "S STORE STAMP grant", "S STORE STAMP grant",
-     "S STORE STAMP grant", "D STORE STAMP grant STOP", "D STORE STAMP grant"},
+    {"renew, higher, due", "S STORE STAMP grant", "S STORE STAMP grant",
+     "S STORE STAMP grant withdraw", "S STORE STAMP grant", "D STORE STAMP grant STOP",
+     "D STORE STAMP grant"},
     {"renew, our epoch", "S", "P STORE STAMP grant", "C", "R", "A", "D"},
     {"prevote", "S prevote+", "P prevote+", "C prevote+", "R prevote-", "A prevote-", "D prevote-"},
     {"prepare", "S STORE promise+", "P STORE promise+", "C STORE promise+", "R promise-",
@@ -190,6 +187,8 @@ constexpr row expected[] = {
     {"release naming us", "C prepare STORE", "P", "C", "R", "A", "D"},
     {"recall", "S recalled", "P recalled", "C recalled", "R recalled", "A recalled", "D recalled"},
     {"bootstrap", "S", "P", "C", "R", "A", "D"},
+    {"withdraw of another", "S", "P", "C", "R", "A", "D"},
+    {"withdraw of ours", "S", "P", "C STORE", "R STORE", "A STORE", "D STORE"},
     {"grant", "S", "P", "C", "R lease", "A lease EXTEND", "D"},
     {"grant of a non-voter", "S", "P", "C", "R", "A", "D"},
     {"grant to another life", "S", "P", "C", "R", "A", "D"},
@@ -197,7 +196,7 @@ constexpr row expected[] = {
     {"prevote no", "S", "P", "C", "R", "A", "D"},
     {"prevote of a non-voter", "S", "P", "C", "R", "A", "D"},
     {"prevote for another life", "S", "P", "C", "R", "A", "D"},
-    {"promise yes", "S", "P", "R write renew STORE STAMP", "R", "A", "D"},
+    {"promise yes", "S withdraw", "P", "R write renew STORE STAMP", "R", "A", "D"},
     {"promise no", "S", "P", "C", "R", "A", "D"},
     {"promise of a non-voter", "S", "P", "C", "R", "A", "D"},
     {"promise to another life", "S", "P", "C", "R", "A", "D"},

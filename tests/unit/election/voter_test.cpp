@@ -172,6 +172,73 @@ TEST_CASE("a shorter lease does not shorten what was granted before", "[election
     REQUIRE(voter.it.vote.granted.expires == voter.now + milliseconds{5000});
 }
 
+TEST_CASE("a voter whose own claim lost the race follows who won it", "[election]") {
+    machine_under_test loser; // a and b claim the same epoch: c promised it to b
+    loser.make(role::claiming);
+    epoch const raced = loser.it.claim.under;
+    milliseconds const none{0};
+    for (auto const voter : {b, c})
+        loser.hear(voter, promise{raced, life_a, false, raced, none, {}});
+    REQUIRE(loser.it.now_role == role::standby);
+    loser.hear(b, renew{raced, life_b, lease, 1});
+    CHECK(loser.sent_to<grant>(b) == std::vector{grant{raced, life_b, 1}});
+    loser.hear(b, write{life_b, written_under(raced)});
+    CHECK(loser.sent_to<written>(b).at(0).accepted);
+    CHECK(loser.it.vote.memory.promised == raced); // and yet promises it to nobody else
+    loser.hear(c, renew{raced, life_c, lease, 1});
+    CHECK(loser.sent_to<grant>(c).empty());
+}
+
+TEST_CASE("a withdrawn promise frees for older epochs, not below whom the voter followed",
+          "[election]") {
+    machine_under_test voter;
+    voter.hear(b, prepare{epoch{4}, life_b});
+    voter.hear(c, prepare{epoch{6}, life_c});
+    voter.hear(b, write{life_b, written_under(epoch{4})});
+    CHECK_FALSE(voter.sent_to<written>(b).at(0).accepted);
+    voter.hear(c, withdraw{epoch{6}, incarnation{34}});
+    voter.hear(b, write{life_b, written_under(epoch{4})});
+    CHECK_FALSE(voter.sent_to<written>(b).at(1).accepted);
+    voter.hear(c, withdraw{epoch{6}, life_c});
+    voter.hear(b, write{life_b, written_under(epoch{3})});
+    CHECK_FALSE(voter.sent_to<written>(b).at(2).accepted);
+    voter.hear(b, write{life_b, written_under(epoch{4})});
+    CHECK(voter.sent_to<written>(b).at(3).accepted);
+    voter.hear(b, prepare{epoch{6}, life_b});
+    CHECK_FALSE(voter.sent_to<promise>(b).at(1).granted);
+}
+
+TEST_CASE("a voter whose promise keeps it from the holder asks the claimant, who withdraws",
+          "[election]") {
+    machine_under_test voter;
+    voter.hear(c, prepare{epoch{6}, life_c});
+    voter.hear(b, renew{epoch{5}, life_b, lease, 1});
+    CHECK(voter.sent_to<promise>(c).size() == 2);
+    CHECK(voter.sent_to<grant>(b).empty());
+
+    machine_under_test claimant;
+    claimant.make(role::standby);
+    epoch const late{6};
+    claimant.hear(b, promise{late, life_a, true, late, milliseconds{0}, {}});
+    CHECK(claimant.sent_to<withdraw>(b) == std::vector{withdraw{late, life_a}});
+    claimant.hear(b, promise{late, incarnation{99}, true, late, milliseconds{0}, {}});
+    CHECK(claimant.sent_to<withdraw>(b).size() == 1);
+}
+
+TEST_CASE("a claim under which something was written is not withdrawn", "[election]") {
+    machine_under_test it;
+    it.make(role::recovering);
+    epoch const under = it.it.under;
+    it.said.clear();
+    it.hear(c, promise{under, life_a, true, under, milliseconds{0}, {}});
+    it.wait(milliseconds{2000}); // nobody answers: it gives up
+    it.feed(tick{});
+    REQUIRE(it.it.now_role == role::standby);
+    it.hear(c, promise{under, life_a, true, under, milliseconds{0}, {}});
+    CHECK(it.sent_to<withdraw>(c).empty());
+    CHECK_FALSE(it.it.vote.memory.withdrawn);
+}
+
 TEST_CASE("a released epoch is not renewed, and another may be promised at once", "[election]") {
     machine_under_test voter;
     voter.hear(b, renew{epoch{2}, life_b, lease, 1});

@@ -56,7 +56,8 @@ TEST_CASE("a restarted peer is talking again within one round trip", "[heartbeat
     CHECK_FALSE(b.accept(a.compose(db2, 0, now, {}), 0, now).refused);
 }
 
-TEST_CASE("a message is accepted once per path and never after a later one", "[heartbeat][peers]") {
+TEST_CASE("a message is accepted once per path, also after one that has overtaken it",
+          "[heartbeat][peers]") {
     auto a = life(db1, 0xa0);
     auto b = life(db2, 0xb0);
     establish(a, b);
@@ -64,9 +65,36 @@ TEST_CASE("a message is accepted once per path and never after a later one", "[h
     auto const second = a.compose(db2, 0, start, {});
     CHECK_FALSE(b.accept(second, 0, start).refused);
     CHECK(b.accept(second, 0, start).refused == reject::replayed);
+    CHECK_FALSE(b.accept(first, 0, start).refused);
     CHECK(b.accept(first, 0, start).refused == reject::replayed);
     CHECK_FALSE(b.accept(a.compose(db2, 1, start, {}), 1, start).refused);
     CHECK(b.rejects().of(reject::replayed) == 2);
+}
+
+TEST_CASE("a message that too many have overtaken is refused", "[heartbeat][peers]") {
+    auto a = life(db1, 0xa0);
+    auto b = life(db2, 0xb0);
+    establish(a, b);
+    auto const oldest = a.compose(db2, 0, start, {});
+    auto const old = a.compose(db2, 0, start, {});
+    for (std::uint64_t later = 0; later < window - 1; ++later)
+        (void)a.compose(db2, 0, start, {});
+    CHECK_FALSE(b.accept(a.compose(db2, 0, start, {}), 0, start).refused);
+    CHECK(b.accept(oldest, 0, start).refused == reject::replayed);
+    CHECK(b.accept(old, 0, start).refused == reject::replayed);
+    CHECK(b.rejects().of(reject::replayed) == 2);
+}
+
+TEST_CASE("a message that was overtaken tells nothing new of its sender", "[heartbeat][peers]") {
+    auto a = life(db1, 0xa0);
+    auto b = life(db2, 0xb0);
+    establish(a, b);
+    auto const old = a.compose(db2, 0, start, {});
+    a.reseat(std::vector{seat{db2, 2}}, 77);
+    CHECK_FALSE(b.accept(a.compose(db2, 0, start, {}), 0, start + 1s).refused);
+    CHECK_FALSE(b.accept(old, 0, start + 2s).refused);
+    CHECK(b.find(db1)->config_digest == 77);
+    CHECK(b.find(db1)->heard.heard_at() == start + 1s);
 }
 
 TEST_CASE("a new session is counted from its start on every path", "[heartbeat][peers]") {
