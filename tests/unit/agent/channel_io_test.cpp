@@ -240,6 +240,8 @@ TEST_CASE("channel: requests beyond the bound are refused on both sides", "[agen
     CHECK(boxes[3].text() == "node db2 has too many requests open");
     CHECK(boxes[3].kind() == failure::unavailable);
     CHECK(held.size() == 3);
+    first.channel.tell(db2, bytes_of("a note takes nobody's place"), 10s);
+    CHECK(run_until(io, [&] { return held.size() == 4; }));
     // A reply function that is dropped gives its place back.
     held.clear();
     answer_box next;
