@@ -29,6 +29,17 @@ std::vector<node_config const*> nodes_at(configuration const& config,
 
 } // namespace
 
+std::string identity_text(configuration const& config, std::string_view node,
+                          std::string_view state_dir, std::string_view runtime_dir) {
+    std::vector<std::string> voters;
+    for (auto const& each : config.nodes)
+        if (each.voter)
+            voters.push_back(each.name);
+    std::sort(voters.begin(), voters.end());
+    return fmt::format("node {} of cluster {}, voters {}, state in {}, runtime files in {}", node,
+                       config.cluster.name, fmt::join(voters, " "), state_dir, runtime_dir);
+}
+
 result<std::string> identify(configuration const& config,
                              std::optional<std::string_view> node_option,
                              std::string_view host_name,

@@ -73,6 +73,13 @@ void database::open(opening const& input, instant now) {
     step_promotion(begin, now);
 }
 
+void database::go_on(opening const& input, instant now) {
+    input_ = input;
+    recorded_ = input.recorded;
+    service_ = service::open;
+    keep_ackers(now);
+}
+
 void database::close() {
     forget_procedures();
     service_ = service::closed;

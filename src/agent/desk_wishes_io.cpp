@@ -285,8 +285,12 @@ void desk::on(http::post_vip_announce const& asked, answer done) {
 }
 
 void desk::on(http::post_reload const&, answer done) {
-    done(error_response({501, "not_supported", "this version reads its configuration only at start",
-                         "tasuki config check FILE, then restart one node after the other"}));
+    // If it comes to pass there is no answer: the end of the connection is one.
+    links_.reload([done = std::move(done)](problem const& why) {
+        bool const busy = why.kind == failure::conflict;
+        done(error_response({409, busy ? "busy" : "not_valid", why.text,
+                             busy ? "tasuki status" : "tasuki config check FILE"}));
+    });
 }
 
 void desk::on(http::post_bootstrap const& asked, answer done, std::string by) {

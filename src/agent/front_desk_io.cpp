@@ -43,6 +43,7 @@ void front::body::open_desk(history_file file) {
         forward(to, std::move(wish), std::move(done));
     };
     links.broadcast = [this](peer_message const& message) { broadcast(message); };
+    links.reload = [this](on_refused refused) { reload(std::move(refused)); };
     links.examine = [this](on_items done) { examine(std::move(done)); };
     links.publish = [this](http::stream_event event) {
         if (http_)

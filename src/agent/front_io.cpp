@@ -40,6 +40,8 @@ result<void> front::body::run(lease_loop& lease) {
     // On every way out, and before the lease thread goes: what still may post to it ends here.
     if (examiner_.joinable())
         examiner_.join();
+    if (checker_.joinable())
+        checker_.join();
     if (ending_.joinable())
         ending_.join();
     if (http_)
@@ -63,12 +65,8 @@ result<void> front::body::serve(lease_loop& lease) {
     if (auto const opened = open_http(); !opened)
         return opened;
 
-    front_signals const signals{
-        io_, [this](int number) { end(number); },
-        [](int) {
-            spdlog::warn("SIGHUP: this version reads its configuration only at start; nothing has "
-                         "changed (check a new file with: tasuki config check FILE)");
-        }};
+    front_signals const signals{io_, [this](int number) { end(number); },
+                                [this](int) { reload([](problem const&) {}); }};
     spdlog::info("tasukid {} is node {} of cluster {}", options_.version, options_.node,
                  settings_.cluster);
     serving_ = true;

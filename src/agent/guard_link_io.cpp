@@ -21,7 +21,26 @@ guard_link::guard_link(boost::asio::io_context& io, std::string socket_path, cal
     , callbacks_(std::move(to))
     , retry_(io) {}
 
+void guard_link::take_over(guard_place const& from) {
+    if (from.socket < 0)
+        return;
+    auto page = guard::shared_page::open(unique_fd{from.page});
+    if (!page)
+        return static_cast<void>(unique_fd{from.socket}); // it is called again
+    page_ = std::move(*page);
+    serial_ = from.serial;
+    socket_ = std::make_unique<vip::readable>(io_, unique_fd{from.socket}, [this] { read(); });
+}
+
+guard_place guard_link::place() const {
+    if (!page_)
+        return {};
+    return {socket_->descriptor(), page_->descriptor(), serial_, {}};
+}
+
 void guard_link::start() {
+    if (page_)
+        return callbacks_.on_here();
     connect();
 }
 

@@ -2,6 +2,7 @@
 #include "tasuki/agent/lease_body_io.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace tasuki::agent {
 
@@ -20,12 +21,21 @@ void lease_loop::body::open_guard() {
                                         " (a killed agent keeps the address until the kernel "
                                         "takes it away; start tasuki-guard)"});
             }});
+    if (options_.inherited)
+        take_over_guard();
 }
 
-std::size_t lease_loop::body::slot_of(group_id id) const {
-    auto const place = std::find_if(settings_.groups.begin(), settings_.groups.end(),
-                                    [&](auto const& each) { return each.id == id; });
-    return static_cast<std::size_t>(place - settings_.groups.begin());
+/// The same as long as the page is: a group that the file names in another place keeps its slot.
+std::size_t lease_loop::body::slot_of(group_id id) {
+    if (auto const known = slots_.find(id); known != slots_.end())
+        return known->second;
+    std::set<std::size_t> taken;
+    for (auto const& [group, slot] : slots_)
+        taken.insert(slot);
+    std::size_t free = 0;
+    while (taken.contains(free))
+        ++free;
+    return slots_[id] = free;
 }
 
 std::vector<group_id> lease_loop::body::degraded_here() const {

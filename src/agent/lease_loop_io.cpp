@@ -101,7 +101,9 @@ result<void> lease_loop::body::open_state() {
     if (!found)
         return found.error();
     node_start start;
-    start.life = draw_incarnation();
+    if (options_.inherited)
+        start.inherited = options_.inherited->left;
+    start.life = start.inherited ? start.inherited->life : draw_incarnation();
     start.session = heartbeat::session_nonce{heartbeat::random_nonce()};
     start.seed = heartbeat::random_nonce();
     for (auto const& group : settings_.groups)
@@ -119,6 +121,7 @@ result<void> lease_loop::body::open_addresses() {
     wanted.on_event = [this](vip::keeper_event const& event) { on_keeper(event); };
     carries_ = !wanted.addresses.empty();
     keeper_ = std::make_unique<vip::keeper>(io_, std::move(wanted));
+    adopt_addresses();
     if (auto const started = keeper_->start(); !started && carries_) {
         auto const& why = started.error();
         if (why.kind != failure::absent && why.kind != failure::unavailable)
@@ -187,6 +190,9 @@ void lease_loop::start() {
 }
 void lease_loop::stop() {
     body_->stop();
+}
+void lease_loop::replace(program by, std::function<void(problem)> failed) {
+    body_->replace(std::move(by), std::move(failed));
 }
 void lease_loop::post(happening what) {
     body_->post(std::move(what));

@@ -1,5 +1,5 @@
 // tasukid: the agent of one node.
-//   tasukid [--config FILE] [--node NAME] [--state-dir DIR] [--runtime-dir DIR]
+//   tasukid [--config FILE] [--node NAME] [--state-dir DIR] [--runtime-dir DIR] [--check]
 // Exit codes: 0 ended on request, 1 could not start, 2 usage, 78 the configuration is invalid.
 #include "tasuki/agent/config_io.hpp"
 #include "tasuki/agent/folder_io.hpp"
@@ -16,6 +16,7 @@
 #include <exception>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace {
 
@@ -31,6 +32,9 @@ struct arguments {
     std::string node;
     std::string state_dir;
     std::string runtime_dir;
+    bool check = false;
+    int inherit = -1;
+    agent::program self;
 };
 
 int failed(std::string const& text) {
@@ -50,13 +54,31 @@ void sweep(agent::configuration const& config, std::string const& node,
             std::fprintf(stderr, "warning: an agent was killed here: %s\n", line.c_str());
 }
 
+/// What the program before this one was serving goes on; without it, as after a crash.
+std::optional<agent::estate> inheritance_of(int descriptor) {
+    if (descriptor < 0)
+        return std::nullopt;
+    auto found = agent::read_estate(descriptor);
+    if (found)
+        return std::move(*found);
+    std::fprintf(stderr, "warning: what is served here is given up, and not taken over: %s\n",
+                 found.error().text.c_str());
+    return std::nullopt;
+}
+
 int run(arguments const& given, agent::configuration const& config, std::string const& node) {
     auto const pick = [&](std::string const& option, std::string const& configured) {
         return agent::for_node(option.empty() ? configured : option, node);
     };
     std::string const state_dir = pick(given.state_dir, config.state_dir);
     std::string const runtime_dir = pick(given.runtime_dir, config.runtime_dir);
-    sweep(config, node, state_dir);
+    if (given.check) {
+        std::puts(agent::identity_text(config, node, state_dir, runtime_dir).c_str());
+        return 0;
+    }
+    auto inherited = inheritance_of(given.inherit);
+    if (!inherited)
+        sweep(config, node, state_dir);
     auto const keys = heartbeat::load_key_file(agent::for_node(config.cluster.key_file, node));
     if (!keys)
         return failed(keys.error().text);
@@ -64,9 +86,13 @@ int run(arguments const& given, agent::configuration const& config, std::string 
         if (auto const opened = agent::open_private_folder(folder); !opened)
             return failed(opened.error().text);
 
-    agent::front_options front_wants{
-        config, node, state_dir, runtime_dir, derive(*keys, heartbeat::key_purpose::peer_channel),
-        version};
+    agent::front_options front_wants{config,
+                                     node,
+                                     state_dir,
+                                     runtime_dir,
+                                     derive(*keys, heartbeat::key_purpose::peer_channel),
+                                     version,
+                                     given.self};
     auto front = agent::front::open(std::move(front_wants));
     if (!front)
         return failed(front.error().text);
@@ -77,6 +103,7 @@ int run(arguments const& given, agent::configuration const& config, std::string 
         runtime_dir,
         derive(*keys, heartbeat::key_purpose::heartbeat),
         version,
+        std::move(inherited),
         [&](agent::departure what) { (*front)->take(std::move(what)); }};
     auto lease = agent::lease_loop::open(std::move(lease_wants));
     if (!lease)
@@ -93,7 +120,8 @@ int start(arguments const& given) {
         return exit_configuration;
     }
     for (auto const& warning : config->warnings)
-        std::fprintf(stderr, "warning: %s\n", to_string(warning).c_str());
+        if (!given.check)
+            std::fprintf(stderr, "warning: %s\n", to_string(warning).c_str());
     std::optional<std::string_view> option;
     if (!given.node.empty())
         option = given.node;
@@ -116,12 +144,18 @@ int main(int count, char** values) {
     app.add_option("--node", given.node, "name of this node (default: by host name or address)");
     app.add_option("--state-dir", given.state_dir, "instead of [agent] state_dir");
     app.add_option("--runtime-dir", given.runtime_dir, "instead of [agent] runtime_dir");
+    app.add_flag("--check", given.check, "say what it would be with this file, and end");
+    app.add_option("--inherit", given.inherit)->group(""); // from the program before this one
     app.set_version_flag("--version", version);
     try {
         app.parse(count, values);
     } catch (CLI::ParseError const& error) {
         return app.exit(error) == 0 ? 0 : exit_usage;
     }
+    auto self = agent::this_program(count, values);
+    if (!self)
+        return failed(self.error().text);
+    given.self = std::move(*self);
     try {
         return start(given);
     } catch (std::exception const& error) {

@@ -25,6 +25,12 @@ election::policy policy_of(node_settings const& settings, incarnation life) {
     return rules;
 }
 
+template<class Map>
+auto const* find_in(Map const& map, typename Map::key_type const& key) {
+    auto const found = map.find(key);
+    return found == map.end() ? nullptr : &found->second;
+}
+
 } // namespace
 
 node::node(node_settings settings, node_start const& start, moment at)
@@ -32,16 +38,21 @@ node::node(node_settings settings, node_start const& start, moment at)
     , life_(start.life)
     , peers_({settings_.self, start.session, settings_.digest,
               election::voter_set_of(settings_.voters), at.now},
-             settings_.peers) {
+             settings_.peers)
+    , inherited_(start.inherited) {
     auto const rules = policy_of(settings_, start.life);
     std::uint64_t seed = start.seed;
     for (auto const& each : settings_.groups) {
         auto const known = start.voters.find(each.id);
         auto const begin = known == start.voters.end() ? election::voter_start{} : known->second;
-        groups_.emplace(each.id,
-                        std::make_unique<group>(settings_, each, rules,
-                                                election::start(rules, begin, ++seed, at.now)));
+        auto const* left = inherited_ ? find_in(inherited_->groups, each.id) : nullptr;
+        auto state = left != nullptr ? election::inherit(rules, begin, left->lease, ++seed, at.now)
+                                     : election::start(rules, begin, ++seed, at.now);
+        groups_.emplace(each.id, std::make_unique<group>(settings_, each, rules, std::move(state)));
     }
+    if (inherited_)
+        for (auto const& [other, heard] : inherited_->heard)
+            peers_.remember(other, heard);
     for (auto const& peer : settings_.peers)
         beats_.push_back({peer.id, at.now});
 }
@@ -56,6 +67,7 @@ void node::handle(happening const& what, moment at, std::vector<effect>& effects
     effects.clear();
     auto job = look(at, effects, outbox_);
     warn_once(job);
+    inherit_once(job);
     dispatch(job, what);
     bool const woken = std::holds_alternative<woke>(what);
     for (auto& [id, each] : groups_)
@@ -98,6 +110,27 @@ void node::warn_once(work& job) {
                            "its state was made with another set of voters than its file names: "
                            "put the voters in the file back as the other nodes have them"});
     }
+}
+
+void node::inherit_once(work& job) {
+    if (auto const left = std::exchange(inherited_, std::nullopt))
+        for (auto const& [id, each] : left->groups)
+            if (auto* const found = find(id))
+                found->inherit(job, each);
+}
+
+std::optional<inheritance> node::bequeath() const {
+    inheritance out{life_, {}, {}};
+    for (auto const& [id, each] : groups_) {
+        auto left = each->bequeath();
+        if (!left)
+            return std::nullopt;
+        out.groups.emplace(id, std::move(*left));
+    }
+    for (auto const& peer : peers_.all())
+        if (auto const heard = peer.heard.heard_at())
+            out.heard[peer.place.id] = *heard;
+    return out;
 }
 
 /// Posts what was written, and asks to be woken when something is due next.

@@ -229,7 +229,8 @@ void grammar::add_setup() {
         [this] { return check_configuration{file_.empty() ? "/etc/tasuki/tasuki.toml" : file_}; },
         config);
     check->add_option("FILE", file_, "The file (/etc/tasuki/tasuki.toml)");
-    add("reload", "Checks the configuration, then applies what differs",
+    add("reload",
+        "Another configuration or a newly installed version; nothing that is served stops",
         [] { return do_reload{}; });
     auto* init = add("init", "Makes the cluster's key; works without an agent", [this] {
         return make_key{file_.empty() ? "/etc/tasuki/cluster.key" : file_};

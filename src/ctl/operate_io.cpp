@@ -22,39 +22,6 @@ using clock = std::chrono::steady_clock;
 /// Before a stream that broke is opened again.
 constexpr milliseconds reconnect_pause{500};
 
-fetched judge(session& now, result<api_answer> const& answer, bool changes) {
-    fetched out;
-    if (!answer) {
-        auto const& cause = answer.error();
-        now.where.err << "tasuki: " << cause.text << "\n";
-        bool const unknown = changes && cause.kind == failure::timed_out;
-        if (unknown)
-            now.where.err << "  it may still be running, see: tasuki history\n";
-        out.code = unknown ? exit_code::still_running : exit_code::unreachable;
-        return out;
-    }
-    out.document = parse_document(answer->body);
-    out.text = answer->body;
-    if (answer->status >= 200 && answer->status < 300 && out.document)
-        return out;
-    auto const error = out.document ? reading{*out.document}.at("error") : reading{};
-    out.code = exit_for_refusal(answer->status, error.text("code"), changes);
-    if (!out.document)
-        out.code = exit_code::unreachable;
-    now.where.err << wrap(fmt::format("{}: {}",
-                                      out.code == exit_code::refused ? "refused" : "tasuki",
-                                      error.text("reason", fmt::format("the agent answered with "
-                                                                       "status {} and no reason",
-                                                                       answer->status))),
-                          2);
-    if (auto const next = error.text("next_command"); !next.empty())
-        now.where.err << wrap("  next: " + next, 8);
-    if (out.code == exit_code::refused)
-        now.where.err << "nothing was changed\n";
-    out.document.reset();
-    return out;
-}
-
 /// Nothing if the operator agrees.
 std::optional<exit_code> ask(session& now, change const& what) {
     if (now.line.yes || what.question.empty())
@@ -152,6 +119,39 @@ std::optional<exit_code> show_plan(session& now, change const& what) {
 }
 
 } // namespace
+
+fetched judge(session& now, result<api_answer> const& answer, bool changes) {
+    fetched out;
+    if (!answer) {
+        auto const& cause = answer.error();
+        now.where.err << "tasuki: " << cause.text << "\n";
+        bool const unknown = changes && cause.kind == failure::timed_out;
+        if (unknown)
+            now.where.err << "  it may still be running, see: tasuki history\n";
+        out.code = unknown ? exit_code::still_running : exit_code::unreachable;
+        return out;
+    }
+    out.document = parse_document(answer->body);
+    out.text = answer->body;
+    if (answer->status >= 200 && answer->status < 300 && out.document)
+        return out;
+    auto const error = out.document ? reading{*out.document}.at("error") : reading{};
+    out.code = exit_for_refusal(answer->status, error.text("code"), changes);
+    if (!out.document)
+        out.code = exit_code::unreachable;
+    now.where.err << wrap(fmt::format("{}: {}",
+                                      out.code == exit_code::refused ? "refused" : "tasuki",
+                                      error.text("reason", fmt::format("the agent answered with "
+                                                                       "status {} and no reason",
+                                                                       answer->status))),
+                          2);
+    if (auto const next = error.text("next_command"); !next.empty())
+        now.where.err << wrap("  next: " + next, 8);
+    if (out.code == exit_code::refused)
+        now.where.err << "nothing was changed\n";
+    out.document.reset();
+    return out;
+}
 
 fetched fetch(session& now, std::string const& target) {
     // Only an examination takes its time.

@@ -31,6 +31,8 @@ struct fetched {
 };
 
 [[nodiscard]] fetched fetch(session&, std::string const& target);
+/// What the agent said, its refusal printed; `changes` if it was asked to change something.
+[[nodiscard]] fetched judge(session&, result<api_answer> const&, bool changes);
 [[nodiscard]] fetched send(session&, std::string const& target, boost::json::object const& body);
 
 /// What is sent and how it is asked for.

@@ -21,6 +21,7 @@ namespace {
 
 constexpr milliseconds watch_pause{2'000};
 constexpr milliseconds hand_over_pause{200};
+constexpr milliseconds reload_pause{5};
 
 /// Fetches, prints as text or as the document itself, and gives the document.
 template<class Format>
@@ -199,6 +200,57 @@ exit_code plain(session& now, std::string target, json::object body = {}) {
     return carry_out(now, std::move(what));
 }
 
+/// What the agent asked here is active in, with the epoch: "db 7, web 3".
+std::string served_by(reading status) {
+    std::string out;
+    for (auto const& group : status.list("groups"))
+        if (group.text("active") == status.text("node"))
+            out += fmt::format("{}{} {}", out.empty() ? "" : ", ", group.text("name"),
+                               group.number("epoch").value_or(0));
+    return out;
+}
+
+/// The next answer after the agent's program has been replaced.
+std::optional<std::string> served_again(session& now) {
+    using clock = std::chrono::steady_clock;
+    auto const end = clock::now() + milliseconds{now.line.wait_ms};
+    api_client const impatient{now.line.socket, milliseconds{now.line.answer_ms}};
+    while (clock::now() < end) {
+        auto const answer = impatient.get("/api/v1/status");
+        auto const document = answer ? parse_document(answer->body) : std::nullopt;
+        if (document)
+            return served_by(reading{*document});
+        now.client.pause(reload_pause);
+    }
+    return std::nullopt;
+}
+
+/// A reload that comes to pass ends the program that was asked: the end of the connection is the
+/// answer, and the new program's first status shows what it serves.
+exit_code reload(session& now) {
+    auto const before = fetch(now, "/api/v1/status");
+    if (!before.document)
+        return before.code;
+    auto const began = std::chrono::steady_clock::now();
+    auto const answer = now.client.post("/api/v1/reload", "{}");
+    if (answer || answer.error().kind == failure::timed_out)
+        return judge(now, answer, true).code;
+    auto const after = served_again(now);
+    if (!after) {
+        now.where.err << "the agent has not answered since\n  next: systemctl status tasukid\n";
+        return exit_code::unreachable;
+    }
+    auto const took = std::chrono::steady_clock::now() - began;
+    auto const served = served_by(reading{*before.document});
+    now.where.out << fmt::format(
+        "reloaded in {} ms; {}\n", std::chrono::duration_cast<milliseconds>(took).count(),
+        *after == served
+            ? "what this node serves went on: " + (served.empty() ? "nothing" : served)
+            : fmt::format("before it served {}, now {}", served.empty() ? "nothing" : served,
+                          after->empty() ? "nothing" : *after));
+    return *after == served ? exit_code::done : exit_code::failed;
+}
+
 exit_code bootstrap(session& now, do_bootstrap const& asked) {
     json::object masters;
     std::string named;
@@ -253,7 +305,7 @@ exit_code perform(command_line const& line, terminal& where) {
                 return plain(now, "/api/v1/vip/announce",
                              asked.group.empty() ? empty : json::object{{"group", asked.group}});
             },
-            [&](do_reload const&) { return plain(now, "/api/v1/reload"); },
+            [&](do_reload const&) { return reload(now); },
             [&](do_bootstrap const& asked) { return bootstrap(now, asked); },
             [&](list_names const& asked) { return names(now, asked.kind); },
             [&](print_completion const&) {

@@ -56,6 +56,11 @@ void peers::reseat(std::span<seat const> seats, std::uint64_t config_digest) {
     roster_ = std::move(roster);
 }
 
+void peers::remember(node_id id, instant heard) {
+    if (auto const index = index_of(id); index < table_.size())
+        table_[index].heard.note_heard_before(heard);
+}
+
 std::size_t peers::index_of(node_id id) const {
     auto const found = std::find(roster_.begin(), roster_.end(), id);
     return static_cast<std::size_t>(found - roster_.begin());

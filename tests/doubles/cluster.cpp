@@ -109,22 +109,43 @@ void cluster::start(std::string const& name) {
     bool const member = servers_ && holds(shape_.members, name);
     if (member && !servers_->at(it.settings.self).up)
         servers_->boot(it.settings.self);
+    launch(it, {});
+    // Only after its silence can it say that the page holds every grant of this boot.
+    if (!it.stamp_known)
+        later_at(it, election::longest_lease, [](machine& there) { there.stamp_known = true; });
+}
+
+void cluster::launch(machine& it, std::optional<inheritance> left) {
     node_start begin;
     auto const place = static_cast<std::uint64_t>(&it - machines_.data()) + 1;
-    begin.life = incarnation{place * 1000 + it.lives};
+    begin.life = left ? left->life : incarnation{place * 1000 + it.lives};
     begin.session = heartbeat::session_nonce{place * 1'000'000 + it.lives};
     begin.seed = place;
+    begin.inherited = std::move(left);
     election::voter_start voter;
     voter.remembered = it.disk;
     if (it.stamp_known)
         voter.stamped = it.stamp.value_or(election::live_grant{});
     begin.voters[id] = voter;
     it.agent = std::make_unique<node>(it.settings, begin, time());
-    // Only after its silence can it say that the page holds every grant of this boot.
-    if (!it.stamp_known)
-        later_at(it, election::longest_lease, [](machine& there) { there.stamp_known = true; });
     it.wake = now_;
     happen(it, woke{});
+}
+
+bool cluster::replace(std::string const& name, duration pause) {
+    auto& it = at(name);
+    auto left = it.agent->bequeath();
+    if (!left)
+        return false;
+    kill_agent(name);
+    auto const index = static_cast<std::size_t>(&it - machines_.data());
+    // What crosses the gap is bytes.
+    later(pause, [this, index, life = it.lives, bytes = encode(*left)] {
+        auto& there = machines_[index];
+        if (there.lives == life)
+            launch(there, *decode_inheritance(bytes));
+    });
+    return true;
 }
 
 void cluster::start_all() {

@@ -86,6 +86,9 @@ class cluster {
     void link(std::string const&, bool up);
     void retire(std::string const&);
     void abandon(std::string const&);
+    /// Another program in the place of its agent, there again after `pause`; false if that has to
+    /// wait because something is under way.
+    [[nodiscard]] bool replace(std::string const&, duration pause);
 
     // --- time ---
     void run(duration);
@@ -130,6 +133,7 @@ class cluster {
         }
     };
 
+    void launch(machine&, std::optional<inheritance>);
     void later(duration, std::function<void()>);
     /// Only if the same agent still lives; a paused one finds it when it goes on.
     void later_at(machine&, duration, std::function<void(machine&)>);

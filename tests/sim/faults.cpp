@@ -53,6 +53,8 @@ void world::apply(fault const& it) {
         return;
     case trouble::retire:
         return retire(one);
+    case trouble::replace:
+        return replace(one, it.with[2]);
     case trouble::pause:
     case trouble::halt:
         return stop(one, it.with[2], it.what == trouble::halt);

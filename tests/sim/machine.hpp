@@ -38,7 +38,8 @@ struct machine {
     agent::node_settings settings;
     std::unique_ptr<agent::node> agent;
     std::vector<group_side> groups;
-    std::uint32_t life = 0; ///< guards events of an earlier life
+    std::optional<agent::inheritance> left; ///< while its program is being replaced
+    std::uint32_t life = 0;                 ///< guards events of an earlier life
 
     // Its clock: `offset` at `set_at`, and since then as fast as it says.
     std::int64_t offset = 0;
@@ -105,6 +106,7 @@ struct due {
         clock_read,
         clock_right,
         ended,
+        replaced,
         read_facts,
         tell_facts,
         client,

@@ -20,12 +20,15 @@ void world::boot(std::size_t index) {
     ++at.life;
     at.ending = false;
     agent::node_start start;
-    start.life = incarnation{dice_.next() | 1U};
+    start.inherited = std::exchange(at.left, {});
+    start.life = start.inherited ? start.inherited->life : incarnation{dice_.next() | 1U};
     start.session = heartbeat::session_nonce{dice_.next() | 1U};
     start.seed = dice_.next();
     for (std::size_t group = 0; group < at.groups.size(); ++group) {
         auto& side = at.groups[group];
-        side.address = false; // leftovers are swept at start
+        auto const id = shape_.common.groups[group].id;
+        side.address = side.address && start.inherited &&
+                       start.inherited->groups.at(id).address_here; // leftovers are swept at start
         side.under_way.reset();
         side.waiting.reset();
         election::voter_start voter;
@@ -67,6 +70,7 @@ void world::crash(std::size_t index, std::int64_t how) {
             side.seen_epoch = {};
         }
     }
+    at.left.reset();
     at.agent.reset();
     ++at.life;
     note_unwatched_clock(index, now_);
@@ -107,6 +111,20 @@ void world::retire(std::size_t index) {
     effects_ = at.agent->retire(moment_of(index));
     carry_out(index);
     schedule(now_ + retire_patience, due::kind::ended, index);
+}
+
+/// By another in the same process: the kernel keeps what it was told meanwhile.
+void world::replace(std::size_t index, world_time pause) {
+    auto& at = machines_[index];
+    if (!runs(index) || at.ending || !(at.left = at.agent->bequeath()))
+        return;
+    at.agent.reset();
+    ++at.life;
+    at.wake = options_.ends_at;
+    note_unwatched_clock(index, now_ + pause);
+    schedule(now_ + pause, due::kind::replaced, index);
+    ++figures_.replaced;
+    say("the program of {} is replaced in {} ms", index, pause / millisecond);
 }
 
 void world::ended(std::size_t index) {

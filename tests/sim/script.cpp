@@ -15,11 +15,11 @@ constexpr std::string_view words[] = {
     "cut",          "part",        "isolate",     "mend",        "loss",      "delay",
     "damage",       "stall",       "replay",      "slow_disk",   "full_disk", "broken_disk",
     "no_removal",   "wrong_file",  "wrong_terms", "right_files", "clock",     "link",
-    "server_crash", "server_boot", "move",        "commits",     "heal"};
+    "server_crash", "server_boot", "move",        "commits",     "replace",   "heal"};
 
 /// How often each is drawn; the last, `heal`, has its own times.
-constexpr std::uint64_t weights[] = {4, 6, 3, 1, 5, 2, 5, 3, 4, 5, 2, 3, 1, 5,
-                                     2, 2, 1, 1, 2, 1, 1, 1, 1, 1, 3, 2, 2, 2};
+constexpr std::uint64_t weights[] = {4, 6, 3, 1, 5, 2, 5, 3, 4, 5, 2, 3, 1, 5, 2,
+                                     2, 1, 1, 2, 1, 1, 1, 1, 1, 3, 2, 2, 2, 2};
 constexpr std::size_t kinds = std::size(weights);
 static_assert(std::size(words) == kinds + 1);
 
@@ -105,6 +105,9 @@ fault draw_fault(dice& die, trouble what, shape const& of) {
         break;
     case trouble::halt:
         with[2] = die.between(10 * millisecond, (die.chance(0.5) ? 4 : 20) * second);
+        break;
+    case trouble::replace:
+        with[2] = die.between(millisecond, die.chance(0.7) ? second / 2 : 4 * second);
         break;
     case trouble::stall:
         with[2] = die.between(second / 2, 8 * second);

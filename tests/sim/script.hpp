@@ -44,6 +44,7 @@ enum class trouble : std::uint8_t {
     server_boot,  ///< machine
     move,         ///< group, machine: the operator's switchover
     commits,      ///< a burst of them
+    replace,      ///< machine, -, ns: its agent's program, which takes that long to be there again
     heal,
 };
 

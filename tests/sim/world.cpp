@@ -141,6 +141,10 @@ void world::happen_at(due const& event) {
         if (at.clock_is_wrong)
             drift_off(event.machine, 0, 0);
         return;
+    case due::kind::replaced:
+        if (!stale && !at.agent)
+            boot(event.machine);
+        return;
     case due::kind::ended:
         if (!stale)
             ended(event.machine);

@@ -65,6 +65,7 @@ class world {
     void boot(std::size_t);
     void crash(std::size_t, std::int64_t how);
     void retire(std::size_t);
+    void replace(std::size_t, world_time pause);
     void ended(std::size_t);
     void stop(std::size_t, world_time span, bool all_of_it);
     void resume(std::size_t);

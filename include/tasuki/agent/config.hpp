@@ -166,6 +166,10 @@ using config_result = boost::system::result<configuration, config_errors>;
 /// A path or socket of the file on one node: every `{node}` becomes the node's name.
 [[nodiscard]] std::string for_node(std::string_view pattern, std::string_view node);
 
+/// What stays the same for as long as a process lives, whatever its file says later; one line.
+[[nodiscard]] std::string identity_text(configuration const&, std::string_view node,
+                                        std::string_view state_dir, std::string_view runtime_dir);
+
 /// Which node of the file this machine is: `--node` if given, else the host name (also its part
 /// before the first dot), else a local address. Two signs that disagree are refused, because a
 /// cloned machine that acts as its original is worse than one that does not start.

@@ -74,6 +74,8 @@ class database {
     database(mysql_settings settings, node_id self);
 
     void open(opening const&, instant now);
+    /// The master is here and open, by the doing of the program before this one.
+    void go_on(opening const&, instant now);
     void close();
     /// The master's own server is gone: what is said of its replicas means nothing until `open`.
     void server_lost();

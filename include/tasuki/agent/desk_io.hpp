@@ -29,6 +29,8 @@ struct desk_links {
     std::function<void(peer_message const&)> broadcast;
     /// Looks at this node's servers; bounded.
     std::function<void(std::function<void(std::vector<http::check_item_view>)>)> examine;
+    /// Ends this program in favour of another; calls back only if that does not come to pass.
+    std::function<void(std::function<void(problem)>)> reload;
     std::function<void(http::stream_event)> publish;
     std::function<void(std::string)> warn; ///< a line of the log
     std::function<moment()> clocks;

@@ -55,6 +55,9 @@ class front::body {
     };
 
     void end(int number);
+    using on_refused = std::function<void(problem)>;
+    void reload(on_refused);
+    void checked(result<std::string> const&, on_refused const&);
     result<void> open_channel();
     result<void> open_servers();
     result<void> open_http();
@@ -100,6 +103,8 @@ class front::body {
     std::vector<on_items> examining_; ///< who waits for the examination under way
     std::jthread examiner_;           ///< joined on every way out, as is the next
     std::jthread ending_;
+    std::jthread checker_; ///< of the program and file that a reload would bring
+    bool reloading_ = false;
     std::set<node_id> history_from_; ///< who has told us its history, or is about to
     std::atomic<bool> serving_{false};
 };

@@ -6,6 +6,7 @@
 
 #include "tasuki/agent/config.hpp"
 #include "tasuki/agent/lease_loop_io.hpp"
+#include "tasuki/agent/program_io.hpp"
 #include "tasuki/core/result.hpp"
 #include "tasuki/heartbeat/keys.hpp"
 
@@ -21,6 +22,7 @@ struct front_options {
     std::string runtime_dir;
     heartbeat::keyring keys; ///< derived for the peer channel
     std::string version;
+    program self; ///< which takes this one's place at a reload
 };
 
 class front {

@@ -8,6 +8,7 @@
 // after the addresses are gone and our server is closed or dead, or at the end of the lease.
 
 #include "tasuki/agent/database.hpp"
+#include "tasuki/agent/inheritance.hpp"
 #include "tasuki/agent/journal.hpp"
 #include "tasuki/agent/work.hpp"
 
@@ -42,6 +43,9 @@ class group {
     void abandon(work&);
     /// Nothing of ours is left to be given up or said.
     [[nodiscard]] bool is_idle() const;
+    /// From one program to the next in its place; nothing while anything is under way.
+    [[nodiscard]] std::optional<group_inheritance> bequeath() const;
+    void inherit(work&, group_inheritance const&);
 
     [[nodiscard]] group_settings const& settings() const { return settings_; }
     [[nodiscard]] election::state const& election_state() const { return elect_; }

@@ -5,6 +5,7 @@
 // What is held when one comes is opened in its page at once. One io_context, one thread, nothing
 // here waits.
 
+#include "tasuki/agent/program_io.hpp"
 #include "tasuki/core/ids.hpp"
 #include "tasuki/core/time.hpp"
 #include "tasuki/guard/orders.hpp"
@@ -33,6 +34,10 @@ class guard_link {
     guard_link(boost::asio::io_context&, std::string socket_path, callbacks);
     guard_link(guard_link const&) = delete;
     guard_link& operator=(guard_link const&) = delete;
+
+    /// Where there is one already, from the program before this one: the guardian sees no end.
+    void take_over(guard_place const&);
+    [[nodiscard]] guard_place place() const;
 
     void start();
     [[nodiscard]] bool is_here() const { return page_.has_value(); }

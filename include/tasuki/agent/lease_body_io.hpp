@@ -84,6 +84,12 @@ class lease_loop::body {
         });
     }
 
+    void replace(program by, std::function<void(problem)> failed) {
+        asio::post(io_, [this, by = std::move(by), failed = std::move(failed)]() mutable {
+            try_to_replace(std::move(by), std::move(failed), read_clocks().now + replace_limit);
+        });
+    }
+
     void set_peer_macs(std::set<mac_address> macs) {
         asio::post(io_, [this, macs = std::move(macs)] { keeper_->set_peer_macs(macs); });
     }
@@ -129,7 +135,11 @@ class lease_loop::body {
         depart(std::move(it));
     }
 
-    [[nodiscard]] std::size_t slot_of(group_id) const;
+    static constexpr duration replace_limit = milliseconds{2'000};
+    void try_to_replace(program, std::function<void(problem)> failed, instant until);
+    void adopt_addresses();
+    void take_over_guard();
+    [[nodiscard]] std::size_t slot_of(group_id);
     void equip_guard();
     void keep_guard_equipped();
     [[nodiscard]] std::vector<group_id> degraded_here() const;
@@ -160,6 +170,7 @@ class lease_loop::body {
     std::unique_ptr<heartbeat::udp_paths> paths_;
     std::unique_ptr<node> node_;
     std::unique_ptr<guard_link> guard_;
+    std::map<group_id, std::size_t> slots_;  ///< in its page
     std::vector<std::uint64_t> guard_basis_; ///< what its orders were made from
     std::map<group_id, mysql::process_handle> servers_;
     heartbeat::reject_log rejects_;
@@ -173,6 +184,7 @@ class lease_loop::body {
     std::set<std::pair<group_id, std::uint64_t>> last_orders_; ///< since leaving, by ticket
     asio::steady_timer leaving_timer_{io_};
     asio::steady_timer vouch_timer_{io_};
+    asio::steady_timer replace_timer_{io_};
     asio::steady_timer clock_timer_{io_};
     bool clock_is_off_ = false;
     std::chrono::steady_clock::time_point leave_before_;

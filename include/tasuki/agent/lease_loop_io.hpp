@@ -8,6 +8,7 @@
 #include "tasuki/agent/config.hpp"
 #include "tasuki/agent/happening.hpp"
 #include "tasuki/agent/node.hpp"
+#include "tasuki/agent/program_io.hpp"
 #include "tasuki/agent/view.hpp"
 #include "tasuki/core/net.hpp"
 #include "tasuki/heartbeat/keys.hpp"
@@ -16,6 +17,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <variant>
@@ -41,6 +43,7 @@ struct lease_loop_options {
     std::string runtime_dir;
     heartbeat::keyring keys; ///< derived for the heartbeat
     std::string version;
+    std::optional<estate> inherited{}; ///< if this program has taken the place of another
     /// Called on the lease thread; must only post.
     std::function<void(departure)> depart;
 };
@@ -58,6 +61,10 @@ class lease_loop {
     void start();
     /// Gives the lease up where this node holds one, waits a moment for it, and ends the thread.
     void stop();
+
+    /// Another program in our place, as soon as nothing is under way; `failed` is called, on the
+    /// lease thread, if that does not come within two seconds or it cannot be run.
+    void replace(program, std::function<void(problem)> failed);
 
     void post(happening);
     /// Runs `question` on the lease thread with the node as it is then.

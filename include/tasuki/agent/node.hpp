@@ -25,6 +25,8 @@ struct node_start {
     heartbeat::session_nonce session;
     std::uint64_t seed = 1;
     std::map<group_id, election::voter_start> voters;
+    /// If this program has taken the place of another: `life` is that one's.
+    std::optional<inheritance> inherited{};
 };
 
 class node {
@@ -42,6 +44,9 @@ class node {
     /// There is no time left for good order: addresses go, and what may take writes is closed.
     [[nodiscard]] std::vector<effect> abandon(moment);
     [[nodiscard]] bool is_idle() const;
+    /// For the program that takes our place: nothing may be handled any more afterwards. Nothing
+    /// while anything is under way, which takes moments.
+    [[nodiscard]] std::optional<inheritance> bequeath() const;
     [[nodiscard]] incarnation life() const { return life_; }
 
     /// What somebody else may send when this process is gone: every lease served here is given up.
@@ -67,6 +72,7 @@ class node {
     };
 
     void warn_once(work&);
+    void inherit_once(work&);
     void on_heard(work&, heard const&);
     [[nodiscard]] bool is_copy(heard const&, instant now);
     void dispatch(work&, happening const&);
@@ -90,6 +96,7 @@ class node {
     std::vector<beat_due> beats_;
     outbox outbox_; ///< empty between two calls, as is the next
     std::vector<election::entry> inbox_;
+    std::optional<inheritance> inherited_; ///< until the first call
     bool warned_ = false;
 };
 

@@ -32,6 +32,8 @@ class detector {
     /// A new session was proven: what the peer said in an older one no longer counts.
     void note_session(instant now);
     void note_heard(message const&, instant now);
+    /// The program before this one has heard it, no longer ago than a replacement takes.
+    void note_heard_before(instant when) { heard_at_ = when; }
     void note_unproven(std::size_t path, instant now) { paths_[path].unproven_at = now; }
 
     [[nodiscard]] hearing on_path(std::size_t path, instant now, duration silent_after) const;

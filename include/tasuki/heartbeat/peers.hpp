@@ -96,6 +96,9 @@ class peers {
     [[nodiscard]] std::optional<message> compose_farewell(node_id to, std::uint8_t path,
                                                           instant now, byte_view payload) const;
 
+    /// What the program before this one knew: whoever it has just heard is not silent.
+    void remember(node_id, instant heard);
+
     /// Applies a changed configuration; peers that stay keep their sessions.
     void reseat(std::span<seat const>, std::uint64_t config_digest);
 

@@ -279,13 +279,48 @@ TEST_CASE("the other changes go where they belong", "[ctl]") {
                                R"(POST /api/v1/pause {"reason":"x"})",
                                R"(POST /api/v1/groups/db/pause {"reason":"x","for_ms":7200000})",
                                "POST /api/v1/resume {}", "POST /api/v1/groups/db/resume {}",
-                               R"(POST /api/v1/vip/announce {"group":"db"})",
+                               R"(POST /api/v1/vip/announce {"group":"db"})", "GET /api/v1/status",
                                "POST /api/v1/reload {}",
                                R"(POST /api/v1/bootstrap {"masters":{"db":"db1"}})",
                                "POST /api/v1/groups/d%20b/failover "
                                R"({"to":"db2","allow_loss":false,"dry_run":true})",
                                "POST /api/v1/groups/d%20b/failover "
                                R"({"to":"db2","allow_loss":false})"});
+}
+
+TEST_CASE("a reload that ends the connection is followed to the next program's status", "[ctl]") {
+    auto const healthy = text_of("status_healthy");
+    auto elsewhere = healthy;
+    auto const place = elsewhere.find(R"("active":"db1")");
+    REQUIRE(place != std::string::npos);
+    elsewhere[place + 12] = '2';
+    for (auto const& [after, code, said] :
+         {std::tuple{healthy, 0, "what this node serves went on: db 7"},
+          std::tuple{elsewhere, 1, "before it served db 7, now nothing"}}) {
+        bool replaced = false;
+        scripted_agent const agent{[&, after = after](std::string const& line, auto const&) {
+            if (line.find("POST") != std::string::npos) {
+                replaced = true;
+                return std::string{"HTT"};
+            }
+            return http_answer(200, replaced ? after : healthy);
+        }};
+        auto const done = run(agent.path, {"reload"});
+        CHECK(done.code == code);
+        CHECK(contains(done.out, said));
+    }
+}
+
+TEST_CASE("a refused reload says why", "[ctl]") {
+    scripted_agent const agent{[&](std::string const& line, auto const&) {
+        if (line.find("POST") == std::string::npos)
+            return http_answer(200, text_of("status_healthy"));
+        return http_answer(409, R"({"schema":1,"error":{"code":"not_valid","reason":"t.toml:3:1: )"
+                                R"(unknown key","next_command":"tasuki config check FILE"}})");
+    }};
+    auto const refused = run(agent.path, {"reload"});
+    CHECK(refused.code == 3);
+    CHECK(contains(refused.err, "t.toml:3:1: unknown key"));
 }
 
 TEST_CASE("check ends with 1 if anything failed", "[ctl]") {

@@ -1,0 +1,111 @@
+#include "tasuki/election/tenure.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace tasuki::election {
+
+namespace {
+
+constexpr std::size_t grants_max = 64;
+
+void put(byte_writer& out, instant when) {
+    out.u64(static_cast<std::uint64_t>(when.time_since_epoch().count()));
+}
+
+instant take_instant(byte_reader& in) {
+    return instant{duration{static_cast<duration::rep>(in.u64())}};
+}
+
+bool is_settled(state const& it) {
+    bool const stays = it.now_role == role::standby || it.now_role == role::active;
+    bool const on_disk = it.vote.stored_ticket >= it.vote.last_ticket && it.vote.delayed.empty();
+    return stays && on_disk && !it.writing.under_way && !it.first.under_way &&
+           it.releases_left == 0;
+}
+
+void put(byte_writer& out, tenure const& it) {
+    out.u64(it.under.value());
+    put(out, it.until.soft);
+    put(out, it.until.hard);
+    out.u64(it.sequence);
+    out.u8(static_cast<std::uint8_t>(it.grants.size()));
+    for (auto const& each : it.grants) {
+        out.u32(each.node.value());
+        put(out, each.sent);
+    }
+    encode(it.latest, out);
+}
+
+result<tenure> take_tenure(byte_reader& in) {
+    tenure it;
+    it.under = epoch{in.u64()};
+    it.until.soft = take_instant(in);
+    it.until.hard = take_instant(in);
+    it.sequence = in.u64();
+    std::size_t const count = in.u8();
+    if (count > grants_max)
+        return problem{failure::invalid, "a lease with more grants than voters"};
+    for (std::size_t index = 0; index < count && !in.failed(); ++index) {
+        node_id const node{in.u32()};
+        it.grants.push_back({node, take_instant(in)});
+    }
+    auto latest = decode_record(in);
+    if (!latest)
+        return latest.error();
+    it.latest = std::move(*latest);
+    return it;
+}
+
+} // namespace
+
+std::optional<inheritance> bequeath(state const& it) {
+    if (!is_settled(it))
+        return std::nullopt;
+    inheritance out{std::max({it.highest_seen, it.under, it.vote.memory.promised}), {}};
+    if (it.now_role == role::active)
+        out.held = {it.under, it.until, it.sequence, it.grants, it.latest};
+    return out;
+}
+
+state inherit(policy const& rules, voter_start const& begin, inheritance const& left,
+              std::uint64_t seed, instant now) {
+    auto it = start(rules, begin, seed, now);
+    it.highest_seen = std::max(it.highest_seen, left.highest);
+    if (!left.held)
+        return it;
+    it.now_role = role::active;
+    it.under = left.held->under;
+    it.until = left.held->until;
+    it.sequence = left.held->sequence;
+    it.grants = left.held->grants;
+    it.latest = left.held->latest;
+    it.renew_at = now;
+    // Who has confirmed it so far is not known any more: it is said to all once again.
+    it.writing.content = it.latest;
+    it.writing.resend_at = now;
+    return it;
+}
+
+void encode(inheritance const& it, byte_writer& out) {
+    out.u64(it.highest.value());
+    out.u8(it.held ? 1 : 0);
+    if (it.held)
+        put(out, *it.held);
+}
+
+result<inheritance> decode_inheritance(byte_reader& in) {
+    inheritance it;
+    it.highest = epoch{in.u64()};
+    if (in.u8() == 1) {
+        auto held = take_tenure(in);
+        if (!held)
+            return held.error();
+        it.held = std::move(*held);
+    }
+    if (in.failed())
+        return problem{failure::invalid, "a lease that is cut off"};
+    return it;
+}
+
+} // namespace tasuki::election

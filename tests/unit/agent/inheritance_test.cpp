@@ -1,0 +1,123 @@
+// A node changes its program: what it serves goes on, under the same epoch.
+#include "master_on_a.hpp"
+
+namespace tasuki::agent {
+
+using namespace stage;
+using std::chrono::seconds;
+
+namespace {
+
+constexpr duration usual_pause = milliseconds{120};
+
+inheritance full() {
+    election::record latest;
+    latest.written_under = epoch{7};
+    latest.version = record_version{3};
+    latest.active = node_named("a");
+    election::tenure const held{epoch{7},
+                                {instant{milliseconds{900}}, instant{milliseconds{1000}}},
+                                12,
+                                {{node_named("b"), instant{milliseconds{200}}}},
+                                latest};
+    inheritance out;
+    out.life = incarnation{5};
+    out.groups[group_named("db")] = {{epoch{9}, held}, true, 4711, server_incarnation{8}};
+    out.groups[group_named("web")] = {{epoch{2}, {}}, false, 0, {}};
+    out.heard[node_named("b")] = instant{milliseconds{250}};
+    return out;
+}
+
+} // namespace
+
+TEST_CASE("what a program leaves comes back as it was, and not from damaged bytes", "[agent]") {
+    auto const bytes = encode(full());
+    auto const back = decode_inheritance(bytes);
+    REQUIRE(back.has_value());
+    CHECK((*back == full()));
+    for (std::size_t length = 0; length < bytes.size(); ++length)
+        CHECK_FALSE(decode_inheritance(byte_view{bytes}.first(length)).has_value());
+    auto longer = bytes;
+    longer.push_back(std::byte{0});
+    CHECK_FALSE(decode_inheritance(longer).has_value());
+    auto newer = bytes;
+    newer[5] = std::byte{99};
+    CHECK(decode_inheritance(newer).error().text.find("form") != std::string::npos);
+}
+
+TEST_CASE("a master whose agent is replaced goes on under its epoch", "[agent][inheritance]") {
+    master_on_a it;
+    auto const under = it.group_of("a").election_state().under;
+    auto const version = it.record("a").version;
+    REQUIRE(it.replace("a", usual_pause));
+    it.commit_some(3); // the server does not notice
+    it.run(milliseconds{100});
+    REQUIRE(it.is_active("a"));
+    CHECK(it.group_of("a").election_state().under == under);
+    CHECK(it.group_of("a").data()->state() == service::open);
+    CHECK(it.holder() == "a");
+    it.run(seconds{5});
+    CHECK(it.is_active("a"));
+    CHECK(it.group_of("a").election_state().under == under);
+    CHECK(it.record("a").version == version); // nobody was taken for lost
+    it.commit_some(3);
+    CHECK(it.lost_on(node_named("a")) == 0);
+    CHECK(it.at("a").hard > it.now());
+    CHECK(it.violations().empty());
+}
+
+TEST_CASE("the new program keeps the ackers and hands over as the old one would",
+          "[agent][inheritance]") {
+    master_on_a it;
+    REQUIRE(it.replace("a", usual_pause));
+    it.run(milliseconds{500});
+    it.crash_server("b");
+    it.crash_server("c");
+    CHECK(it.run_until([&] { return it.record("a").degraded_since_ms != 0; }, seconds{20}));
+    it.boot_server("b");
+    it.boot_server("c");
+    CHECK(it.run_until([&] { return it.record("a").degraded_since_ms == 0; }, seconds{30}));
+    it.post("a", ask_switchover{it.id, b, false, "x"});
+    CHECK(it.run_until([&] { return it.is_active("b"); }, seconds{10}));
+    CHECK(it.violations().empty());
+}
+
+TEST_CASE("a server that died while the program was replaced is noticed", "[agent][inheritance]") {
+    master_on_a it;
+    REQUIRE(it.replace("a", usual_pause));
+    it.servers().crash(node_named("a")); // nobody tells: nobody was there
+    it.servers().boot(node_named("a"));
+    CHECK(it.run_until(
+        [&] { return it.is_active("b") || it.is_active("c") || it.count_trace("reopen") != 0; },
+        seconds{10}));
+    CHECK(it.violations().empty());
+}
+
+TEST_CASE("a lease that ran out meanwhile is given up", "[agent][inheritance]") {
+    master_on_a it;
+    auto const under = it.group_of("a").election_state().under;
+    REQUIRE(it.replace("a", seconds{3}));
+    it.run(milliseconds{2900});
+    CHECK(it.is_active("b"));
+    it.run(seconds{2});
+    CHECK_FALSE(it.is_active("a"));
+    CHECK(it.group_of("b").election_state().under > under);
+    CHECK(it.violations().empty());
+}
+
+TEST_CASE("nothing is replaced in the middle of an operation", "[agent][inheritance]") {
+    master_on_a it;
+    it.post("a", ask_switchover{it.id, b, false, "x"});
+    it.run(milliseconds{3});
+    REQUIRE(it.group_of("a").last_operation().running);
+    CHECK_FALSE(it.replace("a", usual_pause));
+    REQUIRE(it.run_until([&] { return it.is_active("b"); }, seconds{10}));
+    it.run(seconds{2});
+    CHECK(it.replace("a", usual_pause));
+    CHECK(it.replace("b", usual_pause));
+    it.run(seconds{2});
+    CHECK(it.is_active("b"));
+    CHECK(it.violations().empty());
+}
+
+} // namespace tasuki::agent
