@@ -62,7 +62,11 @@ result<tenure> take_tenure(byte_reader& in) {
 std::optional<inheritance> bequeath(state const& it) {
     if (!is_settled(it))
         return std::nullopt;
-    inheritance out{std::max({it.highest_seen, it.under, it.vote.memory.promised}), {}};
+    inheritance out{std::max({it.highest_seen, it.under, it.vote.memory.promised}),
+                    it.vote.granted,
+                    it.vote.released,
+                    it.vote.silent_until,
+                    {}};
     if (it.now_role == role::active)
         out.held = {it.under, it.until, it.sequence, it.grants, it.latest};
     return out;
@@ -72,6 +76,9 @@ state inherit(policy const& rules, voter_start const& begin, inheritance const& 
               std::uint64_t seed, instant now) {
     auto it = start(rules, begin, seed, now);
     it.highest_seen = std::max(it.highest_seen, left.highest);
+    it.vote.granted = left.granted;
+    it.vote.released = left.released;
+    it.vote.silent_until = left.silent_until;
     if (!left.held)
         return it;
     it.now_role = role::active;
@@ -89,6 +96,12 @@ state inherit(policy const& rules, voter_start const& begin, inheritance const& 
 
 void encode(inheritance const& it, byte_writer& out) {
     out.u64(it.highest.value());
+    out.u64(it.granted.under.value());
+    out.u32(it.granted.holder.value());
+    out.u64(it.granted.life.value());
+    put(out, it.granted.expires);
+    out.u64(it.released.value());
+    put(out, it.silent_until);
     out.u8(it.held ? 1 : 0);
     if (it.held)
         put(out, *it.held);
@@ -97,6 +110,9 @@ void encode(inheritance const& it, byte_writer& out) {
 result<inheritance> decode_inheritance(byte_reader& in) {
     inheritance it;
     it.highest = epoch{in.u64()};
+    it.granted = {epoch{in.u64()}, node_id{in.u32()}, incarnation{in.u64()}, take_instant(in)};
+    it.released = epoch{in.u64()};
+    it.silent_until = take_instant(in);
     if (in.u8() == 1) {
         auto held = take_tenure(in);
         if (!held)

@@ -15,7 +15,7 @@ UNNOTICED_MS = 5  # an observer that asks each millisecond misses an answer now 
 
 
 def agent_of(lab, node):
-    return processes.running(lab, node, "agent")[0]["pid"]
+    return processes.running(lab, node, "agent")[0].pid
 
 
 def status_of(lab, node):
@@ -110,7 +110,7 @@ class ReloadedDataTest(faults.FaultCase):
             for node in places.AGENTS:
                 agents.tasuki(self.lab, node, "reload")
 
-        played = self.play(reload_all)
+        played = self.play(reload_all, self.old)
         self.assertEqual(status_of(self.lab, "wit"), before)
         self.assertEqual(played.verified["lost"], 0)
         gap = played.load.summary["longest_gap_ms"]

@@ -23,7 +23,10 @@ struct tenure {
 };
 
 struct inheritance {
-    epoch highest;              ///< seen or used, in any role
+    epoch highest;        ///< seen or used, in any role
+    live_grant granted;   ///< by this node's voter
+    epoch released;       ///< of which it grants no renewal any more
+    instant silent_until; ///< of a voter that does not know what it had granted in a former life
     std::optional<tenure> held; ///< if this node is active
     friend bool operator==(inheritance const&, inheritance const&) = default;
 };

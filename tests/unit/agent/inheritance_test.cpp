@@ -22,8 +22,12 @@ inheritance full() {
                                 latest};
     inheritance out;
     out.life = incarnation{5};
-    out.groups[group_named("db")] = {{epoch{9}, held}, true, 4711, server_incarnation{8}};
-    out.groups[group_named("web")] = {{epoch{2}, {}}, false, 0, {}};
+    election::live_grant const granted{epoch{7}, node_named("a"), incarnation{5},
+                                       instant{milliseconds{950}}};
+    instant const silent{milliseconds{77}};
+    out.groups[group_named("db")] = {
+        {epoch{9}, granted, epoch{3}, silent, held}, true, 4711, server_incarnation{8}};
+    out.groups[group_named("web")] = {{epoch{2}, {}, {}, long_ago, {}}, false, 0, {}};
     out.heard[node_named("b")] = instant{milliseconds{250}};
     return out;
 }
@@ -103,6 +107,19 @@ TEST_CASE("a lease that ran out meanwhile is given up", "[agent][inheritance]") 
     CHECK_FALSE(it.is_active("a"));
     CHECK(it.group_of("b").election_state().under > under);
     CHECK(it.violations().empty());
+}
+
+TEST_CASE("voters whose programs are replaced in their first moments go on voting",
+          "[agent][inheritance]") {
+    settled it;
+    for (auto const* name : {"a", "b", "c"}) {
+        it.at(name).stamp_known = false; // the page of stamps is not complete yet
+        REQUIRE(it.replace(name, usual_pause));
+        it.run(milliseconds{400});
+        CHECK(it.holder() == "a");
+    }
+    it.run(seconds{3});
+    CHECK(it.holder() == "a");
 }
 
 TEST_CASE("nothing is replaced in the middle of an operation", "[agent][inheritance]") {
