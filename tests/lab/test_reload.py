@@ -11,11 +11,17 @@ from lab.measure import Observer, stopped_at_end
 from watched import BOUND_S, AddressCase
 
 ANOTHER = "10.77.0.51"
-UNNOTICED_MS = 5  # an observer that asks each millisecond misses an answer now and then
+UNDER_WAY = 2  # questions at the observer's end: one by ARP, one by ping each millisecond
 
 
 def agent_of(lab, node):
     return processes.running(lab, node, "agent")[0].pid
+
+
+def unanswered(observer):
+    """Late answers are the machine's; one that never came was held back or asked of nobody."""
+    spans = [span for source in observer.summary["sources"] for span in source["spans"]]
+    return 2 * observer.summary["probes"] - sum(answers for _, _, answers in spans)
 
 
 def status_of(lab, node):
@@ -32,11 +38,12 @@ class ReloadedAddressTest(AddressCase):
             time.sleep(0.3)
             said = agents.tasuki(self.lab, node, "reload").stdout
             time.sleep(3)  # longer than a lease
+        print(f"{said.strip()}, {unanswered(observer)} of {2 * observer.summary['probes']} questions "
+              "unanswered ... ", end="", flush=True)
         self.assert_one_at_a_time(observer)
-        self.assertLessEqual(observer.summary["longest_gap_ms"], UNNOTICED_MS)
+        self.assertLessEqual(unanswered(observer), UNDER_WAY)
         self.assertEqual(status_of(self.lab, "wit"), before)
         self.assertEqual(agent_of(self.lab, node), pid)
-        print(said.strip(), "... ", end="", flush=True)
         return said
 
     def test_the_holder_keeps_its_address_and_epoch(self):
