@@ -1,0 +1,101 @@
+// Two nodes that restart, and a wire that keeps all it has seen and delivers it whenever it likes:
+// nothing is believed twice, no challenge proves two sessions, and a good wire always heals.
+#include "fuzz.hpp"
+#include "heartbeat_pair.hpp"
+
+#include <set>
+#include <tuple>
+
+namespace tasuki::fuzz {
+
+namespace {
+
+using heartbeat::message;
+
+constexpr std::array names{db1, db2};
+constexpr std::size_t said_max = 256;
+
+struct world {
+    std::array<heartbeat::peers, 2> nodes{life_of(db1, 1UL << 32U, start),
+                                          life_of(db2, 2UL << 32U, start)};
+    std::uint64_t lives = 2;
+    instant now = start;
+    std::vector<message> said;
+    std::set<std::tuple<node_id, std::uint64_t, std::uint64_t, std::uint8_t, std::uint64_t>> taken;
+    std::set<std::uint64_t> spent; ///< challenges; the origins of all lives differ
+
+    void restart(std::size_t node) {
+        nodes.at(node) = life_of(names.at(node), ++lives << 32U, now);
+    }
+    message say(std::size_t node, std::uint8_t path) {
+        auto const out = nodes.at(node).compose(names.at(1 - node), path, now, {});
+        if (said.size() < said_max)
+            said.push_back(out);
+        return out;
+    }
+    bool deliver(message const& what, std::uint8_t path) {
+        auto& receiver = nodes.at(what.to == db1 ? 0 : 1);
+        bool const ours = receiver.find(what.from)->next == what.echo;
+        auto const heard = receiver.accept(what, path, now);
+        if (heard.reply && said.size() < said_max)
+            said.push_back(*heard.reply);
+        if (heard.refused)
+            return false;
+        bool const is_new =
+            taken.emplace(what.from, what.session.value(), what.echo.value(), path, what.sequence)
+                .second;
+        TASUKI_REQUIRE(is_new && path == what.path);
+        if (heard.adopted)
+            TASUKI_REQUIRE(ours && spent.insert(what.echo.value()).second);
+        return true;
+    }
+    void play(std::uint8_t what, std::uint8_t which) {
+        std::size_t const node = which & 1U;
+        std::uint8_t const path = which >> 1U & 1U;
+        if (what < 96)
+            deliver(say(node, path), path);
+        else if (what < 120)
+            static_cast<void>(say(node, path));
+        else if (what < 220 && !said.empty())
+            deliver(message{said.at(which % said.size())}, said.at(which % said.size()).path);
+        else if (what < 225 && !said.empty())
+            deliver(message{said.back()}, path);
+        else if (what < 250)
+            now += milliseconds{which * (what % 8)};
+        else {
+            auto const last = nodes.at(node).compose_farewell(names.at(1 - node), path, now, {});
+            if (what < 253 && last)
+                said.push_back(*last);
+            restart(node);
+        }
+    }
+};
+
+/// Whether all that both nodes say in one interval, and answer at once, is believed.
+bool interval(world& in) {
+    bool all = true;
+    in.now += milliseconds{200};
+    in.said.clear();
+    for (std::uint8_t each = 0; each < 2 * both_paths; ++each)
+        static_cast<void>(in.say(each & 1U, each >> 1U));
+    for (std::size_t at = 0; at < in.said.size() && at < said_max; ++at)
+        all = in.deliver(message{in.said[at]}, in.said[at].path) && all;
+    return all;
+}
+
+} // namespace
+
+void try_input(byte_view input) {
+    world it;
+    for (byte_reader in{input}; in.left() >= 2;) {
+        auto const what = in.u8();
+        it.play(what, in.u8());
+    }
+    for (int healing = 0; healing < 20; ++healing)
+        interval(it);
+    TASUKI_REQUIRE(it.nodes[0].find(db2)->mine == it.nodes[1].find(db1)->theirs);
+    TASUKI_REQUIRE(it.nodes[1].find(db1)->mine == it.nodes[0].find(db2)->theirs);
+    TASUKI_REQUIRE(interval(it));
+}
+
+} // namespace tasuki::fuzz

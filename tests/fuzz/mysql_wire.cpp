@@ -1,0 +1,28 @@
+// Orders, answers and journal entries of another agent: what decodes is the same after it was
+// encoded again.
+#include "fuzz.hpp"
+#include "tasuki/mysql/wire.hpp"
+
+namespace tasuki::fuzz {
+
+namespace {
+
+template<class Value>
+void require_same(result<Value> const& read, result<Value> (*decode)(std::string_view)) {
+    if (!read)
+        return;
+    auto const text = mysql::encode(*read);
+    auto const again = decode(text);
+    TASUKI_REQUIRE(again && *again == *read);
+}
+
+} // namespace
+
+void try_input(byte_view input) {
+    auto const text = text_of(input);
+    require_same(mysql::decode_order(text), mysql::decode_order);
+    require_same(mysql::decode_answer(text), mysql::decode_answer);
+    require_same(mysql::decode_journal_entry(text), mysql::decode_journal_entry);
+}
+
+} // namespace tasuki::fuzz
