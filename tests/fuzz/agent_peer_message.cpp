@@ -12,6 +12,24 @@ using namespace agent;
 
 constexpr instant now{std::chrono::hours{100}};
 
+constexpr std::size_t never_cut = 1000; ///< no shorter text is cut when it is sent
+
+bool same(peer_message const& left, peer_message const& right) {
+    return std::visit(
+        [&](auto const& it) {
+            auto const& other = std::get<std::decay_t<decltype(it)>>(right);
+            if constexpr (requires { it.facts; })
+                return it.facts == other.facts && it.age == other.age;
+            else if constexpr (requires { it.of_groups; })
+                return it.of_groups == other.of_groups;
+            else if constexpr (requires { it.what == other.what; })
+                return it.what == other.what;
+            else
+                return true; // its text was compared
+        },
+        left);
+}
+
 void read_message(byte_view text) {
     auto const read = decode_peer_message(text);
     if (!read)
@@ -20,6 +38,7 @@ void read_message(byte_view text) {
     TASUKI_REQUIRE(said.size() <= channel_body_max);
     auto const again = decode_peer_message(said);
     TASUKI_REQUIRE(again && again->index() == read->index() && encode(*again) == said);
+    TASUKI_REQUIRE(text.size() >= never_cut || same(*read, *again));
 }
 
 void read_history(byte_view text) {

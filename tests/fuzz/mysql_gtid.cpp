@@ -46,8 +46,10 @@ void try_input(byte_view input) {
             TASUKI_REQUIRE(again && *again == **each);
             TASUKI_REQUIRE(std::ranges::is_sorted((*each)->entries()));
         }
-    if (left && right)
+    if (left && right) {
         require_laws(*left, *right);
+        require_laws(*right, *left);
+    }
 }
 
 } // namespace tasuki::fuzz

@@ -20,7 +20,10 @@ void require_same(result<Value> const& read, result<Value> (*decode)(std::string
 
 void try_input(byte_view input) {
     auto const text = text_of(input);
-    require_same(mysql::decode_order(text), mysql::decode_order);
+    auto const order = mysql::decode_order(text);
+    require_same(order, mysql::decode_order);
+    if (order) // whoever obeys adds it to a clock
+        TASUKI_REQUIRE(order->limit >= duration::zero() && order->limit <= std::chrono::days{1});
     require_same(mysql::decode_answer(text), mysql::decode_answer);
     require_same(mysql::decode_journal_entry(text), mysql::decode_journal_entry);
 }

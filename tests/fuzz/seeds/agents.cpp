@@ -19,6 +19,7 @@ mysql::server_facts facts() {
     it.condition = mysql::health::up;
     it.life = server_incarnation{77};
     it.server_number = 1;
+    it.source_semi_sync = true;
     it.binlog_position = *mysql::gtid_list::parse("0-1-42");
     it.binlog_state = *mysql::gtid_list::parse("0-1-42,0-2-40");
     it.replica.emplace();
@@ -47,6 +48,7 @@ std::vector<peer_message> every_message() {
     group_report report;
     report.group = db;
     report.role = "active";
+    report.stuck = "no acker";
     report.quarantined = {{second, "diverged"}};
     progress_note note;
     note.operation = id;

@@ -57,6 +57,7 @@ void add_requests(seeds& to) {
           "POST\n/api/v1/pause\n{\"reason\":\"x\"}",
           "POST\n/api/v1/resume",
           "POST\n/api/v1/nodes/db2/standby\n{\"reason\":\"x\",\"for_ms\":5}",
+          "POST\n/api/v1/pause\n{\"reason\":\"x\",\"for_ms\":604800001}",
           "POST\n/api/v1/nodes/db2/activate",
           "POST\n/api/v1/vip/announce\n{\"group\":\"db\"}",
           "POST\n/api/v1/reload",
