@@ -20,7 +20,7 @@ api_error bad_request(std::string reason) {
 }
 
 api_error not_found(std::string_view method, std::string_view path) {
-    return {404, "not_found", fmt::format("nothing answers {} {}", shown(method), shown(path)),
+    return {404, "not_found", fmt::format("nothing answers {} {}", method, path.substr(0, 100)),
             "tasuki --help, or GET /api/v1/status"};
 }
 
@@ -38,7 +38,7 @@ std::optional<api_error> unknown_key(target const& asked,
                                      std::initializer_list<std::string_view> known) {
     for (auto const& [key, value] : asked.query)
         if (std::find(known.begin(), known.end(), key) == known.end())
-            return bad_request(fmt::format("unknown key \"{}\" in the query", shown(key)));
+            return bad_request(fmt::format("unknown key \"{}\" in the query", key.substr(0, 40)));
     return std::nullopt;
 }
 
@@ -173,7 +173,7 @@ bool reads(std::string_view method) {
 
 api_error wrong_method(std::string_view method) {
     return {405, "wrong_method",
-            fmt::format("{} is not for this path: GET reads, POST changes", shown(method)),
+            fmt::format("{} is not for this path: GET reads, POST changes", method.substr(0, 20)),
             "tasuki --help"};
 }
 
@@ -245,7 +245,7 @@ api_response error_response(api_error const& error) {
                                                      {"reason", error.reason},
                                                      {"next_command", error.next_command},
                                                  }}};
-    return {error.status, "application/json", boost::json::serialize(document), true};
+    return {error.status, "application/json", served(document), true};
 }
 
 api_response check_response(check_answer const& answer) {

@@ -30,13 +30,6 @@ bool is_name(std::string_view text) {
            std::all_of(text.begin(), text.end(), allowed);
 }
 
-std::string shown(std::string_view text) {
-    std::string out{text.substr(0, quoted_bytes_max)};
-    std::replace_if(
-        out.begin(), out.end(), [](char letter) { return letter < 0x20 || letter >= 0x7f; }, '?');
-    return out;
-}
-
 body_reader::body_reader(std::string_view text) {
     if (text.empty())
         return;
@@ -150,7 +143,7 @@ std::map<std::string, std::string> body_reader::names_by_name(std::string_view k
 routed body_reader::finish(api_request request) {
     for (auto const& [key, value] : object_)
         if (!asked_.contains(std::string_view{key}))
-            mistake(fmt::format("unknown key \"{}\"", shown(key)));
+            mistake(fmt::format("unknown key \"{}\"", std::string_view{key}.substr(0, 40)));
     if (mistake_)
         return *mistake_;
     return request;

@@ -18,15 +18,9 @@ namespace tasuki::http {
 
 inline constexpr std::size_t name_length_max = 63;
 inline constexpr std::size_t reason_length_max = 300;
-inline constexpr std::size_t quoted_bytes_max = 100;
 
 /// A node or group name: letters, digits, dot, dash, underscore.
 [[nodiscard]] bool is_name(std::string_view);
-
-/// What somebody wrote, for our answer: at most `quoted_bytes_max`, and "?" for each that is no
-/// printable ASCII. A name cut in the middle of a letter, or no UTF-8 at all, would spoil the whole
-/// JSON.
-[[nodiscard]] std::string shown(std::string_view text);
 
 class body_reader {
   public:
