@@ -1,7 +1,7 @@
 #pragma once
 // Which bytes are letters of UTF-8 (RFC 3629), and what to do with the others: texts of servers
-// come in any character set, and one that was cut may end in half a letter. Nothing here knows which
-// character set it was.
+// come in any character set, and one that was cut may end in half a letter. Nothing here knows
+// which character set it was.
 
 #include <cstddef>
 #include <string>
