@@ -1,5 +1,6 @@
-// Two nodes that restart, and a wire that keeps all it has seen and delivers it whenever it likes:
-// nothing is believed twice, no challenge proves two sessions, and a good wire always heals.
+// Two nodes that restart or are put back to a snapshot, and a wire that keeps all it has seen and
+// delivers it whenever it likes: nothing is believed twice, no challenge proves two sessions, and a
+// good wire always heals.
 #include "fuzz.hpp"
 #include "heartbeat_pair.hpp"
 
@@ -15,39 +16,53 @@ using heartbeat::message;
 constexpr std::array names{db1, db2};
 constexpr std::size_t said_max = 256;
 
+/// A node with what it has believed: rolled back to a snapshot, it has forgotten both.
+struct machine {
+    heartbeat::peers table;
+    std::set<std::tuple<std::uint64_t, std::uint64_t, std::uint8_t, std::uint64_t>> taken{};
+    std::set<std::uint64_t> spent{}; ///< challenges; the origins of all lives differ
+};
+
 struct world {
-    std::array<heartbeat::peers, 2> nodes{life_of(db1, 1UL << 32U, start),
-                                          life_of(db2, 2UL << 32U, start)};
+    std::array<machine, 2> nodes{machine{life_of(db1, 1UL << 32U, start)},
+                                 machine{life_of(db2, 2UL << 32U, start)}};
+    std::array<machine, 2> snapshots = nodes;
     std::uint64_t lives = 2;
     instant now = start;
-    std::vector<message> said;
-    std::set<std::tuple<node_id, std::uint64_t, std::uint64_t, std::uint8_t, std::uint64_t>> taken;
-    std::set<std::uint64_t> spent; ///< challenges; the origins of all lives differ
+    std::vector<message> said{};
 
-    void restart(std::size_t node) {
-        nodes.at(node) = life_of(names.at(node), ++lives << 32U, now);
+    [[nodiscard]] heartbeat::peer const& seen_by(std::size_t node) const {
+        return *nodes.at(node).table.find(names.at(1 - node));
     }
     message say(std::size_t node, std::uint8_t path) {
-        auto const out = nodes.at(node).compose(names.at(1 - node), path, now, {});
+        auto const out = nodes.at(node).table.compose(names.at(1 - node), path, now, {});
         if (said.size() < said_max)
             said.push_back(out);
         return out;
     }
     bool deliver(message const& what, std::uint8_t path) {
-        auto& receiver = nodes.at(what.to == db1 ? 0 : 1);
-        bool const ours = receiver.find(what.from)->next == what.echo;
-        auto const heard = receiver.accept(what, path, now);
+        std::size_t const node = what.to == db1 ? 0 : 1;
+        auto& receiver = nodes.at(node);
+        bool const ours = seen_by(node).next == what.echo;
+        auto const heard = receiver.table.accept(what, path, now);
         if (heard.reply && said.size() < said_max)
             said.push_back(*heard.reply);
         if (heard.refused)
             return false;
         bool const is_new =
-            taken.emplace(what.from, what.session.value(), what.echo.value(), path, what.sequence)
+            receiver.taken.emplace(what.session.value(), what.echo.value(), path, what.sequence)
                 .second;
         TASUKI_REQUIRE(is_new && path == what.path);
         if (heard.adopted)
-            TASUKI_REQUIRE(ours && spent.insert(what.echo.value()).second);
+            TASUKI_REQUIRE(ours && receiver.spent.insert(what.echo.value()).second);
         return true;
+    }
+    void end_life(std::size_t node, std::uint8_t path, bool with_farewell) {
+        auto& it = nodes.at(node);
+        auto const last = it.table.compose_farewell(names.at(1 - node), path, now, {});
+        if (with_farewell && last)
+            said.push_back(*last);
+        it.table = life_of(names.at(node), ++lives << 32U, now);
     }
     void play(std::uint8_t what, std::uint8_t which) {
         std::size_t const node = which & 1U;
@@ -60,14 +75,14 @@ struct world {
             deliver(message{said.at(which % said.size())}, said.at(which % said.size()).path);
         else if (what < 225 && !said.empty())
             deliver(message{said.back()}, path);
-        else if (what < 250)
+        else if (what < 242)
             now += milliseconds{which * (what % 8)};
-        else {
-            auto const last = nodes.at(node).compose_farewell(names.at(1 - node), path, now, {});
-            if (what < 253 && last)
-                said.push_back(*last);
-            restart(node);
-        }
+        else if (what < 246)
+            snapshots.at(node) = nodes.at(node);
+        else if (what < 250)
+            nodes.at(node) = snapshots.at(node);
+        else
+            end_life(node, path, what < 253);
     }
 };
 
@@ -91,10 +106,10 @@ void try_input(byte_view input) {
         auto const what = in.u8();
         it.play(what, in.u8());
     }
-    for (int healing = 0; healing < 20; ++healing)
+    for (int healing = 0; healing < 30; ++healing)
         interval(it);
-    TASUKI_REQUIRE(it.nodes[0].find(db2)->mine == it.nodes[1].find(db1)->theirs);
-    TASUKI_REQUIRE(it.nodes[1].find(db1)->mine == it.nodes[0].find(db2)->theirs);
+    TASUKI_REQUIRE(it.seen_by(0).mine == it.seen_by(1).theirs);
+    TASUKI_REQUIRE(it.seen_by(1).mine == it.seen_by(0).theirs);
     TASUKI_REQUIRE(interval(it));
 }
 
