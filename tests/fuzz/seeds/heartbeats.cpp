@@ -86,6 +86,15 @@ byte_string without_envelope(byte_string const& sealed) {
     return std::move(out).take();
 }
 
+/// db1 is put back to where it was forty messages before, on both paths.
+std::vector<unsigned> far_behind() {
+    std::vector<unsigned> out{0, 0, 200, 1, 200, 2, 243, 0};
+    for (unsigned each = 0; each < 80; ++each)
+        out.insert(out.end(), {0U, each % 2 * 2});
+    out.insert(out.end(), {247, 0});
+    return out;
+}
+
 void add_sealed(seeds& to, std::string const& name, heartbeat::message const& what) {
     auto const sealed = heartbeat::seal(what, cluster(), keys());
     to.push_back({"heartbeat_sealed", name, without_envelope(sealed)});
@@ -117,6 +126,7 @@ void add_heartbeats(seeds& to) {
         {"farewell", {0, 0, 200, 1, 200, 2, 0, 0, 250, 0, 200, 4, 200, 5}},
         {"overtaken", {0, 0, 200, 1, 200, 2, 100, 0, 100, 0, 200, 4, 200, 3, 200, 3}},
         {"snapshot", {0, 0, 200, 1, 200, 2, 243, 0, 250, 1, 0, 0, 200, 4, 200, 5, 247, 0}},
+        {"old_snapshot", far_behind()},
         {"silence", {0, 0, 200, 1, 200, 2, 231, 255, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}},
     };
     for (auto const& [name, script] : scripts) {
