@@ -108,12 +108,12 @@ void add_guard_and_slots(seeds& to) {
     to.push_back({"guard_orders", "nothing", encode(guard::orders{})});
 
     to.push_back({"agent_slot", "raw", agent::encode_slot("fuzz", {3, text_bytes("promised")})});
-    for (unsigned reach : {0U, 5U, 30U, 200U}) {
+    for (unsigned reach : {0U, 5U, 26U, 30U, 200U}) {
         byte_writer script;
         script.u64(4);
         script.u16(static_cast<std::uint16_t>(reach));
-        for (std::string_view const payload : {"before", "kept", "the new one"}) {
-            if (payload.front() != 't')
+        for (std::string_view const payload : {"the old one", "kept", "the new one"}) {
+            if (payload != "the new one")
                 script.u8(static_cast<std::uint8_t>(payload.size()));
             script.append(text_bytes(payload));
         }

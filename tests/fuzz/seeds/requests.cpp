@@ -15,7 +15,7 @@ std::string contents_of(std::string const& file) {
     return out.str();
 }
 
-/// The files of the cases, each from its title to the line of dashes.
+/// Every second file of the cases, each from its title to the line of dashes: all are too many.
 void add_configurations(seeds& to) {
     to.push_back({"agent_config", "shipped", text_bytes(contents_of("/etc/tasuki.toml"))});
     std::istringstream cases{contents_of("/tests/unit/agent/config_cases.txt")};
@@ -23,8 +23,8 @@ void add_configurations(seeds& to) {
     bool inside = false;
     std::size_t number = 0;
     for (std::string line; std::getline(cases, line);) {
-        if (line == "---" && inside)
-            to.push_back({"agent_config", "case_" + std::to_string(++number), text_bytes(text)});
+        if (line == "---" && inside && ++number % 2 == 0)
+            to.push_back({"agent_config", "case_" + std::to_string(number), text_bytes(text)});
         if (line.starts_with("=== "))
             text.clear();
         else if (inside)
