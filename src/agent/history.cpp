@@ -1,5 +1,7 @@
 #include "tasuki/agent/history.hpp"
 
+#include "tasuki/core/utf8.hpp"
+
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
@@ -27,27 +29,6 @@ std::optional<Enum> named(std::array<std::string_view, Size> const& names, std::
     if (place == names.end())
         return std::nullopt;
     return static_cast<Enum>(place - names.begin());
-}
-
-/// Length of the UTF-8 character at the front, or zero if there is none (RFC 3629).
-std::size_t utf8_length(std::string_view text) {
-    auto const at = [&](std::size_t index) { return static_cast<unsigned char>(text[index]); };
-    auto const lead = at(0);
-    std::size_t const length = lead < 0x80   ? 1
-                               : lead < 0xc2 ? 0
-                               : lead < 0xe0 ? 2
-                               : lead < 0xf0 ? 3
-                               : lead < 0xf5 ? 4
-                                             : 0;
-    if (length == 0 || length > text.size())
-        return 0;
-    for (std::size_t index = 1; index < length; ++index)
-        if ((at(index) & 0xc0U) != 0x80U)
-            return 0;
-    // Overlong forms, surrogates and what lies beyond U+10FFFF show in the second byte.
-    bool const bad = (lead == 0xe0 && at(1) < 0xa0) || (lead == 0xed && at(1) > 0x9f) ||
-                     (lead == 0xf0 && at(1) < 0x90) || (lead == 0xf4 && at(1) > 0x8f);
-    return bad ? 0 : length;
 }
 
 void bound(std::string& text) {

@@ -116,6 +116,7 @@ void encode(record const& it, byte_writer& out) {
 }
 
 result<record> decode_record(byte_reader& in) {
+    auto const offered = in.left();
     if (in.u8() != record_format)
         return problem{failure::invalid, "record: unknown format"};
     record it;
@@ -145,7 +146,8 @@ result<record> decode_record(byte_reader& in) {
     bool const sizes_ok =
         it.ackers.size() <= record_nodes_max && it.next_ackers.size() <= record_nodes_max &&
         it.frozen.size() <= record_nodes_max && it.standby.size() <= record_nodes_max;
-    if (in.failed() || !sizes_ok || paused > 1 || loss_accepted > 1 ||
+    bool const fits = offered - in.left() <= record_bytes_max;
+    if (in.failed() || !sizes_ok || !fits || paused > 1 || loss_accepted > 1 ||
         kind > static_cast<std::uint8_t>(operation_kind::reopen))
         return problem{failure::invalid, "record: malformed"};
     return it;

@@ -87,6 +87,8 @@ result<orders> decode_orders(byte_view bytes) {
         one.to.address = read_address(in, family == 4);
         one.to.port = in.u16();
         std::size_t const size = in.u16();
+        if (size > datagram_bytes_max)
+            return malformed("a datagram too long");
         one.bytes = to_bytes(in.take(size));
         out.datagrams.push_back(std::move(one));
     }

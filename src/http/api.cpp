@@ -245,7 +245,7 @@ api_response error_response(api_error const& error) {
                                                      {"reason", error.reason},
                                                      {"next_command", error.next_command},
                                                  }}};
-    return {error.status, "application/json", boost::json::serialize(document), true};
+    return {error.status, "application/json", served(document), true};
 }
 
 api_response check_response(check_answer const& answer) {

@@ -4,6 +4,7 @@
 // What is not known becomes null and keeps its key: a reader never has to guess whether a key is
 // missing by mistake.
 
+#include "tasuki/core/utf8.hpp"
 #include "tasuki/http/operations.hpp"
 
 #include <boost/json.hpp>
@@ -33,6 +34,13 @@ template<class Range, class Convert>
     out.reserve(range.size());
     for (auto const& element : range)
         out.emplace_back(convert(element));
+    return out;
+}
+
+/// The document as it is served: a reader takes no JSON that is not UTF-8 throughout.
+[[nodiscard]] inline std::string served(boost::json::value const& document) {
+    auto out = boost::json::serialize(document);
+    mend_utf8(out);
     return out;
 }
 

@@ -94,14 +94,14 @@ json::object opening(answerer const& who) {
 std::string operation_json(answerer const& who, operation_view const& operation) {
     auto document = opening(who);
     document["operation"] = json_of(operation);
-    return json::serialize(document);
+    return served(document);
 }
 
 std::string history_json(answerer const& who, std::vector<operation_view> const& operations) {
     auto document = opening(who);
     document["operations"] =
         json_list(operations, [](operation_view const& one) { return json_of(one); });
-    return json::serialize(document);
+    return served(document);
 }
 
 std::string plan_json(answerer const& who, plan_view const& plan) {
@@ -118,7 +118,7 @@ std::string plan_json(answerer const& who, plan_view const& plan) {
         {"steps", json_list(plan.steps, convert)},
         {"warnings", json_list(plan.warnings, [](reason_view const& one) { return json_of(one); })},
     };
-    return json::serialize(document);
+    return served(document);
 }
 
 std::string why_json(answerer const& who, why_view const& why) {
@@ -133,13 +133,13 @@ std::string why_json(answerer const& who, why_view const& why) {
     };
     document["candidates"] = json_list(why.candidates, convert);
     document["decisions"] = json_list(why.decisions, convert);
-    return json::serialize(document);
+    return served(document);
 }
 
 std::string check_json(answerer const& who, std::vector<check_item_view> const& items) {
     auto document = opening(who);
     document["checks"] = json_list(items, convert);
-    return json::serialize(document);
+    return served(document);
 }
 
 } // namespace tasuki::http

@@ -183,7 +183,7 @@ std::string to_json(cluster_view const& view) {
     document["groups"] = json_list(view.groups, [](group_view const& one) { return json_of(one); });
     document["pools"] = json_list(view.pools, [](pool_view const& one) { return json_of(one); });
     document["counters"] = json_of(view.counters);
-    return json::serialize(document);
+    return served(document);
 }
 
 } // namespace tasuki::http

@@ -9,6 +9,8 @@
 namespace tasuki::mysql {
 namespace {
 
+constexpr std::uint64_t port_max = 65535;
+constexpr std::uint16_t default_port = 3306; ///< of a server that is told of none
 constexpr std::uint64_t endless_ms = 365ULL * 24 * 3600 * 1000;
 
 bool same_letters(std::string_view left, std::string_view right) {
@@ -101,7 +103,9 @@ void dialect::parse_replica(table const& rows, server_facts& into) const {
     replica_facts out;
     if (auto const host = ip_address::parse(rows.text(chosen, "Master_Host")))
         out.master.address = *host;
-    out.master.port = static_cast<std::uint16_t>(rows.number(chosen, "Master_Port"));
+    auto const port = rows.number(chosen, "Master_Port");
+    bool const is_port = port > 0 && port <= port_max;
+    out.master.port = is_port ? static_cast<std::uint16_t>(port) : default_port;
     out.receiver = receiver_state(rows.text(chosen, "Slave_IO_Running"));
     out.applier_runs = rows.text(chosen, "Slave_SQL_Running") == "Yes";
     auto const received = list_or_empty(rows.text(chosen, "Gtid_IO_Pos"));

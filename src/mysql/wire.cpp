@@ -15,6 +15,8 @@ constexpr std::uint64_t version = 1;
 constexpr std::size_t depth_max = 8;
 /// A list of obstacles may quote long statements; the rest of it is cut off.
 constexpr std::size_t detail_max = 32 * 1024;
+/// No operation takes so long; whoever obeys adds it to a clock.
+constexpr duration limit_max = std::chrono::days{1};
 
 constexpr std::array healths{health::unknown,         health::up,        health::down,
                              health::hanging,         health::disk_full, health::full,
@@ -287,8 +289,8 @@ result<order> decode_order(std::string_view text) {
     out.ticket = in.number("ticket");
     out.decided_under = in.id<epoch>("epoch");
     out.limit = in.time("limit_ns");
-    if (out.limit < duration::zero())
-        in.fail("has a negative limit");
+    if (out.limit < duration::zero() || out.limit > limit_max)
+        in.fail("has a limit below zero or above a day");
     out.what = read_operation(in);
     return checked(std::move(out), std::move(trouble));
 }

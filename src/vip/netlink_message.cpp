@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <limits>
 
 namespace tasuki::vip {
 
@@ -90,7 +91,9 @@ std::optional<int> acknowledged(netlink_part const& part) {
     if (part.type != NLMSG_ERROR)
         return std::nullopt;
     auto const error = load<int>(part.payload);
-    return error ? std::optional<int>{-*error} : std::nullopt;
+    if (!error)
+        return std::nullopt;
+    return -std::max(*error, -std::numeric_limits<int>::max()); // the least int has no opposite
 }
 
 } // namespace tasuki::vip

@@ -142,4 +142,16 @@ TEST_CASE("a durable state of the form before promises could be withdrawn is rea
           durable_state{epoch{8}, b, incarnation{22}, full_record(), voter_set_of({a, b})});
 }
 
+TEST_CASE("a record that would not fit a datagram again is refused", "[election]") {
+    auto large = full_record();
+    for (auto* text : {&large.position, &large.step, &large.pause_reason})
+        *text = std::string(record_text_max, 'x');
+    REQUIRE(check_bounds(large).has_value());
+    CHECK(decode_entries(encoded({write{life_a, large}})).has_value());
+    for (auto* list : {&large.ackers, &large.next_ackers, &large.frozen})
+        *list = std::vector<acker>(record_nodes_max, acker{b, server_incarnation{77}});
+    REQUIRE_FALSE(check_bounds(large).has_value());
+    CHECK_FALSE(decode_entries(encoded({write{life_a, large}})).has_value());
+}
+
 } // namespace tasuki::election

@@ -54,6 +54,15 @@ TEST_CASE("guard: orders that are cut off, longer or of another form are refused
     CHECK(trouble_of(other).find("same version") != std::string::npos);
 }
 
+TEST_CASE("guard: a datagram longer than any that is sent is refused", "[guard]") {
+    auto longer = encode(full());
+    auto const size_at = longer.end() - 1200 - 2;
+    REQUIRE(size_at[0] == std::byte{1200 / 256});
+    size_at[1] = std::byte{1201 % 256};
+    longer.push_back(std::byte{0});
+    CHECK(trouble_of(longer).find("a datagram too long") != std::string::npos);
+}
+
 TEST_CASE("guard: no damage to orders is more than a refusal", "[guard]") {
     auto const whole = encode(full());
     for (std::size_t place = 0; place < whole.size(); ++place)

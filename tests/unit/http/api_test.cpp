@@ -124,6 +124,20 @@ TEST_CASE("a target that cannot be decoded is refused", "[http]") {
     CHECK(refused("GET", "/api/v1/status?x=1").status == 400);
 }
 
+TEST_CASE("a refusal can be read, whatever the request quotes", "[http]") {
+    std::string const odd = "\x9d\x01\"\xc3\xa4";
+    std::string const cut = std::string(39, 'k') + "\xc3\xa4"; // in the middle of its last letter
+    for (auto const& answer : {refused("GET", "/api/v1/" + odd), refused(odd, "/api/v1/status"),
+                               refused(odd, "/nowhere"), refused("GET", "/active?%9d=1"),
+                               refused("GET", "/active?" + cut + "=1"),
+                               refused("POST", "/api/v1/reload", "{\"" + cut + "\":1}")}) {
+        INFO(answer.reason);
+        boost::system::error_code error;
+        auto const document = boost::json::parse(error_response(answer).body, error);
+        CHECK_FALSE(error);
+    }
+}
+
 TEST_CASE("only root and the agent's user change, and only over the control socket", "[http]") {
     constexpr std::uint32_t owner = 900;
     caller const nobody{};

@@ -261,3 +261,25 @@ TEST_CASE("an operation, a plan, a history, a reason and a check are documents",
     CHECK(checked.at("checks").at(0).at("outcome") == "failed");
     CHECK(checked.at("schema") == 1);
 }
+
+TEST_CASE("a text in another character set does not spoil the document", "[http]") {
+    std::string const latin = "Duplicate entry '\xe9t\xe9' for key";
+    auto const read = [](std::string const& document) {
+        boost::system::error_code error;
+        auto const parsed = boost::json::parse(document, error);
+        CHECK_FALSE(error);
+        return parsed;
+    };
+    why_view why;
+    why.candidates = {{"db2", false, {}, latin}};
+    auto const told = read(why_json({}, why));
+    CHECK(told.at("candidates").at(0).at("reason").as_string() == "Duplicate entry '?t?' for key");
+    operation_view operation;
+    operation.error = latin;
+    read(operation_json({}, operation));
+    read(history_json({}, {operation}));
+    read(check_json({}, {{"server", "db1", "failed", latin, ""}}));
+    auto view = sample_view();
+    view.version = latin;
+    read(to_json(view));
+}

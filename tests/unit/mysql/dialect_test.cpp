@@ -158,6 +158,13 @@ TEST_CASE("a replica's status becomes facts and an empty position stays unknown"
     CHECK(facts.replica->applier_errno == 1062);
     CHECK(facts.replica->last_error == "Duplicate entry");
 
+    // What is read has to travel: no agent takes an address without a port.
+    for (auto const* port : {"", "0", "65536"}) {
+        values[2].second = port;
+        words.parse_replica(replica_status(values), facts);
+        CHECK(facts.replica->master == *endpoint::parse("10.0.0.1:3306"));
+    }
+
     values[6].second = "";
     values[8].second = std::nullopt;
     words.parse_replica(replica_status(values), facts);

@@ -150,6 +150,8 @@ TEST_CASE("wire: malformed text is refused with a reason", "[wire]") {
         replaced(good, "\"ticket\":0", "\"ticket\":-1"),
         replaced(good, "\"ticket\":0", "\"ticket\":0.5"),
         replaced(good, "\"limit_ns\":1000000000", "\"limit_ns\":-1"),
+        // Whoever obeys adds it to a clock.
+        replaced(good, "\"limit_ns\":1000000000", "\"limit_ns\":9223372036854775807"),
         replaced(good, "\"limit_ns\":1000000000", "\"limit_ns\":99999999999999999999"),
         good + "x",
         std::string(text_max + 1, ' '),

@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 
 #include <bit>
+#include <limits>
 #include <random>
 
 namespace tasuki::vip {
@@ -113,6 +114,20 @@ TEST_CASE("vip: the notice parser takes any bytes", "[vip]") {
             }
         }
     CHECK(read > 0);
+}
+
+TEST_CASE("vip: an acknowledgement of any number is an errno, zero or not", "[vip]") {
+    auto const answer = [](std::int32_t error) {
+        netlink_message message{2, 0}; // NLMSG_ERROR
+        message.body(bytes_of(error));
+        auto const bytes = std::move(message).take();
+        byte_view rest{bytes};
+        return acknowledged(*take_message(rest));
+    };
+    CHECK(answer(0) == 0);
+    CHECK(answer(-17) == 17);
+    // No errno of any kernel, and no number that can be negated.
+    CHECK(answer(std::numeric_limits<std::int32_t>::min()) > 0);
 }
 
 TEST_CASE("vip: sockets are asked for by local address, any of several", "[vip]") {
