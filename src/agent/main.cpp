@@ -57,16 +57,17 @@ int run(arguments const& given, agent::configuration const& config, std::string 
     std::string const state_dir = pick(given.state_dir, config.state_dir);
     std::string const runtime_dir = pick(given.runtime_dir, config.runtime_dir);
     sweep(config, node, state_dir);
-    auto const keys = heartbeat::load_key_file(agent::for_node(config.cluster.key_file, node));
+    heartbeat::keep_out_of_core_dumps();
+    auto keys = heartbeat::load_key_file(agent::for_node(config.cluster.key_file, node));
     if (!keys)
         return failed(keys.error().text);
     for (auto const& folder : {state_dir, runtime_dir})
         if (auto const opened = agent::open_private_folder(folder); !opened)
             return failed(opened.error().text);
 
-    agent::front_options front_wants{
-        config, node, state_dir, runtime_dir, derive(*keys, heartbeat::key_purpose::peer_channel),
-        version};
+    auto heartbeat_keys = derive(*keys, heartbeat::key_purpose::heartbeat);
+    agent::front_options front_wants{config,           node,   state_dir, runtime_dir,
+                                     std::move(*keys), version};
     auto front = agent::front::open(std::move(front_wants));
     if (!front)
         return failed(front.error().text);
@@ -75,7 +76,7 @@ int run(arguments const& given, agent::configuration const& config, std::string 
         node,
         state_dir,
         runtime_dir,
-        derive(*keys, heartbeat::key_purpose::heartbeat),
+        std::move(heartbeat_keys),
         version,
         [&](agent::departure what) { (*front)->take(std::move(what)); }};
     auto lease = agent::lease_loop::open(std::move(lease_wants));
