@@ -242,8 +242,10 @@ TEST_CASE("keys: an answer that is lost does not spoil a rotation", "[agent][key
     played world;
     auto const leader = world.leader("a");
     leader->run({}, [](auto const&) {});
-    while (world.nodes["b"].keeper->report().accepted.size() < 2)
+    while (world.nodes["b"].keeper->report().accepted.size() < 2) {
+        REQUIRE_FALSE(world.pending.empty());
         world.work(1);
+    }
     world.nodes["b"].silent = true;
     world.work();
     world.nodes["b"].silent = false;
