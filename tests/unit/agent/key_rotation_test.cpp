@@ -88,7 +88,9 @@ struct played {
 
     void deliver(std::string const& from, node_id to, key_order const& order,
                  std::function<void(result<key_answer>)> const& done) {
-        for (auto& [name, it] : nodes) {
+        for (auto& entry : nodes) {
+            auto const& name = entry.first;
+            auto& it = entry.second;
             if (node_named(name) != to)
                 continue;
             if (it.away)
@@ -352,7 +354,9 @@ TEST_CASE("keys: a file changed by hand is told, and loaded when no rotation goe
     std::filesystem::permissions(world.path_of("a"), std::filesystem::perms::owner_read |
                                                          std::filesystem::perms::owner_write);
     bool done = false;
-    keeper.load(std::move(*keeper.read()), [&](key_answer const& got) { done = got.done; });
+    auto fresh = keeper.read();
+    REQUIRE(fresh.has_value());
+    keeper.load(std::move(*fresh), [&](key_answer const& got) { done = got.done; });
     world.work();
     CHECK(done);
     CHECK(keeper.report().file_trouble.empty());
