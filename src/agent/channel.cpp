@@ -25,8 +25,8 @@ unsigned char const* octets(byte_view bytes) {
 }
 
 /// BLAKE2b-256 of the padded label and both hellos: labels of one length keep purposes apart.
-std::array<std::byte, 32> derive(channel_key const& cluster_key, std::string_view label,
-                                 hello_image const& caller, hello_image const& listener) {
+channel_key derive(channel_key const& cluster_key, std::string_view label,
+                   hello_image const& caller, hello_image const& listener) {
     TASUKI_REQUIRE(label.size() <= label_bytes);
     byte_writer text;
     text.append(std::as_bytes(std::span{label}));
@@ -34,7 +34,7 @@ std::array<std::byte, 32> derive(channel_key const& cluster_key, std::string_vie
         text.u8(0);
     text.append(caller);
     text.append(listener);
-    std::array<std::byte, 32> out{};
+    channel_key out;
     crypto_generichash(reinterpret_cast<unsigned char*>(out.data()), out.size(),
                        octets(text.view()), text.size(), octets(cluster_key), cluster_key.size());
     return out;
@@ -57,6 +57,10 @@ byte_string length_of(std::size_t sealed) {
 }
 
 } // namespace
+
+channel_key::~channel_key() {
+    sodium_memzero(data(), size());
+}
 
 std::string_view to_string(channel_refusal reason) {
     switch (reason) {

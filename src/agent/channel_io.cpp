@@ -42,15 +42,18 @@ class open_place {
 /// A connection that a peer has opened to us: its requests come in, our answers go out.
 class channel_session : public std::enable_shared_from_this<channel_session> {
   public:
-    channel_session(asio::io_context& io, node_id peer, std::shared_ptr<channel_wire> wire,
-                    std::size_t open_max, peer_channel::request_handler const& handler)
+    channel_session(asio::io_context& io, channel_greeting greeting, std::size_t open_max,
+                    peer_channel::request_handler const& handler)
         : io_(io)
-        , peer_(peer)
-        , wire_(std::move(wire))
+        , peer_(greeting.peer)
+        , key_(greeting.key_id)
+        , wire_(std::move(greeting.wire))
         , open_max_(open_max)
         , handler_(handler) {}
 
     [[nodiscard]] node_id peer() const { return peer_; }
+    /// Id of the key that it was made under.
+    [[nodiscard]] std::uint8_t key() const { return key_; }
     void close() {
         closed_ = true;
         wire_->close();
@@ -114,6 +117,7 @@ class channel_session : public std::enable_shared_from_this<channel_session> {
 
     asio::io_context& io_;
     node_id peer_;
+    std::uint8_t key_;
     std::shared_ptr<channel_wire> wire_;
     std::size_t open_max_;
     peer_channel::request_handler const& handler_;
@@ -129,7 +133,8 @@ class peer_channel::room : public std::enable_shared_from_this<room> {
     room(asio::io_context& io, channel_settings settings, request_handler handler)
         : io_(io)
         , settings_(std::make_shared<channel_settings const>(std::move(settings)))
-        , handler_(std::move(handler)) {}
+        , handler_(std::move(handler))
+        , retiring_(io) {}
     room(room const&) = delete;
     room& operator=(room const&) = delete;
 
@@ -165,6 +170,21 @@ class peer_channel::room : public std::enable_shared_from_this<room> {
         for (auto const& acceptor : acceptors_)
             out.push_back(acceptor->local_endpoint().port());
         return out;
+    }
+
+    void set_keys(std::map<std::uint8_t, channel_key> keys, std::uint8_t signing_key) {
+        auto changed = std::make_shared<channel_settings>(*settings_);
+        changed->keys = std::move(keys);
+        changed->signing_key = signing_key;
+        settings_ = std::move(changed);
+        for (auto const& [id, link] : links_)
+            link->set_settings(settings_);
+        retiring_.expires_after(settings_->retired_after);
+        retiring_.async_wait([weak = weak_from_this()](boost::system::error_code const& error) {
+            auto const self = weak.lock();
+            if (!error && self != nullptr)
+                self->retire_sessions();
+        });
     }
 
     void set_peers(std::vector<channel_peer> const& peers) {
@@ -221,6 +241,7 @@ class peer_channel::room : public std::enable_shared_from_this<room> {
 
     void stop(bool tell) {
         stopped_ = true;
+        retiring_.cancel();
         boost::system::error_code ignored;
         for (auto const& acceptor : std::exchange(acceptors_, {}))
             acceptor->close(ignored);
@@ -256,23 +277,31 @@ class peer_channel::room : public std::enable_shared_from_this<room> {
 
     asio::awaitable<void> serve(tcp::socket socket) {
         ++greetings_;
+        auto const settings = settings_; // they may be replaced meanwhile
         std::set<node_id> known;
         for (auto const& [id, link] : links_)
             known.insert(id);
-        auto const greeting =
-            co_await greet_as_listener(std::move(socket), *settings_, std::move(known));
+        auto greeting = co_await greet_as_listener(std::move(socket), *settings, std::move(known));
         --greetings_;
         if (greeting.refusal)
             ++refusals_[*greeting.refusal];
-        if (greeting.wire == nullptr || stopped_ || !links_.contains(greeting.peer))
+        if (greeting.wire == nullptr || stopped_ || !links_.contains(greeting.peer) ||
+            !settings_->keys.contains(greeting.key_id))
             co_return;
         make_room_for(greeting.peer);
         auto const session = std::make_shared<channel_session>(
-            io_, greeting.peer, greeting.wire, settings_->open_requests_max, handler_);
+            io_, std::move(greeting), settings_->open_requests_max, handler_);
         auto const serial = ++last_serial_;
         sessions_.emplace(serial, session);
         co_await session->run();
         sessions_.erase(serial);
+    }
+
+    /// By now each peer has called anew under a key that we still have.
+    void retire_sessions() {
+        for (auto const& [serial, session] : sessions_)
+            if (!settings_->keys.contains(session->key()))
+                session->close();
     }
 
     /// A peer that restarted calls anew before its old connection is known to be dead.
@@ -293,6 +322,7 @@ class peer_channel::room : public std::enable_shared_from_this<room> {
     std::map<node_id, std::shared_ptr<channel_link>> links_;
     std::map<std::uint64_t, std::shared_ptr<channel_session>> sessions_; ///< in order of arrival
     std::map<channel_refusal, std::uint64_t> refusals_;
+    asio::steady_timer retiring_;
     std::uint64_t last_serial_ = 0;
     std::size_t greetings_ = 0;
     bool stopped_ = false;
@@ -315,6 +345,11 @@ result<void> peer_channel::listen(endpoint const& at) {
 
 std::vector<std::uint16_t> peer_channel::ports() const {
     return room_->ports();
+}
+
+void peer_channel::set_keys(std::map<std::uint8_t, channel_key> keys, std::uint8_t signing_key) {
+    TASUKI_REQUIRE(keys.contains(signing_key));
+    room_->set_keys(std::move(keys), signing_key);
 }
 
 void peer_channel::set_peers(std::vector<channel_peer> const& peers) {

@@ -14,12 +14,20 @@ namespace tasuki::agent {
 namespace asio = boost::asio;
 using asio::ip::tcp;
 
+namespace {
+
+/// Between two looks whether a connection under an old key is free to go.
+constexpr std::chrono::milliseconds leaving_pause{20};
+
+} // namespace
+
 channel_link::channel_link(asio::io_context& io, std::shared_ptr<channel_settings const> settings,
                            channel_peer peer)
     : io_(io)
     , settings_(std::move(settings))
     , peer_(std::move(peer))
-    , wake_(io, asio::steady_timer::time_point::max()) {}
+    , wake_(io, asio::steady_timer::time_point::max())
+    , leaving_(io) {}
 
 void channel_link::start() {
     auto const ended = [self = shared_from_this()](std::exception_ptr thrown) {
@@ -32,6 +40,28 @@ void channel_link::keep_open(bool wanted) {
     keep_open_ = wanted;
     if (wanted)
         wake_.cancel();
+}
+
+void channel_link::set_settings(std::shared_ptr<channel_settings const> settings) {
+    settings_ = std::move(settings);
+    leave_stale_wire();
+}
+
+/// Nobody may send on it from the moment it is left: what waits goes over the next one.
+void channel_link::leave_stale_wire() {
+    if (wire_ == nullptr || wire_key_ == settings_->signing_key)
+        return;
+    bool const is_idle =
+        wire_->is_drained() && std::none_of(open_.begin(), open_.end(),
+                                            [](auto const& entry) { return entry.second.sent; });
+    if (is_idle)
+        return std::exchange(wire_, nullptr)->close();
+    leaving_.expires_after(leaving_pause);
+    leaving_.async_wait([weak = weak_from_this()](boost::system::error_code const& error) {
+        auto const self = weak.lock();
+        if (!error && self != nullptr)
+            self->leave_stale_wire();
+    });
 }
 
 void channel_link::request(byte_string body, duration limit, peer_channel::answer_function answer) {
@@ -66,7 +96,8 @@ void channel_link::request(byte_string body, duration limit, peer_channel::answe
 }
 
 channel_condition channel_link::condition() const {
-    return {peer_.id, wire_ != nullptr, path_, trouble_, open_.size(), opened_};
+    return {peer_.id, wire_ != nullptr, path_,  wire_ != nullptr ? wire_key_ : std::uint8_t{0},
+            trouble_, open_.size(),     opened_};
 }
 
 void channel_link::stop(bool tell) {
@@ -102,11 +133,12 @@ asio::awaitable<void> channel_link::run() {
         ++opened_;
         wire_ = wire;
         trouble_.clear();
+        leave_stale_wire(); // the keys may have been replaced during the handshake
         send_waiting();
         auto writing = wire->write_queue();
-        auto reading = read_answers();
+        auto reading = read_answers(wire);
         co_await run_until_first_exit(std::move(writing), std::move(reading));
-        wire_->close();
+        wire->close();
         wire_.reset();
         if (trouble_.empty())
             trouble_ = "the connection broke";
@@ -117,21 +149,23 @@ asio::awaitable<void> channel_link::run() {
 asio::awaitable<std::shared_ptr<channel_wire>> channel_link::connect() {
     // A copy: a reload may replace the paths while we try them.
     auto const peer = peer_;
+    auto const settings = settings_;
     if (peer.paths.empty())
         trouble_ = "it has no address";
     for (auto const& path : peer.paths) {
         tcp::socket socket{io_};
         auto const target = to_tcp(path);
         auto connecting = socket.async_connect(target, asio::deferred);
-        auto const error = co_await with_deadline(std::move(connecting), settings_->connect_limit);
+        auto const error = co_await with_deadline(std::move(connecting), settings->connect_limit);
         if (error) {
             trouble_ = path.to_string() + ": " + error.message();
             continue;
         }
         auto const greeting =
-            co_await greet_as_caller(std::move(socket), *settings_, peer.id, peer.name);
+            co_await greet_as_caller(std::move(socket), *settings, peer.id, peer.name);
         if (greeting.wire != nullptr) {
             path_ = path;
+            wire_key_ = greeting.key_id;
             co_return greeting.wire;
         }
         trouble_ = path.to_string() + ": " + greeting.trouble.text;
@@ -139,8 +173,7 @@ asio::awaitable<std::shared_ptr<channel_wire>> channel_link::connect() {
     co_return nullptr;
 }
 
-asio::awaitable<void> channel_link::read_answers() {
-    auto const wire = wire_;
+asio::awaitable<void> channel_link::read_answers(std::shared_ptr<channel_wire> wire) {
     for (;;) {
         auto message = co_await wire->read_message(peer_.name);
         if (!message) {
@@ -194,6 +227,8 @@ void channel_link::send(std::uint64_t id) {
 }
 
 void channel_link::send_waiting() {
+    if (wire_ == nullptr)
+        return;
     std::vector<std::uint64_t> waiting;
     for (auto const& [id, request] : open_)
         if (!request.sent)

@@ -47,11 +47,11 @@ problem lost(std::string const& peer, boost::system::error_code error) {
 }
 
 channel_greeting failed(problem trouble) {
-    return {nullptr, {}, std::move(trouble), std::nullopt};
+    return {nullptr, {}, std::move(trouble), std::nullopt, 0};
 }
 
 channel_greeting refused(channel_refusal reason, std::string const& peer) {
-    return {nullptr, {}, to_problem(reason, peer), reason};
+    return {nullptr, {}, to_problem(reason, peer), reason, 0};
 }
 
 asio::awaitable<boost::system::error_code> read_whole(tcp::socket& socket,
@@ -199,6 +199,7 @@ asio::awaitable<channel_greeting> greet_as_caller(tcp::socket socket,
         co_return failed(lost(peer, proved));
     channel_greeting out;
     out.peer = to;
+    out.key_id = ours.key_id;
     out.wire =
         std::make_shared<channel_wire>(std::move(socket), secrets.caller_to_listener,
                                        secrets.listener_to_caller, settings.queued_bytes_max);
@@ -239,6 +240,7 @@ greet_as_listener(tcp::socket socket, channel_settings const& settings, std::set
         co_return refused(proven.error(), peer);
     channel_greeting out;
     out.peer = theirs->from;
+    out.key_id = ours.key_id;
     out.wire =
         std::make_shared<channel_wire>(std::move(socket), secrets.listener_to_caller,
                                        secrets.caller_to_listener, settings.queued_bytes_max);

@@ -51,6 +51,7 @@ void front::body::open_desk(history_file file) {
     };
     links.warn = [](std::string const& text) { spdlog::warn("{}", text); };
     links.clocks = [] { return read_clocks(); };
+    lend_keys(links);
     desk_ = std::make_unique<desk>(io_, settings_, std::move(file), std::move(links));
 }
 

@@ -2,20 +2,16 @@
 
 namespace tasuki::agent {
 
-namespace {
-
-std::map<std::uint8_t, channel_key> channel_keys(heartbeat::keyring const& ring) {
+std::map<std::uint8_t, channel_key> channel_keys(heartbeat::keyring const& cluster_keys) {
+    auto const ring = derive(cluster_keys, heartbeat::key_purpose::peer_channel);
     std::map<std::uint8_t, channel_key> out;
     for (auto const id : ring.ids()) {
-        channel_key key{};
         auto const bytes = ring.find(id)->bytes();
+        auto& key = out[static_cast<std::uint8_t>(id.value())];
         std::copy(bytes.begin(), bytes.end(), key.begin());
-        out[static_cast<std::uint8_t>(id.value())] = key;
     }
     return out;
 }
-
-} // namespace
 
 result<void> front::body::open() {
     return {};
@@ -60,6 +56,7 @@ result<void> front::body::serve(lease_loop& lease) {
     open_desk(std::move(*file));
     if (auto const opened = open_channel(); !opened)
         return opened;
+    open_keys();
     if (auto const opened = open_servers(); !opened)
         return opened;
     if (auto const opened = open_http(); !opened)

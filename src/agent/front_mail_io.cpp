@@ -98,35 +98,38 @@ void front::body::on_request(node_id from, byte_string const& said,
                      message.error().text);
         return reply({});
     }
-    std::visit(overloaded{
-                   [&](peer_order& it) {
-                       auto const own = foreign_ticket | ++foreign_count_;
-                       foreign_[own] = {it.what.ticket, std::move(reply)};
-                       it.what.ticket = own;
-                       submit(it.group, std::move(it.what));
-                   },
-                   [&](peer_facts& it) {
-                       it.facts.read_at = read_clocks().now - it.age;
-                       lease_->post(server_facts_read{it.group, from, std::move(it.facts)});
-                   },
-                   [&](peer_note& it) { desk_->noted(it.what); },
-                   [&](peer_wish& it) {
-                       desk_->take_wish(
-                           it, [reply](answer_operator const& got) { reply(encode(got)); });
-                   },
-                   [&](peer_card& it) {
-                       desk_->met(from, it);
-                       peer_macs_.insert(it.macs.begin(), it.macs.end());
-                       lease_->set_peer_macs(peer_macs_);
-                   },
-                   [&](peer_reports& it) {
-                       desk_->told_by(from, it);
-                       ask_for_history(from);
-                   },
-                   [&](peer_operation& it) { desk_->learnt(std::move(it.what)); },
-                   [&](peer_history_wanted&) { reply(encode(desk_->past())); },
-               },
-               *message);
+    std::visit(
+        overloaded{
+            [&](peer_order& it) {
+                auto const own = foreign_ticket | ++foreign_count_;
+                foreign_[own] = {it.what.ticket, std::move(reply)};
+                it.what.ticket = own;
+                submit(it.group, std::move(it.what));
+            },
+            [&](peer_facts& it) {
+                it.facts.read_at = read_clocks().now - it.age;
+                lease_->post(server_facts_read{it.group, from, std::move(it.facts)});
+            },
+            [&](peer_note& it) { desk_->noted(it.what); },
+            [&](peer_wish& it) {
+                desk_->take_wish(it, [reply](answer_operator const& got) { reply(encode(got)); });
+            },
+            [&](peer_card& it) {
+                desk_->met(from, it);
+                peer_macs_.insert(it.macs.begin(), it.macs.end());
+                lease_->set_peer_macs(peer_macs_);
+            },
+            [&](peer_reports& it) {
+                desk_->told_by(from, it);
+                ask_for_history(from);
+            },
+            [&](peer_operation& it) { desk_->learnt(std::move(it.what)); },
+            [&](peer_history_wanted&) { reply(encode(desk_->past())); },
+            [&](peer_keys& it) {
+                keys_->obey(from, it.what, [reply](key_answer const& got) { reply(encode(got)); });
+            },
+        },
+        *message);
 }
 
 void front::body::broadcast(peer_message const& message) {

@@ -51,10 +51,11 @@ std::vector<std::uint64_t> lease_loop::body::guard_basis() const {
     auto out = node_->farewell_basis();
     for (auto const id : degraded_here())
         out.push_back(id.value());
+    out.push_back(options_.keys.print(options_.keys.signer()).value());
     return out;
 }
 
-/// The farewells hold for the sessions and epochs of this moment.
+/// The farewells hold for the sessions and epochs of this moment, and for the key that signs.
 void lease_loop::body::keep_guard_equipped() {
     if (guard_->is_here() && guard_basis() != guard_basis_)
         equip_guard();

@@ -203,6 +203,9 @@ void lease_loop::ask(std::function<void(node const&, conditions const&, moment)>
 void lease_loop::set_peer_macs(std::set<mac_address> macs) {
     body_->set_peer_macs(std::move(macs));
 }
+void lease_loop::set_keys(heartbeat::keyring keys, std::function<void()> done) {
+    body_->set_keys(std::move(keys), std::move(done));
+}
 void lease_loop::set_server_process(group_id group, mysql::process_handle process) {
     body_->set_server_process(group, std::move(process));
 }

@@ -72,27 +72,24 @@ int run(arguments const& given, agent::configuration const& config, std::string 
     };
     std::string const state_dir = pick(given.state_dir, config.state_dir);
     std::string const runtime_dir = pick(given.runtime_dir, config.runtime_dir);
+    auto inherited = inheritance_of(given.inherit);
+    if (!inherited && !given.check)
+        sweep(config, node, state_dir);
+    heartbeat::keep_out_of_core_dumps();
+    auto keys = heartbeat::load_key_file(agent::for_node(config.cluster.key_file, node));
+    if (!keys)
+        return failed(keys.error().text);
     if (given.check) {
         std::puts(agent::identity_text(config, node, state_dir, runtime_dir).c_str());
         return 0;
     }
-    auto inherited = inheritance_of(given.inherit);
-    if (!inherited)
-        sweep(config, node, state_dir);
-    auto const keys = heartbeat::load_key_file(agent::for_node(config.cluster.key_file, node));
-    if (!keys)
-        return failed(keys.error().text);
     for (auto const& folder : {state_dir, runtime_dir})
         if (auto const opened = agent::open_private_folder(folder); !opened)
             return failed(opened.error().text);
 
-    agent::front_options front_wants{config,
-                                     node,
-                                     state_dir,
-                                     runtime_dir,
-                                     derive(*keys, heartbeat::key_purpose::peer_channel),
-                                     version,
-                                     given.self};
+    auto heartbeat_keys = derive(*keys, heartbeat::key_purpose::heartbeat);
+    agent::front_options front_wants{config,           node,    state_dir, runtime_dir,
+                                     std::move(*keys), version, given.self};
     auto front = agent::front::open(std::move(front_wants));
     if (!front)
         return failed(front.error().text);
@@ -101,7 +98,7 @@ int run(arguments const& given, agent::configuration const& config, std::string 
         node,
         state_dir,
         runtime_dir,
-        derive(*keys, heartbeat::key_purpose::heartbeat),
+        std::move(heartbeat_keys),
         version,
         std::move(inherited),
         [&](agent::departure what) { (*front)->take(std::move(what)); }};

@@ -1,5 +1,6 @@
 #include "tasuki/agent/peer_message.hpp"
 
+#include "peer_keys.hpp"
 #include "peer_reading.hpp"
 #include "peer_report.hpp"
 #include "tasuki/core/overloaded.hpp"
@@ -71,6 +72,12 @@ json::object body_of(peer_operation const& it) {
 
 json::object body_of(peer_history_wanted const&) {
     return opening("history_wanted");
+}
+
+json::object body_of(peer_keys const& it) {
+    auto out = opening("keys");
+    peer::put(out, it.what);
+    return out;
 }
 
 json::object body_of(peer_note const& note) {
@@ -270,6 +277,8 @@ result<peer_message> take_message(json::object const& document, members& in) {
         return peer_message{peer_reports{peer::reports_from(in)}};
     if (type == "operation")
         return take_operation(in);
+    if (type == "keys")
+        return peer_message{peer_keys{peer::key_order_from(in)}};
     if (type == "history_wanted")
         return peer_message{peer_history_wanted{}};
     return malformed("unknown type");

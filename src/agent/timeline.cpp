@@ -94,6 +94,8 @@ http::operation_view view_of(operation const& it) {
         out.error = it.detail;
     if (!out.error.empty() && !it.group.empty())
         out.next_command = "tasuki why " + it.group;
+    if (!out.error.empty() && it.kind == operation_kind::key_rotation)
+        out.next_command = "tasuki key status, then tasuki key rotate";
     for (auto const& step : it.steps)
         out.steps.push_back({step.name, step.node, milliseconds{step.ms}, "ok", step.detail});
     return out;

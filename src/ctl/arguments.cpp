@@ -20,6 +20,13 @@ constexpr auto exit_codes =
     "prompt,\n  5 timed out and still running, 6 agent or quorum unreachable, 7 configuration "
     "invalid, 8 needs --yes;\n  status: 0 healthy, 10 degraded, 11 down";
 
+constexpr auto leaked_key =
+    "\nNothing stops in a rotation: all nodes accept a new key, then all sign with it, then all "
+    "drop"
+    "\nthe old one. The new key is sent under the present one. If that has leaked, do not rotate:"
+    "\nchange the key files by hand on every node, in three rounds with `tasuki key load` after"
+    "\neach: add a line with a new id and key, mark it \"sign\", drop the old line.";
+
 /// Options that take a value, so that the verb can be told from one.
 constexpr std::array valued{"--socket", "-o",    "--output", "--reason",   "--wait",
                             "--to",     "--for", "--limit",  "--key-file", "--master"};
@@ -40,7 +47,9 @@ std::vector<std::string> verb_first(std::vector<std::string> arguments) {
 
 /// A verb of two words keeps them together, whatever stood in between.
 std::vector<std::string> second_word_second(std::vector<std::string> arguments) {
-    constexpr std::array pairs{std::pair{"vip", "announce"}, std::pair{"config", "check"}};
+    constexpr std::array pairs{std::pair{"vip", "announce"}, std::pair{"config", "check"},
+                               std::pair{"key", "status"}, std::pair{"key", "rotate"},
+                               std::pair{"key", "load"}};
     for (auto const& [first, second] : pairs) {
         if (arguments.empty() || arguments.front() != first)
             continue;
@@ -68,6 +77,7 @@ class grammar {
     void add_views();
     void add_operations();
     void add_maintenance();
+    void add_keys();
     void add_setup();
     void option_group(CLI::App* to, bool required);
     CLI::Option* option_for(CLI::App* to);
@@ -84,6 +94,8 @@ class grammar {
     bool watch_ = false;
     bool dry_run_ = false;
     bool allow_loss_ = false;
+    bool force_ = false;
+    bool json_ = false;
     std::string group_;
     std::string node_;
     std::string to_;
@@ -105,6 +117,7 @@ grammar::grammar() {
     add_views();
     add_operations();
     add_maintenance();
+    add_keys();
     add_setup();
 }
 
@@ -222,6 +235,27 @@ void grammar::add_maintenance() {
     option_group(announce, false);
 }
 
+void grammar::add_keys() {
+    auto* key = app_.add_subcommand("key", "The cluster's key, which all nodes share")
+                    ->require_subcommand(1);
+    auto* status = add(
+        "status", "Which keys each node accepts, and which one signs", [] { return show_keys{}; },
+        key);
+    status->add_flag("--json", json_, "As --output json");
+    auto* rotate = add(
+        "rotate", "Replaces the key on every node; goes on with what is half done",
+        [this] { return do_rotate_keys{dry_run_}; }, key);
+    rotate->add_flag("--dry-run", dry_run_, "Shows the plan and changes nothing");
+    option_confirm(rotate);
+    auto* load = add(
+        "load", "Reads this node's key file again, after you have changed it by hand",
+        [this] { return do_load_keys{force_}; }, key);
+    load->add_flag("--force", force_, "Also if some node would not be understood any more");
+    key->footer(leaked_key);
+    rotate->footer(leaked_key);
+    load->footer(leaked_key);
+}
+
 void grammar::add_setup() {
     auto* config = app_.add_subcommand("config", "The configuration file")->require_subcommand(1);
     auto* check = add(
@@ -283,7 +317,7 @@ std::variant<command_line, early_end> grammar::parse(std::vector<std::string> ar
         app_.exit(error, text, text);
         return early_end{asked ? exit_code::done : exit_code::usage, text.str()};
     }
-    out_.output = output_ == "json" ? output_form::json : output_form::table;
+    out_.output = output_ == "json" || json_ ? output_form::json : output_form::table;
     out_.wait_ms = parse_duration(wait_).value_or(out_.wait_ms);
     return out_;
 }

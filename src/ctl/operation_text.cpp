@@ -74,8 +74,9 @@ std::string route(reading operation) {
 }
 
 std::string headline(reading operation) {
-    return fmt::format("{} #{} of {}", operation.text("kind", "operation"),
-                       operation.number("id").value_or(0), operation.text("group", "?"));
+    auto const group = operation.text("group");
+    return fmt::format("{} #{}{}{}", operation.text("kind", "operation"),
+                       operation.number("id").value_or(0), group.empty() ? "" : " of ", group);
 }
 
 } // namespace
@@ -93,6 +94,8 @@ std::string format_plan(reading document, bool colours) {
     }
     for (auto const& warning : plan.list("warnings"))
         out += painted(wrap("! " + warning.text("text"), 2), paint::warning, colours);
+    if (plan.text("kind") == "key_rotation")
+        return out + "Nothing stops meanwhile.\n";
     auto const expected = plan.number("expected_ms");
     out += wrap(fmt::format("Expected: writes stop for {}; {}",
                             expected ? "about " + print_duration(*expected) : "an unknown time",

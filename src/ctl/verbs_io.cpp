@@ -3,6 +3,7 @@
 #include "operate_io.hpp"
 #include "tasuki/core/overloaded.hpp"
 #include "tasuki/ctl/format.hpp"
+#include "tasuki/ctl/key_text.hpp"
 #include "tasuki/ctl/operation_text.hpp"
 
 #include <boost/json.hpp>
@@ -266,6 +267,24 @@ exit_code bootstrap(session& now, do_bootstrap const& asked) {
     return carry_out(now, std::move(what));
 }
 
+exit_code keys(session& now) {
+    auto const answer = show(now, "/api/v1/keys", [&now](reading document) {
+        return format_keys(document, now.colours());
+    });
+    if (!answer.document)
+        return answer.code;
+    return keys_are_settled(reading{*answer.document}) ? exit_code::done : exit_code::failed;
+}
+
+exit_code rotate_keys(session& now, do_rotate_keys const& asked) {
+    change what;
+    what.target = "/api/v1/keys/rotate";
+    what.question = "Rotate the key of this cluster?";
+    what.planned = true;
+    what.only_plan = asked.dry_run;
+    return carry_out(now, std::move(what));
+}
+
 } // namespace
 
 std::string encode_segment(std::string_view text) {
@@ -307,6 +326,11 @@ exit_code perform(command_line const& line, terminal& where) {
             },
             [&](do_reload const&) { return reload(now); },
             [&](do_bootstrap const& asked) { return bootstrap(now, asked); },
+            [&](show_keys const&) { return keys(now); },
+            [&](do_rotate_keys const& asked) { return rotate_keys(now, asked); },
+            [&](do_load_keys const& asked) {
+                return plain(now, "/api/v1/keys/load", {{"force", asked.force}});
+            },
             [&](list_names const& asked) { return names(now, asked.kind); },
             [&](print_completion const&) {
                 where.out << bash_completion();

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sodium.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -123,21 +124,35 @@ int write_all(int descriptor, std::string_view text) {
     return 0;
 }
 
-int write_durably(int file, int folder, std::string_view text) {
+int write_durably(int file, std::string_view text) {
     if (::fchmod(file, 0600) != 0)
         return errno;
     if (int const failed = write_all(file, text))
         return failed;
-    return ::fsync(file) != 0 || ::fsync(folder) != 0 ? errno : 0;
+    return ::fsync(file) != 0 ? errno : 0;
+}
+
+/// The owner of the file that is replaced. Its group may do nothing with it, and is kept if it can
+/// be.
+int keep_owner(int from, int to) {
+    struct stat old {};
+    struct stat fresh {};
+    if (::fstat(from, &old) != 0 || ::fstat(to, &fresh) != 0)
+        return errno;
+    if (old.st_uid != fresh.st_uid && ::fchown(to, old.st_uid, static_cast<gid_t>(-1)) != 0)
+        return errno;
+    if (old.st_gid != fresh.st_gid && ::fchown(to, static_cast<uid_t>(-1), old.st_gid) != 0 &&
+        errno != EPERM)
+        return errno;
+    return 0;
 }
 
 unique_fd open_folder(fs::path const& folder) {
     return unique_fd{::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
 }
 
-} // namespace
-
-result<keyring> load_key_file(std::string const& path) {
+/// The folder that holds the key, if only root and we can change what is in it.
+result<unique_fd> safe_folder(std::string const& path) {
     if (sodium_init() < 0)
         return problem{failure::broken, "libsodium does not start: no source of randomness"};
     auto const folder = folder_of(path);
@@ -145,33 +160,50 @@ result<keyring> load_key_file(std::string const& path) {
         return folder.error();
     if (auto refused = refuse_folders(*folder))
         return *refused;
-    auto const holder = open_folder(*folder);
+    auto out = open_folder(*folder);
+    if (!out)
+        return problem_of_errno(errno, "folder of key file " + path);
+    return out;
+}
+
+result<unique_fd> safe_file(int folder, std::string const& path) {
     auto const name = fs::path{path}.filename();
     // Non-blocking, so that a named pipe in its place does not stop us for ever.
-    unique_fd const file{::openat(holder.get(), name.c_str(),
-                                  O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
+    unique_fd file{
+        ::openat(folder, name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
     if (!file)
         return open_failed(errno, path);
     if (auto refused = refuse_file(file.get(), path))
         return *refused;
-    auto const text = read_all(file.get(), path);
+    return file;
+}
+
+unique_fd create_file(int folder, std::string const& name) {
+    return unique_fd{
+        ::openat(folder, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)};
+}
+
+} // namespace
+
+result<keyring> load_key_file(std::string const& path) {
+    auto const holder = safe_folder(path);
+    if (!holder)
+        return holder.error();
+    auto const file = safe_file(holder->get(), path);
+    if (!file)
+        return file.error();
+    auto const text = read_all(file->get(), path);
     if (!text)
         return text.error();
     return parse_key_file(text->view(), path);
 }
 
 result<void> create_key_file(std::string const& path) {
-    if (sodium_init() < 0)
-        return problem{failure::broken, "libsodium does not start: no source of randomness"};
-    auto const folder = folder_of(path);
-    if (!folder)
-        return folder.error();
-    if (auto refused = refuse_folders(*folder))
-        return *refused;
-    auto const holder = open_folder(*folder);
-    auto const name = fs::path{path}.filename();
-    unique_fd const file{::openat(holder.get(), name.c_str(),
-                                  O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)};
+    auto const holder = safe_folder(path);
+    if (!holder)
+        return holder.error();
+    auto const name = fs::path{path}.filename().string();
+    auto const file = create_file(holder->get(), name);
     if (!file && errno == EEXIST)
         return problem{failure::conflict,
                        path + ": exists already and is not overwritten (all nodes need the same "
@@ -179,16 +211,66 @@ result<void> create_key_file(std::string const& path) {
     if (!file)
         return problem_of_errno(errno, "key file " + path);
 
-    std::array<std::byte, secret::length> bytes{};
-    randombytes_buf(bytes.data(), bytes.size());
-    secret const key{bytes};
-    sodium_memzero(bytes.data(), bytes.size());
-    auto const text = format_key_file(key_id{1}, key);
-    if (int const failed = write_durably(file.get(), holder.get(), text.view())) {
-        ::unlinkat(holder.get(), name.c_str(), 0);
+    keyring ring;
+    static_cast<void>(ring.add(key_id{1}, random_secret(), true));
+    auto const text = format_key_file(ring);
+    int failed = write_durably(file.get(), text.view());
+    if (failed == 0 && ::fsync(holder->get()) != 0)
+        failed = errno;
+    if (failed != 0) {
+        ::unlinkat(holder->get(), name.c_str(), 0);
         return problem_of_errno(failed, "key file " + path);
     }
     return {};
+}
+
+result<void> replace_key_file(std::string const& path, keyring const& ring) {
+    auto const holder = safe_folder(path);
+    if (!holder)
+        return holder.error();
+    auto const old = safe_file(holder->get(), path);
+    if (!old)
+        return old.error();
+    auto const name = fs::path{path}.filename().string();
+    auto const beside = "." + name + ".new";
+    auto const failed = [&](int number) {
+        ::unlinkat(holder->get(), beside.c_str(), 0);
+        return problem_of_errno(number, "key file " + path + ", which stays as it was");
+    };
+    // One that a crash has left: only root and we can have put it there.
+    ::unlinkat(holder->get(), beside.c_str(), 0);
+    auto const file = create_file(holder->get(), beside);
+    if (!file)
+        return failed(errno);
+    if (int const number = keep_owner(old->get(), file.get()))
+        return failed(number);
+    auto const text = format_key_file(ring);
+    if (int const number = write_durably(file.get(), text.view()))
+        return failed(number);
+    if (::renameat(holder->get(), beside.c_str(), holder->get(), name.c_str()) != 0)
+        return failed(errno);
+    if (::fsync(holder->get()) != 0)
+        return problem_of_errno(errno,
+                                "key file " + path + " is written, its folder is not on disk");
+    return {};
+}
+
+secret random_secret() {
+    std::array<std::byte, secret::length> bytes{};
+    randombytes_buf(bytes.data(), bytes.size());
+    secret out{bytes};
+    sodium_memzero(bytes.data(), bytes.size());
+    return out;
+}
+
+transport_nonce random_transport_nonce() {
+    transport_nonce out{};
+    randombytes_buf(out.data(), out.size());
+    return out;
+}
+
+void keep_out_of_core_dumps() {
+    ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
 std::uint64_t random_nonce() {

@@ -12,6 +12,26 @@
 namespace tasuki::heartbeat {
 
 static_assert(secret::length == crypto_kdf_KEYBYTES);
+static_assert(secret::length == crypto_aead_xchacha20poly1305_ietf_KEYBYTES);
+static_assert(sizeof(transport_nonce) == crypto_aead_xchacha20poly1305_ietf_NPUBBYTES);
+
+namespace {
+
+unsigned char const* octets(byte_view bytes) {
+    return reinterpret_cast<unsigned char const*>(bytes.data());
+}
+
+secret subkey(secret const& key, key_purpose purpose) {
+    static constexpr char context[crypto_kdf_CONTEXTBYTES + 1] = "tasukiv1";
+    std::array<std::byte, secret::length> bytes{};
+    crypto_kdf_derive_from_key(reinterpret_cast<unsigned char*>(bytes.data()), bytes.size(),
+                               static_cast<std::uint64_t>(purpose), context, octets(key.bytes()));
+    secret out{bytes};
+    sodium_memzero(bytes.data(), bytes.size());
+    return out;
+}
+
+} // namespace
 
 secret::secret(std::span<std::byte const, length> bytes) {
     std::copy(bytes.begin(), bytes.end(), bytes_.begin());
@@ -49,6 +69,31 @@ bool keyring::add(key_id id, secret key, bool signs) {
     return true;
 }
 
+bool keyring::sign_with(key_id id) {
+    for (std::size_t index = 0; index < keys_.size(); ++index)
+        if (keys_[index].id == id) {
+            signer_ = index;
+            return true;
+        }
+    return false;
+}
+
+bool keyring::drop(key_id id) {
+    if (find(id) == nullptr || signer() == id)
+        return false;
+    auto const signs = signer();
+    std::erase_if(keys_, [id](entry const& each) { return each.id == id; });
+    return sign_with(signs);
+}
+
+keyring keyring::copy() const {
+    keyring out;
+    for (auto const& each : keys_)
+        out.keys_.push_back({each.id, each.key.copy()});
+    out.signer_ = signer_;
+    return out;
+}
+
 secret const* keyring::find(key_id id) const {
     auto const found =
         std::find_if(keys_.begin(), keys_.end(), [id](entry const& each) { return each.id == id; });
@@ -67,17 +112,18 @@ std::vector<key_id> keyring::ids() const {
     return out;
 }
 
+key_print keyring::print(key_id id) const {
+    auto const* const key = find(id);
+    TASUKI_REQUIRE(key != nullptr);
+    auto const whole = subkey(*key, key_purpose::print);
+    byte_reader in{whole.bytes()};
+    return key_print{in.u64()};
+}
+
 keyring derive(keyring const& cluster_keys, key_purpose purpose) {
-    static constexpr char context[crypto_kdf_CONTEXTBYTES + 1] = "tasukiv1";
     keyring out;
-    for (auto const& [id, key] : cluster_keys.keys_) {
-        std::array<std::byte, secret::length> bytes{};
-        crypto_kdf_derive_from_key(reinterpret_cast<unsigned char*>(bytes.data()), bytes.size(),
-                                   static_cast<std::uint64_t>(purpose), context,
-                                   reinterpret_cast<unsigned char const*>(key.bytes().data()));
-        out.keys_.push_back({id, secret{bytes}});
-        sodium_memzero(bytes.data(), bytes.size());
-    }
+    for (auto const& [id, key] : cluster_keys.keys_)
+        out.keys_.push_back({id, subkey(key, purpose)});
     out.signer_ = cluster_keys.signer_;
     return out;
 }
@@ -100,7 +146,8 @@ std::string_view next_word(std::string_view& rest) {
 std::optional<key_id> parse_id(std::string_view word) {
     std::uint16_t value = 0;
     auto const [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
-    if (error != std::errc{} || end != word.data() + word.size() || value == 0)
+    if (error != std::errc{} || end != word.data() + word.size() || value == 0 ||
+        value > key_id_max)
         return std::nullopt;
     return key_id{value};
 }
@@ -134,12 +181,12 @@ struct key_line {
 boost::system::result<key_line, std::string> parse_line(std::string_view line) {
     auto const id = parse_id(next_word(line));
     if (!id)
-        return std::string{"the line begins with no key id from 1 to 65535"};
+        return std::string{"the line begins with no key id from 1 to 255"};
     auto key = parse_secret(next_word(line));
     if (!key)
         return std::string{"the key is not 32 bytes in hex or base64"};
     auto const zero = key->bytes();
-    if (sodium_is_zero(reinterpret_cast<unsigned char const*>(zero.data()), zero.size()) == 1)
+    if (sodium_is_zero(octets(zero), zero.size()) == 1)
         return std::string{"the key is all zeros"};
     auto const mark = next_word(line);
     if ((!mark.empty() && mark != "sign") || !next_word(line).empty())
@@ -182,20 +229,62 @@ result<keyring> parse_key_file(std::string_view text, std::string_view file) {
     return ring;
 }
 
-secret_text format_key_file(key_id id, secret const& key) {
+secret_text format_key_file(keyring const& ring) {
+    static constexpr std::string_view mark = " sign";
+    constexpr std::size_t digits = 2 * secret::length;
+    auto const ids = ring.ids();
+    auto const signs = ring.signer();
     std::string const head = "# tasuki cluster key: the same file on every node, mode 0600.\n"
                              "# " +
-                             std::string{line_form} + "\n" + std::to_string(id.value()) + " ";
-    constexpr std::string_view tail = " sign\n";
-    constexpr std::size_t digits = 2 * secret::length;
-    secret_text out{head.size() + digits + 1 + tail.size()};
-    auto& buffer = out.buffer();
-    std::copy(head.begin(), head.end(), buffer.begin());
-    auto* const hex = buffer.data() + head.size();
-    sodium_bin2hex(hex, digits + 1, reinterpret_cast<unsigned char const*>(key.bytes().data()),
-                   secret::length);
-    std::copy(tail.begin(), tail.end(), hex + digits);
-    buffer.pop_back(); // the room of the terminating zero
+                             std::string{line_form} + "\n";
+    std::size_t size = head.size() + mark.size();
+    for (auto const id : ids)
+        size += std::to_string(id.value()).size() + 1 + digits + 1;
+    secret_text out{size + 1}; // and the terminating zero of the last key
+    auto* at = std::copy(head.begin(), head.end(), out.buffer().data());
+    for (auto const id : ids) {
+        auto const name = std::to_string(id.value()) + " ";
+        at = std::copy(name.begin(), name.end(), at);
+        sodium_bin2hex(at, digits + 1, octets(ring.find(id)->bytes()), secret::length);
+        at += digits;
+        if (id == signs)
+            at = std::copy(mark.begin(), mark.end(), at);
+        *at++ = '\n';
+    }
+    out.buffer().pop_back();
+    return out;
+}
+
+byte_string wrap(secret const& key, key_id id, secret const& under, transport_nonce const& nonce) {
+    byte_writer name;
+    name.u16(id.value());
+    auto const own = subkey(under, key_purpose::transport);
+    byte_string out(nonce.begin(), nonce.end());
+    out.resize(nonce.size() + secret::length + crypto_aead_xchacha20poly1305_ietf_ABYTES);
+    crypto_aead_xchacha20poly1305_ietf_encrypt(
+        reinterpret_cast<unsigned char*>(out.data() + nonce.size()), nullptr, octets(key.bytes()),
+        secret::length, octets(name.view()), name.size(), nullptr, octets(nonce),
+        octets(own.bytes()));
+    return out;
+}
+
+result<secret> unwrap(byte_view wrapped, key_id id, secret const& under) {
+    constexpr std::size_t nonce_bytes = sizeof(transport_nonce);
+    constexpr std::size_t sealed_bytes = secret::length + crypto_aead_xchacha20poly1305_ietf_ABYTES;
+    problem const unreadable{failure::invalid, "a key that was sent cannot be unsealed"};
+    if (wrapped.size() != nonce_bytes + sealed_bytes)
+        return unreadable;
+    byte_writer name;
+    name.u16(id.value());
+    auto const own = subkey(under, key_purpose::transport);
+    std::array<std::byte, secret::length> bytes{};
+    if (crypto_aead_xchacha20poly1305_ietf_decrypt(
+            reinterpret_cast<unsigned char*>(bytes.data()), nullptr, nullptr,
+            octets(wrapped.subspan(nonce_bytes)), sealed_bytes, octets(name.view()), name.size(),
+            octets(wrapped), octets(own.bytes())) != 0)
+        return unreadable;
+    secret out{bytes};
+    sodium_memzero(bytes.data(), bytes.size());
     return out;
 }
 

@@ -107,6 +107,8 @@ routed route_get(target const& asked, std::string_view whole) {
         return *mistake;
     if (is(3, "status", "status"))
         return api_request{get_status{}};
+    if (is(3, "keys", "keys"))
+        return api_request{get_keys{}};
     if (is(3, "check", "check"))
         return api_request{get_check{}};
     if (path.size() == 4 && path[2] == "operations")
@@ -154,6 +156,10 @@ routed route_post(target const& asked, std::string_view whole, std::string_view 
         return route_node_change(path[3], path[4], body, whole);
     if (path.size() == 4 && path[2] == "vip" && path[3] == "announce")
         return body.finish(post_vip_announce{body.name("group")});
+    if (path.size() == 4 && path[2] == "keys" && path[3] == "rotate")
+        return body.finish(post_key_rotate{body.flag("dry_run")});
+    if (path.size() == 4 && path[2] == "keys" && path[3] == "load")
+        return body.finish(post_key_load{body.flag("force")});
     if (path.size() != 3)
         return not_found("POST", whole);
     if (path[2] == "pause")

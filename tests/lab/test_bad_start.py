@@ -77,7 +77,7 @@ class RefusedStartTest(BadStartCase):
         self.assertEqual(network.holders(self.lab), [])
 
     def test_leftovers_are_swept_without_a_key(self):
-        with self.replaced("cluster.key"):
+        with self.replaced("db1/cluster.key"):
             self.assert_swept(FAILED, r"removed 10\.77\.0\.50/32 on eth0(.|\n)*cluster\.key")
 
     def test_leftovers_are_swept_without_a_state_folder(self):
@@ -109,15 +109,15 @@ class RefusedStartTest(BadStartCase):
         self.refused(CONFIGURATION, "db9: no such node.*db1, db2, db3, wit", node="db9")
 
     def test_a_missing_cluster_key_tells_how_to_make_one(self):
-        with self.replaced("cluster.key"):
+        with self.replaced("db1/cluster.key"):
             self.refused(FAILED, "cluster.key.*tasuki init")
 
     def test_a_cluster_key_that_others_can_read_is_refused(self):
-        with self.replaced("cluster.key", "1 00\n", 0o644):
+        with self.replaced("db1/cluster.key", "1 00\n", 0o644):
             self.refused(FAILED, "chmod 0600 .*cluster.key")
 
     def test_a_cluster_key_that_is_none_is_shown_with_its_line(self):
-        with self.replaced("cluster.key", "junk\n"):
+        with self.replaced("db1/cluster.key", "junk\n"):
             self.refused(FAILED, "cluster.key:1: ")
 
     def test_a_missing_password_file_is_named(self):

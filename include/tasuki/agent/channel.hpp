@@ -22,7 +22,15 @@
 
 namespace tasuki::agent {
 
-using channel_key = std::array<std::byte, 32>;
+/// A secret: each copy is overwritten when it is left.
+class channel_key : public std::array<std::byte, 32> {
+  public:
+    channel_key()
+        : array{} {}
+    channel_key(channel_key const&) = default;
+    channel_key& operator=(channel_key const&) = default;
+    ~channel_key();
+};
 using channel_proof = std::array<std::byte, 32>;
 using channel_challenge = std::array<std::byte, 32>;
 using channel_cluster = std::array<std::byte, 16>;

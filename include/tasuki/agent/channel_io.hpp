@@ -35,6 +35,8 @@ struct channel_settings {
     node_id self;
     std::map<std::uint8_t, channel_key> keys; ///< by id: all that are accepted
     std::uint8_t signing_key = 1;             ///< id of the one that calls are made with
+    /// So long may a peer still use a connection that was made under a key dropped since.
+    duration retired_after = std::chrono::seconds{5};
 
     duration connect_limit = std::chrono::milliseconds{300}; ///< for each path of a peer
     duration greeting_limit = std::chrono::seconds{1};       ///< for each step of the handshake
@@ -58,6 +60,7 @@ struct channel_condition {
     node_id peer;
     bool connected = false;
     endpoint path;            ///< in use, if connected
+    std::uint8_t key = 0;     ///< id of the one it was made under, if connected
     std::string trouble;      ///< why it is not connected; empty if it was not wanted yet
     std::size_t open = 0;     ///< requests without an answer
     std::uint64_t opened = 0; ///< how often a connection was made
@@ -82,6 +85,10 @@ class peer_channel {
     [[nodiscard]] result<void> listen(endpoint const& at);
     /// The ports that `listen` got, in its order.
     [[nodiscard]] std::vector<std::uint16_t> ports() const;
+
+    /// Replaces the keys, without losing a request: connections that we made under another key than
+    /// the new signer give way to new ones as soon as nothing is open on them.
+    void set_keys(std::map<std::uint8_t, channel_key> keys, std::uint8_t signing_key);
 
     /// Replaces the peers: new paths serve the next connection, those of the gone are closed.
     void set_peers(std::vector<channel_peer> const& peers);

@@ -26,6 +26,8 @@ class channel_link : public std::enable_shared_from_this<channel_link> {
 
     void start();
     void set_peer(channel_peer peer) { peer_ = std::move(peer); }
+    /// Other keys: the connection is made anew when it can be, unless it is under the signer.
+    void set_settings(std::shared_ptr<channel_settings const> settings);
     void keep_open(bool wanted);
     /// Without an `answer` it is a note: over once it is sent.
     void request(byte_string body, duration limit, peer_channel::answer_function answer);
@@ -44,7 +46,7 @@ class channel_link : public std::enable_shared_from_this<channel_link> {
 
     [[nodiscard]] boost::asio::awaitable<void> run();
     [[nodiscard]] boost::asio::awaitable<std::shared_ptr<channel_wire>> connect();
-    [[nodiscard]] boost::asio::awaitable<void> read_answers();
+    [[nodiscard]] boost::asio::awaitable<void> read_answers(std::shared_ptr<channel_wire> wire);
     [[nodiscard]] boost::asio::awaitable<void> pause(duration length);
     void arm(std::uint64_t id, open_request& request);
     void send(std::uint64_t id);
@@ -53,6 +55,7 @@ class channel_link : public std::enable_shared_from_this<channel_link> {
     void expire(std::uint64_t id);
     void finish(std::uint64_t id, result<byte_string> outcome);
     void fail_sent();
+    void leave_stale_wire();
     [[nodiscard]] bool is_wanted() const;
 
     boost::asio::io_context& io_;
@@ -60,7 +63,9 @@ class channel_link : public std::enable_shared_from_this<channel_link> {
     channel_peer peer_;
     boost::asio::cancellation_signal end_;
     boost::asio::steady_timer wake_;
+    boost::asio::steady_timer leaving_;
     std::shared_ptr<channel_wire> wire_; ///< while connected
+    std::uint8_t wire_key_ = 0;
     std::map<std::uint64_t, open_request> open_;
     std::uint64_t last_id_ = 0;
     std::uint64_t opened_ = 0;

@@ -28,6 +28,8 @@ class channel_wire {
     /// False if too much waits already: then nothing was queued.
     [[nodiscard]] bool send(channel_message const& message);
     void close();
+    /// Nothing waits to be written.
+    [[nodiscard]] bool is_drained() const { return queued_bytes_ == 0; }
 
     /// A room: writes what is sent until the connection fails.
     [[nodiscard]] boost::asio::awaitable<void> write_queue();
@@ -49,6 +51,7 @@ struct channel_greeting {
     node_id peer;                       ///< set if authenticated
     problem trouble;
     std::optional<channel_refusal> refusal;
+    std::uint8_t key_id = 0; ///< of the key that authenticated it
 };
 
 /// The handshake over a connected socket. `settings` outlives the coroutine.

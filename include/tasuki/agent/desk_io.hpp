@@ -6,6 +6,8 @@
 #include "tasuki/agent/desk_views_io.hpp"
 #include "tasuki/agent/history_io.hpp"
 #include "tasuki/agent/history_view.hpp"
+#include "tasuki/agent/key_rotation_io.hpp"
+#include "tasuki/agent/key_view.hpp"
 #include "tasuki/agent/peer_message.hpp"
 #include "tasuki/agent/settings.hpp"
 #include "tasuki/http/server_io.hpp"
@@ -34,6 +36,12 @@ struct desk_links {
     std::function<void(http::stream_event)> publish;
     std::function<void(std::string)> warn; ///< a line of the log
     std::function<moment()> clocks;
+    /// What every node reports of its keys.
+    std::function<void(key_rotation::on_nodes)> survey_keys;
+    std::function<void(std::function<void(key_rotation::begun)>)> plan_rotation;
+    std::function<void(operation, std::function<void(key_rotation::begun)>)> rotate_keys;
+    /// Nothing: done.
+    std::function<void(bool force, std::function<void(std::optional<rotation_refusal>)>)> load_keys;
 };
 
 class desk {
@@ -55,6 +63,8 @@ class desk {
     void decided(transition const&);
     void met(node_id, peer_card);
     void told_by(node_id, peer_reports const&);
+    /// A new state of the rotation that this node leads.
+    void rotated(operation const&);
     /// What another node knows of an operation.
     void learnt(operation);
     [[nodiscard]] history const& past() const { return history_; }
@@ -109,6 +119,7 @@ class desk {
     void on(http::get_check const&, answer);
     void on(http::get_metrics const&, answer);
     void on(http::get_events const&, answer);
+    void on(http::get_keys const&, answer);
     void on(http::check_query const&, answer);
     void on(http::post_vip_announce const&, answer);
     void on(http::post_reload const&, answer);
@@ -120,6 +131,8 @@ class desk {
     void on(http::post_standby const&, answer, std::string by);
     void on(http::post_activate const&, answer, std::string by);
     void on(http::post_bootstrap const&, answer, std::string by);
+    void on(http::post_key_rotate const&, answer, std::string by);
+    void on(http::post_key_load const&, answer, std::string by);
 
     node_settings const& settings_;
     history_file file_;
@@ -132,6 +145,7 @@ class desk {
     std::deque<std::pair<group_id, http::decision_view>> decisions_;
     std::map<node_id, peer_card> cards_;
     reports reports_;
+    told_keys told_keys_;
     std::map<group_id, std::uint64_t> address_since_ms_;
     std::vector<group_report> sent_reports_;
     instant sent_reports_at_ = long_ago;

@@ -7,6 +7,8 @@
 #include "tasuki/agent/channel_io.hpp"
 #include "tasuki/agent/desk_io.hpp"
 #include "tasuki/agent/front_signals_io.hpp"
+#include "tasuki/agent/key_keeper_io.hpp"
+#include "tasuki/agent/key_rotation_io.hpp"
 #include "tasuki/agent/make_settings.hpp"
 #include "tasuki/agent/secret_io.hpp"
 #include "tasuki/core/overloaded.hpp"
@@ -37,6 +39,9 @@ inline void stamp(mysql::server_facts& facts, instant now) {
         facts.read_at = now;
 }
 
+/// The keys of the peer channel, by id.
+[[nodiscard]] std::map<std::uint8_t, channel_key> channel_keys(heartbeat::keyring const&);
+
 class front::body {
   public:
     explicit body(front_options options)
@@ -54,6 +59,14 @@ class front::body {
         peer_channel::reply_function reply;
     };
 
+    void open_keys();
+    void lend_keys(desk_links&);
+    void apply_keys(heartbeat::keyring const&, std::function<void()>);
+    void look_at_heard_keys(std::function<void(std::vector<heard_key>)>);
+    void ask_about_keys(node_id, key_order const&, duration limit,
+                        std::function<void(result<key_answer>)>);
+    void ask_ourselves(key_order const&, duration limit, std::function<void(result<key_answer>)>);
+    void load_keys(bool force, std::function<void(std::optional<rotation_refusal>)>);
     void end(int number);
     using on_refused = std::function<void(problem)>;
     void reload(on_refused);
@@ -92,6 +105,8 @@ class front::body {
     asio::executor_work_guard<asio::io_context::executor_type> keep_running_{io_.get_executor()};
     std::unique_ptr<peer_channel> channel_;
     std::map<group_id, mysql::local_server> servers_;
+    std::unique_ptr<key_keeper> keys_;
+    std::unique_ptr<key_rotation> rotation_;
     std::unique_ptr<desk> desk_;
     std::unique_ptr<http::http_server> http_;
     lease_loop* lease_ = nullptr;

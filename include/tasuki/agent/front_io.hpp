@@ -1,6 +1,7 @@
 #pragma once
 // The front thread: everything that may wait. HTTP API and control socket, the channel to the other
-// agents, the history, the log, and the mail between the lease thread and the local mysqlds.
+// agents, the history, the log, the keys, and the mail between the lease thread and the local
+// mysqlds.
 //
 // One io_context, one thread. It decides nothing: it asks the lease thread and tells what it heard.
 
@@ -20,7 +21,7 @@ struct front_options {
     std::string node;
     std::string state_dir;
     std::string runtime_dir;
-    heartbeat::keyring keys; ///< derived for the peer channel
+    heartbeat::keyring keys; ///< as in the key file
     std::string version;
     program self; ///< which takes this one's place at a reload
 };

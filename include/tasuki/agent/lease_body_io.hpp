@@ -94,6 +94,14 @@ class lease_loop::body {
         asio::post(io_, [this, macs = std::move(macs)] { keeper_->set_peer_macs(macs); });
     }
 
+    void set_keys(heartbeat::keyring keys, std::function<void()> done) {
+        asio::post(io_, [this, keys = std::move(keys), done = std::move(done)]() mutable {
+            options_.keys = std::move(keys);
+            keep_guard_equipped();
+            done();
+        });
+    }
+
     void set_server_process(group_id group, mysql::process_handle process) {
         asio::post(io_, [this, group, process = std::move(process)]() mutable {
             servers_[group] = std::move(process);

@@ -70,6 +70,9 @@ class lease_loop {
     /// Runs `question` on the lease thread with the node as it is then.
     void ask(std::function<void(node const&, conditions const&, moment)> question);
     void set_peer_macs(std::set<mac_address>);
+    /// Other keys, derived for the heartbeat, with every session kept. `done` is called on the
+    /// lease thread when they are in force, in the guardian's orders too; it must only post.
+    void set_keys(heartbeat::keyring, std::function<void()> done);
     /// Whom the guardian has to end before it gives away what only this node has.
     void set_server_process(group_id, mysql::process_handle);
     void announce(group_id, std::function<void(result<void>)> done);

@@ -1,12 +1,13 @@
 #pragma once
 // What agents say to each other over the peer channel, as JSON: orders to a node's mysqld, the
 // facts of a mysqld, what each node alone knows of a group, operations and the lines of their
-// timelines, and operators' wishes for another node.
+// timelines, operators' wishes for another node, and orders about the cluster's keys.
 //
 // Total and bounded like every codec here: any bytes in, a message or a problem out. Version 1.
 
 #include "tasuki/agent/happening.hpp"
 #include "tasuki/agent/history.hpp"
+#include "tasuki/agent/key_message.hpp"
 #include "tasuki/agent/report.hpp"
 #include "tasuki/core/bytes.hpp"
 #include "tasuki/core/net.hpp"
@@ -54,8 +55,11 @@ struct peer_card {
     std::string enforcement_reason; ///< empty for the best
     std::string guard_reason;       ///< empty if a guardian stands by
 };
+struct peer_keys {
+    key_order what;
+};
 using peer_message = std::variant<peer_order, peer_facts, peer_note, peer_wish, peer_card,
-                                  peer_reports, peer_operation, peer_history_wanted>;
+                                  peer_reports, peer_operation, peer_history_wanted, peer_keys>;
 
 [[nodiscard]] byte_string encode(peer_message const&);
 [[nodiscard]] result<peer_message> decode_peer_message(byte_view);

@@ -32,6 +32,7 @@ struct get_why {
 };
 struct get_check {};
 struct get_metrics {};
+struct get_keys {}; ///< ids and fingerprints, never a secret
 /// A stream of server-sent events: everything, or the progress of one operation.
 struct get_events {
     std::optional<std::uint64_t> operation;
@@ -69,14 +70,22 @@ struct post_vip_announce {
     std::string group; ///< empty: all
 };
 struct post_reload {};
+struct post_key_rotate {
+    bool dry_run = false;
+};
+/// Reads the key file of this node again.
+struct post_key_load {
+    bool force = false; ///< also if a node would not be understood any more
+};
 struct post_bootstrap {
     std::map<std::string, std::string> masters; ///< group -> node
 };
 
 using api_request =
     std::variant<get_status, get_page, get_history, get_operation, get_why, get_check, get_metrics,
-                 get_events, check_query, post_switchover, post_failover, post_pause, post_resume,
-                 post_standby, post_activate, post_vip_announce, post_reload, post_bootstrap>;
+                 get_events, get_keys, check_query, post_switchover, post_failover, post_pause,
+                 post_resume, post_standby, post_activate, post_vip_announce, post_reload,
+                 post_bootstrap, post_key_rotate, post_key_load>;
 
 [[nodiscard]] bool changes_something(api_request const&);
 

@@ -13,7 +13,7 @@ from .places import AGENTS, Lab, LabError
 CLUSTER = """# Written by the lab; the same file for every node.
 [cluster]
 name = "lab"
-key_file = "{folder}/cluster.key"
+key_file = "{folder}/{{node}}/cluster.key"
 profile = "{profile}"
 {timing}
 [node.db1]
@@ -84,8 +84,18 @@ def secret(path: Path, text: str) -> None:
     path.write_text(text)
 
 
+def key_file(lab: Lab, node: str) -> Path:
+    return lab.of(node) / "cluster.key"
+
+
 def make_key(lab: Lab) -> None:
-    tasuki(lab, None, "init", "--key-file", lab.folder / "cluster.key")
+    """One key, in a file of its own for each node, as on real machines."""
+    first, *others = AGENTS
+    for node in AGENTS:
+        lab.of(node).mkdir(parents=True, exist_ok=True)
+    tasuki(lab, None, "init", "--key-file", key_file(lab, first))
+    for node in others:
+        secret(key_file(lab, node), key_file(lab, first).read_text())
 
 
 def start(lab: Lab, node: str) -> None:

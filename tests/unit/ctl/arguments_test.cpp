@@ -54,6 +54,11 @@ TEST_CASE("every verb is understood", "[ctl]") {
     CHECK(wanted<check_configuration>({"config", "check"}).file == "/etc/tasuki/tasuki.toml");
     CHECK(wanted<make_key>({"init"}).file == "/etc/tasuki/cluster.key");
     CHECK(wanted<make_key>({"init", "--key-file", "k"}).file == "k");
+    wanted<show_keys>({"key", "status"});
+    CHECK(parsed({"key", "status", "--json"}).output == output_form::json);
+    CHECK_FALSE(wanted<do_rotate_keys>({"key", "rotate", "--yes"}).dry_run);
+    CHECK(wanted<do_rotate_keys>({"key", "--socket", "/s", "rotate", "--dry-run"}).dry_run);
+    CHECK(wanted<do_load_keys>({"key", "load", "--force"}).force);
     wanted<print_completion>({"completion", "bash"});
     CHECK(wanted<list_names>({"names", "nodes"}).kind == "nodes");
 }

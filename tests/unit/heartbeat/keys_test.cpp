@@ -74,8 +74,8 @@ TEST_CASE("a wrong key file is refused with file, line and form, never with the 
     CHECK_THAT(parse_error("# nothing\n"), Contains("tasuki init"));
     CHECK_THAT(parse_error("\nx " + ones),
                StartsWith("cluster.key:2: the line begins with no key"));
-    CHECK_THAT(parse_error("0 " + ones), Contains("no key id from 1 to 65535"));
-    CHECK_THAT(parse_error("65536 " + ones), Contains("no key id"));
+    CHECK_THAT(parse_error("0 " + ones), Contains("no key id from 1 to 255"));
+    CHECK_THAT(parse_error("256 " + ones), Contains("no key id"));
     CHECK_THAT(parse_error("1 " + ones.substr(1)), Contains("not 32 bytes"));
     CHECK_THAT(parse_error("1 " + ones.substr(1) + "g"), Contains("not 32 bytes"));
     CHECK_THAT(parse_error("1"), Contains("not 32 bytes"));

@@ -32,6 +32,7 @@ api_error refused(std::string_view method, std::string_view target, std::string_
 TEST_CASE("what reads is routed by path", "[http]") {
     routed_to<get_status>("GET", "/api/v1/status");
     routed_to<get_check>("GET", "/api/v1/check");
+    routed_to<get_keys>("GET", "/api/v1/keys");
     routed_to<get_page>("GET", "/");
     routed_to<get_page>("HEAD", "/");
     routed_to<get_metrics>("GET", "/metrics");
@@ -82,6 +83,9 @@ TEST_CASE("what changes is routed with its options", "[http]") {
     CHECK(routed_to<post_activate>("POST", "/api/v1/nodes/db2/activate").node == "db2");
     routed_to<post_vip_announce>("POST", "/api/v1/vip/announce", R"({"group":"db"})");
     routed_to<post_reload>("POST", "/api/v1/reload", "{}");
+    CHECK_FALSE(routed_to<post_key_rotate>("POST", "/api/v1/keys/rotate").dry_run);
+    CHECK(routed_to<post_key_rotate>("POST", "/api/v1/keys/rotate", R"({"dry_run":true})").dry_run);
+    CHECK(routed_to<post_key_load>("POST", "/api/v1/keys/load", R"({"force":true})").force);
     CHECK(routed_to<post_bootstrap>("POST", "/api/v1/bootstrap", R"({"masters":{"db":"db1"}})")
               .masters.at("db") == "db1");
 }
@@ -89,6 +93,8 @@ TEST_CASE("what changes is routed with its options", "[http]") {
 TEST_CASE("nothing is changed by GET, and other methods are refused", "[http]") {
     CHECK(refused("GET", "/api/v1/groups/db/switchover").status == 404);
     CHECK(refused("GET", "/api/v1/reload").status == 404);
+    CHECK(refused("GET", "/api/v1/keys/rotate").status == 404);
+    CHECK(refused("POST", "/api/v1/keys").status == 404);
     CHECK(refused("DELETE", "/api/v1/status").status == 405);
     CHECK(refused("POST", "/api/v1/status").status == 404);
     CHECK(refused("POST", "/").status == 405);
@@ -159,6 +165,9 @@ TEST_CASE("only root and the agent's user change, and only over the control sock
 TEST_CASE("every request either reads or changes", "[http]") {
     CHECK_FALSE(changes_something(get_status{}));
     CHECK_FALSE(changes_something(check_query{}));
+    CHECK_FALSE(changes_something(get_keys{}));
+    CHECK(changes_something(post_key_rotate{}));
+    CHECK(changes_something(post_key_load{}));
     CHECK_FALSE(changes_something(get_events{}));
     CHECK(changes_something(post_switchover{}));
     CHECK(changes_something(post_failover{}));
