@@ -7,9 +7,16 @@ namespace tasuki::agent {
 
 namespace {
 
+constexpr duration replace_limit = milliseconds{2'000};
 constexpr auto replace_poll = std::chrono::milliseconds{2};
 
 } // namespace
+
+void lease_loop::body::replace(program by, std::function<void(problem)> failed) {
+    asio::post(io_, [this, by = std::move(by), failed = std::move(failed)]() mutable {
+        try_to_replace(std::move(by), std::move(failed), read_clocks().now + replace_limit);
+    });
+}
 
 /// Nothing runs between the look at the node and the new program: grants and promises that were
 /// given before are stamped or on disk, and none is given after.

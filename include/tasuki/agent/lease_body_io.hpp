@@ -84,11 +84,7 @@ class lease_loop::body {
         });
     }
 
-    void replace(program by, std::function<void(problem)> failed) {
-        asio::post(io_, [this, by = std::move(by), failed = std::move(failed)]() mutable {
-            try_to_replace(std::move(by), std::move(failed), read_clocks().now + replace_limit);
-        });
-    }
+    void replace(program by, std::function<void(problem)> failed);
 
     void set_peer_macs(std::set<mac_address> macs) {
         asio::post(io_, [this, macs = std::move(macs)] { keeper_->set_peer_macs(macs); });
@@ -143,7 +139,6 @@ class lease_loop::body {
         depart(std::move(it));
     }
 
-    static constexpr duration replace_limit = milliseconds{2'000};
     void try_to_replace(program, std::function<void(problem)> failed, instant until);
     void adopt_addresses();
     void take_over_guard();
