@@ -7,8 +7,6 @@ namespace tasuki::election {
 
 namespace {
 
-constexpr std::size_t grants_max = 64;
-
 void put(byte_writer& out, instant when) {
     out.u64(static_cast<std::uint64_t>(when.time_since_epoch().count()));
 }
@@ -29,11 +27,6 @@ void put(byte_writer& out, tenure const& it) {
     put(out, it.until.soft);
     put(out, it.until.hard);
     out.u64(it.sequence);
-    out.u8(static_cast<std::uint8_t>(it.grants.size()));
-    for (auto const& each : it.grants) {
-        out.u32(each.node.value());
-        put(out, each.sent);
-    }
     encode(it.latest, out);
 }
 
@@ -43,13 +36,6 @@ result<tenure> take_tenure(byte_reader& in) {
     it.until.soft = take_instant(in);
     it.until.hard = take_instant(in);
     it.sequence = in.u64();
-    std::size_t const count = in.u8();
-    if (count > grants_max)
-        return problem{failure::invalid, "a lease with more grants than voters"};
-    for (std::size_t index = 0; index < count && !in.failed(); ++index) {
-        node_id const node{in.u32()};
-        it.grants.push_back({node, take_instant(in)});
-    }
     auto latest = decode_record(in);
     if (!latest)
         return latest.error();
@@ -68,7 +54,7 @@ std::optional<inheritance> bequeath(state const& it) {
                     it.vote.silent_until,
                     {}};
     if (it.now_role == role::active)
-        out.held = {it.under, it.until, it.sequence, it.grants, it.latest};
+        out.held = {it.under, it.until, it.sequence, it.latest};
     return out;
 }
 
@@ -85,7 +71,6 @@ state inherit(policy const& rules, voter_start const& begin, inheritance const& 
     it.under = left.held->under;
     it.until = left.held->until;
     it.sequence = left.held->sequence;
-    it.grants = left.held->grants;
     it.latest = left.held->latest;
     it.renew_at = now;
     // Who has confirmed it so far is not known any more: it is said to all once again.

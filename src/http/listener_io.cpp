@@ -1,5 +1,7 @@
 #include "listener_io.hpp"
 
+#include "tasuki/core/system_address_io.hpp"
+
 #include <fmt/format.h>
 
 #include <netinet/in.h>
@@ -16,31 +18,6 @@ namespace tasuki::http {
 namespace {
 
 constexpr int backlog = 64;
-
-struct socket_address {
-    sockaddr_storage storage{};
-    socklen_t size = 0;
-};
-
-socket_address to_socket_address(endpoint const& where) {
-    socket_address out;
-    if (where.address.is_v4()) {
-        sockaddr_in v4{};
-        v4.sin_family = AF_INET;
-        v4.sin_port = htons(where.port);
-        std::memcpy(&v4.sin_addr, where.address.bytes().data(), sizeof v4.sin_addr);
-        std::memcpy(&out.storage, &v4, sizeof v4);
-        out.size = sizeof v4;
-        return out;
-    }
-    sockaddr_in6 v6{};
-    v6.sin6_family = AF_INET6;
-    v6.sin6_port = htons(where.port);
-    std::memcpy(&v6.sin6_addr, where.address.bytes().data(), sizeof v6.sin6_addr);
-    std::memcpy(&out.storage, &v6, sizeof v6);
-    out.size = sizeof v6;
-    return out;
-}
 
 problem with_remedy(problem cause, std::string_view remedy) {
     cause.text += fmt::format(" ({})", remedy);
@@ -109,9 +86,8 @@ result<unique_fd> listen_tcp(endpoint const& where, std::string_view key) {
     ::setsockopt(listener.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (family == AF_INET6)
         ::setsockopt(listener.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
-    auto const address = to_socket_address(where);
-    if (::bind(listener.get(), reinterpret_cast<sockaddr const*>(&address.storage), address.size) !=
-            0 ||
+    auto const address = to_system(where);
+    if (::bind(listener.get(), address.get(), address.length) != 0 ||
         ::listen(listener.get(), backlog) != 0)
         return cannot_listen(errno, where, key);
     return listener;

@@ -32,7 +32,6 @@ struct attempt {
 struct acknowledged {
     node_id node;
     instant sent = long_ago;
-    friend bool operator==(acknowledged const&, acknowledged const&) = default;
 };
 
 /// A record on its way to a majority.

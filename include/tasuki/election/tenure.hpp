@@ -17,7 +17,6 @@ struct tenure {
     epoch under;
     deadlines until;
     std::uint64_t sequence = 0;
-    std::vector<acknowledged> grants; ///< the newest send time that each voter has granted
     record latest;
     friend bool operator==(tenure const&, tenure const&) = default;
 };
@@ -41,7 +40,6 @@ struct inheritance {
                             std::uint64_t seed, instant now);
 
 void encode(inheritance const&, byte_writer&);
-/// Bounds: at most 64 grants.
 [[nodiscard]] result<inheritance> decode_inheritance(byte_reader&);
 
 } // namespace tasuki::election

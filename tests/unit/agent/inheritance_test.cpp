@@ -15,11 +15,8 @@ inheritance full() {
     latest.written_under = epoch{7};
     latest.version = record_version{3};
     latest.active = node_named("a");
-    election::tenure const held{epoch{7},
-                                {instant{milliseconds{900}}, instant{milliseconds{1000}}},
-                                12,
-                                {{node_named("b"), instant{milliseconds{200}}}},
-                                latest};
+    election::tenure const held{
+        epoch{7}, {instant{milliseconds{900}}, instant{milliseconds{1000}}}, 12, latest};
     inheritance out;
     out.life = incarnation{5};
     election::live_grant const granted{epoch{7}, node_named("a"), incarnation{5},

@@ -1,4 +1,5 @@
 #include "golden.hpp"
+#include "performed.hpp"
 #include "scripted_agent.hpp"
 
 #include "tasuki/ctl/key_text.hpp"
@@ -14,23 +15,6 @@ using namespace tasuki;
 using namespace tasuki::ctl;
 
 namespace {
-
-struct outcome {
-    int code = 0;
-    std::string out;
-    std::string err;
-};
-
-outcome run(std::string const& socket, std::vector<std::string> words) {
-    words.insert(words.end(), {"--socket", socket});
-    auto const line = std::get<command_line>(parse_arguments(words));
-    std::istringstream in;
-    std::ostringstream out;
-    std::ostringstream err;
-    terminal where{in, out, err, false, false};
-    auto const code = perform(line, where);
-    return {static_cast<int>(code), out.str(), err.str()};
-}
 
 std::string half_done() {
     return boost::json::serialize(golden_document("keys_half_done"));
@@ -69,7 +53,7 @@ TEST_CASE("a rotation is planned first, and begun with --yes only", "[ctl][keys]
             body.find("dry_run") != std::string::npos ? 200 : 202,
             body.find("dry_run") != std::string::npos ? plan : R"({"schema":1,"message":"begun"})");
     }};
-    CHECK(run(agent.path, {"key", "rotate"}).code == 8);
+    CHECK(run(agent.path, {"key", "rotate"}, {}, false).code == 8);
     auto const shown = run(agent.path, {"key", "rotate", "--dry-run"});
     CHECK(shown.code == 0);
     CHECK(shown.out.find("accept key 2") != std::string::npos);

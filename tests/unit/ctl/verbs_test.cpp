@@ -1,4 +1,5 @@
 #include "golden.hpp"
+#include "performed.hpp"
 #include "scripted_agent.hpp"
 
 #include "tasuki/ctl/client_io.hpp"
@@ -14,24 +15,6 @@ using namespace tasuki;
 using namespace tasuki::ctl;
 
 namespace {
-
-struct outcome {
-    int code = 0;
-    std::string out;
-    std::string err;
-};
-
-outcome run(std::string const& socket, std::vector<std::string> words,
-            std::string const& typed = {}, bool at_terminal = true) {
-    words.insert(words.end(), {"--socket", socket});
-    auto const line = std::get<command_line>(parse_arguments(words));
-    std::istringstream in{typed};
-    std::ostringstream out;
-    std::ostringstream err;
-    terminal where{in, out, err, at_terminal, false};
-    auto const code = perform(line, where);
-    return {static_cast<int>(code), out.str(), err.str()};
-}
 
 std::string text_of(std::string const& name) {
     return boost::json::serialize(golden_document(name));
