@@ -91,15 +91,13 @@ election::suitability group::suitability(work const& job, std::string* why) cons
         return {true, duration::zero()};
     if (!may_promote_itself())
         return refuse(two_voters);
-    auto const ready = readiness(job);
-    if (!ready.failover)
-        return refuse(ready.reasons.empty() ? "no failover possible" : ready.reasons.front());
-    if (ready.to == node_.self)
-        return {true, duration::zero()};
     auto const* self = mysql::find(settings_.mysql->members, node_.self);
     if (self == nullptr || self->never_master)
         return refuse("never_master by configuration");
-    return {true, 2 * place};
+    auto const ready = readiness(job);
+    if (!ready.failover)
+        return refuse(ready.reasons.empty() ? "no failover possible" : ready.reasons.front());
+    return {true, ready.to == node_.self ? duration::zero() : 2 * place};
 }
 
 bool group::willing(work const& job, node_id member) const {

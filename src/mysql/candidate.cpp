@@ -42,6 +42,12 @@ endpoint master_of(std::vector<member> const& members, standing const& recorded)
     return master == nullptr ? endpoint{} : master->server;
 }
 
+/// ": why", where the freeze was answered with a reason.
+std::string refusal_of(assess_input const& input, node_id who) {
+    auto const said = input.refused.find(who);
+    return said == input.refused.end() ? "" : ": " + said->second;
+}
+
 /// A node's part in the assessment.
 struct opinion {
     contender who;
@@ -58,7 +64,7 @@ opinion judge(assess_input const& input, member const& who, std::size_t preferen
     if (who.node == input.recorded.master) {
         out.who.reason = "it is the old master";
     } else if (place == input.facts.end()) {
-        out.who.reason = "it does not answer";
+        out.who.reason = "it does not answer" + refusal_of(input, who.node);
     } else if (auto reason =
                    incomparable(place->second, master_of(input.members, input.recorded))) {
         out.who.reason = std::move(*reason);
@@ -68,7 +74,7 @@ opinion judge(assess_input const& input, member const& who, std::size_t preferen
         out.who.comparable = out.who.frozen;
         auto barred = unpromotable(who, place->second);
         if (!out.who.frozen)
-            barred = "it could not be frozen";
+            barred = "it could not be frozen" + refusal_of(input, who.node);
         out.who.excluded = barred.has_value();
         out.who.reason = barred.value_or("holds " + out.who.holds.to_string());
     }

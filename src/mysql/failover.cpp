@@ -141,7 +141,9 @@ void run::freeze_answered(question const& asked, answer const& got) {
     bool const unknown = got.kind == failure::timed_out || got.kind == failure::unavailable;
     if (got.done)
         s_.frozen.insert(asked.node);
-    else if (!unknown)
+    else
+        s_.refused[asked.node] = got.detail;
+    if (!got.done && !unknown)
         s_.to_unfreeze.erase(asked.node); // a refused freeze has been undone by the agent
 }
 

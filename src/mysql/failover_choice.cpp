@@ -179,7 +179,8 @@ void run::check_freeze() {
 }
 
 void run::decide() {
-    assessment const seen = assess({s_.input.members, s_.input.recorded.now, s_.facts, s_.frozen});
+    assessment const seen =
+        assess({s_.input.members, s_.input.recorded.now, s_.facts, s_.frozen, s_.refused});
     say(to_string(seen.freeze));
     for (contender const& each : seen.ranked) {
         say(name(each.node) + ": " + each.reason);
@@ -263,11 +264,20 @@ void run::continue_before(assessment const& seen) {
     accept_or_refuse(seen, true);
 }
 
+/// " (db2: it could not be frozen: ...)": what to bring back.
+std::string run::missing_ackers(assessment const& seen) const {
+    std::string out;
+    for (contender const& each : seen.ranked)
+        if (!each.comparable && is_acker(s_.input.recorded.now, each.node))
+            out += (out.empty() ? " (" : "; ") + name(each.node) + ": " + each.reason;
+    return out.empty() ? out : out + ")";
+}
+
 void run::accept_or_refuse(assessment const& seen, bool position_lost) {
     bool const accepted =
         s_.input.allow_loss || (s_.input.recorded.now.degraded && rules_.promote_degraded);
     std::string const why =
-        to_string(seen.freeze) +
+        to_string(seen.freeze) + missing_ackers(seen) +
         (position_lost ? ", and nobody holds " + s_.input.recorded.promotion.to_string() +
                              ", up to where the operation begun before had proven it"
                        : "");

@@ -53,6 +53,7 @@ class run {
     [[nodiscard]] gtid_list held_besides(assessment const&) const;
     void decide_among(assessment const&);
     void continue_before(assessment const&);
+    [[nodiscard]] std::string missing_ackers(assessment const&) const;
     void accept_or_refuse(assessment const&, bool position_lost);
     void choose(assessment const&);
     void start_look();

@@ -124,6 +124,23 @@ performer::done performer::run_one(await_position const& what) {
     }
 }
 
+/// Before the receiver is stopped: with both threads stopped, whatever starts first drops the relay
+/// log. While the receiver runs, an applier that was merely stopped is started without loss.
+result<void> performer::start_stopped_applier(replica_facts const& replica) {
+    if (replica.applier_runs)
+        return {};
+    if (replica.receiver == thread_state::stopped || replica.applier_errno != 0)
+        return applier_problem(replica);
+    if (auto started = run(words_.start_applier()); !started)
+        return started.error();
+    auto const after = look();
+    if (!after)
+        return after.error();
+    if (!after->facts.replica || !after->facts.replica->applier_runs)
+        return applier_problem(after->facts.replica.value_or(replica));
+    return {};
+}
+
 result<void> performer::stop_frozen_receiver(endpoint const& old_master) {
     auto const seen = look();
     if (!seen)
@@ -135,8 +152,8 @@ result<void> performer::stop_frozen_receiver(endpoint const& old_master) {
         return problem{failure::conflict,
                        fmt::format("replicates from {}, not from {}", replica.master.to_string(),
                                    old_master.to_string())};
-    if (!replica.applier_runs)
-        return applier_problem(replica);
+    if (auto started = start_stopped_applier(replica); !started)
+        return started;
     if (auto stopped = run(words_.stop_receiver()); !stopped)
         return stopped.error();
     auto const after = look();
@@ -182,23 +199,6 @@ performer::done performer::run_one(unfreeze const&) {
     return std::string{};
 }
 
-/// Before the receiver is stopped: with both threads stopped, whatever starts first drops the relay
-/// log. While the receiver runs, an applier that was merely stopped is started without loss.
-result<void> performer::revive_applier(replica_facts const& replica) {
-    if (replica.applier_runs || !replica.received || is_drained(replica))
-        return {};
-    if (replica.receiver == thread_state::stopped || replica.applier_errno != 0)
-        return applier_problem(replica);
-    if (auto started = run(words_.start_applier()); !started)
-        return started.error();
-    auto const after = look();
-    if (!after)
-        return after.error();
-    if (!after->facts.replica || !after->facts.replica->applier_runs)
-        return applier_problem(after->facts.replica.value_or(replica));
-    return {};
-}
-
 /// Stops both threads, but never drops what was received and not applied. A master other than
 /// `next_master` may be silent: it is made unreachable while the receiver says goodbye.
 result<void> performer::stop_replica_role(std::optional<endpoint> const& next_master) {
@@ -208,11 +208,12 @@ result<void> performer::stop_replica_role(std::optional<endpoint> const& next_ma
     if (!seen->facts.replica)
         return {};
     replica_facts const& replica = *seen->facts.replica;
-    if (auto revived = revive_applier(replica); !revived)
-        return problem{revived.error().kind,
-                       fmt::format("received but not applied, and the relay log would be dropped: "
-                                   "{}",
-                                   revived.error().text)};
+    if (replica.received && !is_drained(replica))
+        if (auto started = start_stopped_applier(replica); !started)
+            return problem{started.error().kind,
+                           fmt::format("received but not applied, and the relay log would be "
+                                       "dropped: {}",
+                                       started.error().text)};
     if (replica.receiver != thread_state::stopped) {
         bool const shield = is_known(replica.master) && next_master != replica.master;
         if (shield)

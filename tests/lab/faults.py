@@ -1,6 +1,7 @@
 """What the scenario tests share: a cluster that is healthy before each fault, an application that
 writes meanwhile, and the two promises that are checked after every fault."""
 
+import re
 import signal
 import time
 
@@ -192,6 +193,13 @@ class FaultCase(rig.LabCase):
     def why(self, node="wit"):
         done = agents.tasuki(self.lab, node, "why", "db", check=False)
         return done.stdout + done.stderr
+
+    def wait_why(self, pattern, limit_s=10):
+        try:
+            processes.wait_until(lambda: re.search(pattern, " ".join(self.why().split())), limit_s,
+                                 f"`why` names {pattern}")
+        except LabError as error:
+            self.fail(f"{error}\n{self.why()}{agents.tail(self.lab, self.new, 30)}")
 
     def kill(self, node, role):
         stage.kill_process(self.lab, node, role)

@@ -52,7 +52,8 @@ struct assess_input {
     std::vector<member> members;
     standing recorded;
     survey_map facts;
-    std::set<node_id> frozen; ///< answered its freeze with success
+    std::set<node_id> frozen;               ///< answered its freeze with success
+    std::map<node_id, std::string> refused; ///< why a freeze failed, where that is known
 };
 /// Only frozen nodes are ranked; to rank without freezing, name all of them as frozen.
 [[nodiscard]] assessment assess(assess_input const&);

@@ -84,7 +84,8 @@ struct state {
     kind what = kind::failover; ///< the wish, normalised
     question_book book;
     survey_map facts;
-    std::set<node_id> frozen;           ///< answered its freeze with success
+    std::set<node_id> frozen;               ///< answered its freeze with success
+    std::map<node_id, std::string> refused; ///< why a freeze failed
     std::set<node_id> to_unfreeze;      ///< was asked to freeze, and neither follows nor was undone
     std::set<node_id> drained;          ///< has applied all that it received
     std::set<node_id> repointed;        ///< follows us

@@ -91,7 +91,7 @@ class performer {
     /// replica side (performer_replica_io.cpp)
     [[nodiscard]] result<void> drain_received(bool receiver_must_be_stopped);
     [[nodiscard]] static problem applier_problem(replica_facts const& replica);
-    [[nodiscard]] result<void> revive_applier(replica_facts const& replica);
+    [[nodiscard]] result<void> start_stopped_applier(replica_facts const& replica);
     [[nodiscard]] result<void> stop_replica_role(std::optional<endpoint> const& next_master);
     [[nodiscard]] result<void> stop_frozen_receiver(endpoint const& old_master);
     [[nodiscard]] result<void> source_semi_sync_off_if_idle();

@@ -210,6 +210,25 @@ TEST_CASE("group: never_master is never promoted", "[agent]") {
     CHECK(on.count_trace("b: canvassing -> claiming") == 0);
 }
 
+TEST_CASE("group: never_master is said of a member, also where nobody could be promoted",
+          "[agent]") {
+    auto of = with_mysql();
+    of.never_master = {"b"};
+    cluster on{of};
+    on.remember_first_record("a");
+    on.start_all();
+    REQUIRE(on.run_until([&] { return ackers_of(on, "a") == 1; }, seconds{3}));
+    on.crash("a");
+    on.crash("c");
+    on.run(seconds{2});
+    std::string why;
+    std::vector<effect> none;
+    outbox letters;
+    auto const eyes = on.at("b").agent->look(on.time(), none, letters);
+    CHECK_FALSE(on.group_of("b").suitability(eyes, &why).eligible);
+    CHECK(why == "never_master by configuration");
+}
+
 TEST_CASE("group: after unprotected commits only an operator accepts the loss", "[agent]") {
     master_on_a on;
     on.servers().cut(a, b, true); // replication only: the agents hear each other

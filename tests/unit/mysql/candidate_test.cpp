@@ -115,6 +115,12 @@ TEST_CASE("candidate: each exclusion names its reason", "[candidate]") {
               [](survey_scene& s) { s.replica(db2).master = members()[2].server; }, false},
              {"was restarted", [](survey_scene& s) { s.replica(db2).received.reset(); }, false},
              {"could not be frozen", [](survey_scene& s) { s.input.frozen.erase(db2); }, false},
+             {"could not be frozen: its applier stopped",
+              [](survey_scene& s) {
+                  s.input.frozen.erase(db2);
+                  s.input.refused[db2] = "its applier stopped";
+              },
+              false},
              {"never_master", [](survey_scene& s) { s.input.members[1].never_master = true; },
               true},
              {"error 1062", [](survey_scene& s) { s.replica(db2).applier_errno = 1062; }, true},

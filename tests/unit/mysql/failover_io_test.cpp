@@ -108,17 +108,35 @@ TEST_CASE("a silent master is frozen out in milliseconds", "[mysql][mariadb]") {
     }
 }
 
+TEST_CASE("a freeze starts an applier that was merely stopped, and nothing received is lost",
+          "[mysql][mariadb]") {
+    TASUKI_NEEDS_MARIADB();
+    lab::cluster nodes(2);
+    nodes.replicate();
+    nodes[1].sql("STOP SLAVE SQL_THREAD");
+    write_some(nodes[0], 50);
+    auto const written = lab::rows_of(nodes[0]);
+    nodes[0].kill();
+    auto const frozen = nodes.at(1).must(freeze_of(nodes[0]), 2);
+    REQUIRE(frozen.facts.replica);
+    CHECK(frozen.facts.replica->applier_runs);
+    CHECK(frozen.facts.replica->receiver == thread_state::stopped);
+    nodes.at(1).must(drain{}, 2);
+    CHECK(lab::rows_of(nodes[1]) == written);
+}
+
 TEST_CASE("a freeze without a working applier fails and leaves no rule", "[mysql][mariadb]") {
     TASUKI_NEEDS_MARIADB();
     lab::cluster nodes(2);
     nodes.replicate();
-    SECTION("the applier was stopped") {
+    SECTION("both threads were stopped: what was received could be lost") {
+        nodes[1].sql("STOP SLAVE IO_THREAD");
         nodes[1].sql("STOP SLAVE SQL_THREAD");
         auto const refused = nodes.at(1).ask(freeze_of(nodes[0]), 2);
         CHECK_FALSE(refused.done);
         CHECK(refused.detail.find("applier") != std::string::npos);
         REQUIRE(refused.facts.replica);
-        CHECK(refused.facts.replica->receiver == thread_state::running);
+        CHECK_FALSE(refused.facts.replica->applier_runs);
         CHECK(rules_in(nodes[1]) == 0);
     }
     SECTION("the applier met an error") {

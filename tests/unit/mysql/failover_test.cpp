@@ -156,13 +156,23 @@ TEST_CASE("failover: an unfreeze that nobody answers is named", "[failover]") {
     CHECK(seen.verdict->text.find("no answer to unfreeze from db2") != std::string::npos);
 }
 
+TEST_CASE("failover: why an acker could not be frozen is in the refusal", "[failover]") {
+    group here;
+    auto const seen = here.play(here.begin(), {{"freeze", db3, fate::failed}});
+    REQUIRE(seen.verdict);
+    INFO(seen.verdict->text);
+    CHECK(seen.verdict->text.find("(db3: it does not answer: made to fail)") != std::string::npos);
+}
+
 TEST_CASE("failover: too few frozen is refused with the numbers, and accepted on demand",
           "[failover]") {
     group here;
     here.servers.crash(db3);
     auto const refused = here.play(here.begin());
     CHECK(refused.verdict->how == conclusion::refused);
-    CHECK(refused.verdict->text.find("1 of 2 ackers frozen, 2 needed") != std::string::npos);
+    INFO(refused.verdict->text);
+    CHECK(refused.verdict->text.find("1 of 2 ackers frozen, 2 needed (db3: its server is down)") !=
+          std::string::npos);
     CHECK(refused.verdict->text.find("--allow-loss") != std::string::npos);
     CHECK(here.servers.at(db2).receiver_runs);
 
