@@ -183,9 +183,11 @@ void check_groups(configuration const& config, config_notes& notes) {
                                             config.groups.size(), groups_max));
     check_hashes(config.groups, "group", notes,
                  [](std::size_t index) { return path_of_group(index) + ".name"; });
+    std::size_t vips = 0;
     for (std::size_t index = 0; index < config.groups.size(); ++index) {
         auto const& group = config.groups[index];
         auto const path = path_of_group(index);
+        vips += group.vips.size();
         if (group.name == "cluster")
             notes.error_at(path + ".name", "the group name \"cluster\" is reserved for the set of "
                                            "voters; choose another");
@@ -201,6 +203,11 @@ void check_groups(configuration const& config, config_notes& notes) {
         if (group.mysql)
             check_mysql(group, path + ".mysql", notes);
     }
+    if (vips > vips_max)
+        notes.error_at("group",
+                       fmt::format("{} virtual IPs of all groups are more than the {} that "
+                                   "are supported",
+                                   vips, vips_max));
 }
 
 } // namespace tasuki::agent

@@ -278,7 +278,8 @@ void run::let_in_the_locked() {
 void run::probe_if_wanted() {
     if (!s_.probe_wanted || recorded().degraded || s_.book.waits_for<probe_commit>())
         return;
-    for (acker const& each : recorded().ackers)
+    // Also of who is only coming: while commits wait for it, nothing else can reach it and free them.
+    for (acker const& each : all_recorded())
         repeat_ack_of(each);
     ask_for_probe();
 }

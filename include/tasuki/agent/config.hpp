@@ -27,7 +27,8 @@ inline constexpr std::size_t nodes_max = 64;
 inline constexpr std::size_t voters_max = 9;
 inline constexpr std::size_t groups_max = 32;
 inline constexpr std::size_t addresses_of_node_max = 4; ///< a heartbeat tells of as many paths
-inline constexpr std::size_t vips_of_group_max = 32;
+inline constexpr std::size_t vips_of_group_max = 256;
+inline constexpr std::size_t vips_max = 1024; ///< of all groups: entries of the gate
 inline constexpr std::size_t name_letters_max = 31;
 inline constexpr std::size_t configuration_bytes_max = 1024 * 1024;
 inline constexpr milliseconds lease_max{10000};

@@ -21,6 +21,8 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--interval-ms", type=int, default=100, help="of tasuki and of its peers")
     top.add_argument("--lease-ms", type=int, help="of tasuki (vip: 300; else that of `fast`, 800)")
     top.add_argument("--step-down-ms", type=int, help="of tasuki (vip: 50; else of `fast`, 100)")
+    top.add_argument("--addresses", type=int, default=1, metavar="N",
+                     help="vip: so many move together; the first, a middle and the last are watched")
     top.add_argument("--only", dest="subjects", action="append", metavar="SUBJECT",
                      help="leave the other subjects out (may be repeated)")
     return top

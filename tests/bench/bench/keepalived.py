@@ -28,9 +28,15 @@ vrrp_instance address {{
         {peer}
     }}
     virtual_ipaddress {{
-        {vip}/32 dev eth0
+        {first}/32 dev eth0
     }}
-}}
+{others}}}
+"""
+
+# Beyond those of one advertisement: moved with it, and not named in it.
+OTHERS = """    virtual_ipaddress_excluded {{
+{lines}
+    }}
 """
 
 
@@ -40,16 +46,19 @@ def set_up(lab, options, before=lambda node: None):
     stage.up(lab, cli.up_options("--no-mysql", "--no-agents"), say=lambda line: None)
     for node, peer, priority in (("db1", "db2", 150), ("db2", "db1", 100)):
         before(node)
-        start(lab, node, peer, priority, options.interval_ms)
+        start(lab, node, peer, priority, options)
 
 
-def start(lab, node, peer, priority, interval_ms):
+def start(lab, node, peer, priority, options):
     folder = lab.of(node)
     (folder / "run").mkdir(parents=True, exist_ok=True)
     config = folder / "keepalived.conf"
+    first, *others = places.vips(options.addresses)
+    lines = "\n".join(f"        {each}/32 dev eth0" for each in others)
     config.write_text(CONFIG.format(node=node, priority=priority, own=places.address(node),
-                                    peer=places.address(peer), vip=places.VIP,
-                                    interval=interval_ms / 1000))
+                                    peer=places.address(peer), first=first,
+                                    others=OTHERS.format(lines=lines) if others else "",
+                                    interval=options.interval_ms / 1000))
     processes.spawn(lab, node, "keepalived", [
         "keepalived", "--dont-fork", "--vrrp", "--log-console", "--use-file", config,
         "--pid", folder / "run/keepalived.pid", "--vrrp_pid", folder / "run/vrrp.pid"])

@@ -15,7 +15,8 @@ def timing(options) -> list:
 
 
 def set_up(lab, options, before=lambda node: None):
-    stage.up(lab, cli.up_options("--no-mysql", *timing(options)), say=lambda line: None,
+    stage.up(lab, cli.up_options("--no-mysql", "--addresses", str(options.addresses),
+                                   *timing(options)), say=lambda line: None,
              before_agent=before)
 
 

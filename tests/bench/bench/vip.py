@@ -2,22 +2,30 @@
 
 node-loss: the holder's links go down and all its processes are killed, so it can tell nobody.
 planned: the holder is asked to hand over (keepalived: a clean stop; tasuki: switchover).
-The observer asks every millisecond; each measurement has a network of its own.
+hang: the holder's daemon is stopped (SIGSTOP; of keepalived both its processes).
+The observers ask every millisecond; each measurement has a network of its own. Before the fault the
+processor time of the holder's daemons is measured (tasuki: agent and guardian).
 """
 
 import random
+import signal
+import statistics
 import time
+from contextlib import ExitStack
 
 from lab import network, places, processes, stage
 from lab.measure import Observer, stopped_at_end
 
 from . import keepalived, rows, tasuki
+from .idle import cpu_seconds
 
 SUBJECTS = {"keepalived": keepalived, "tasuki": tasuki}
 COLUMNS = {"case": "case", "subject": "subject", "median": "gap median ms", "max": "gap max ms",
-           "dual_median": "two answer median ms", "dual_max": "max ms", "runs": "runs"}
+           "dual_median": "two answer median ms", "dual_max": "max ms", "cpu": "CPU %",
+           "runs": "runs"}
 TIMING = {"lease_ms": 300, "step_down_ms": 50}  # about what keepalived waits for: 3 adverts
 SETTLE_S = 0.5
+CPU_S = 1.5
 AFTER_S = 1.5
 
 
@@ -29,7 +37,29 @@ def plan(subject, lab, node):
     subject.hand_over(lab, node)
 
 
-CASES = {"node-loss": lose_node, "planned": plan}
+def hang(subject, lab, node):
+    hung = stage.all_of(lab, node) if subject is keepalived else processes.running(lab, node,
+                                                                                   "agent")
+    for process in hung:
+        processes.send_signal(process, signal.SIGSTOP)
+
+
+CASES = {"node-loss": lose_node, "planned": plan, "hang": hang}
+
+
+def watched(count: int) -> list:
+    """The first, a middle and the last address: whatever the order, one of them is late."""
+    vips = places.vips(count)
+    return sorted({vips[0], vips[count // 2], vips[-1]})
+
+
+def processor_share(lab, node) -> float:
+    """Of all daemons on the node, in percent of a core."""
+    pids = [process.pid for process in stage.all_of(lab, node)]
+    before = sum(map(cpu_seconds, pids))
+    began = time.monotonic()
+    time.sleep(CPU_S)
+    return 100 * (sum(map(cpu_seconds, pids)) - before) / (time.monotonic() - began)
 
 
 def measure(subject, case, options) -> dict:
@@ -40,15 +70,21 @@ def measure(subject, case, options) -> dict:
         processes.wait_until(lambda: len(network.holders(lab)) == 1, 10,
                              f"{subject.name}: one node holds the address")
         holder = network.holders(lab)[0]
-        with stopped_at_end(Observer(lab)) as observer:
+        time.sleep(SETTLE_S)
+        cpu = processor_share(lab, holder)
+        with ExitStack() as stack:
+            observers = [stack.enter_context(stopped_at_end(Observer(lab, "--address", address)))
+                         for address in watched(options.addresses)]
             # At any phase of the interval, so that the median is one over all phases.
-            time.sleep(SETTLE_S + random.uniform(0, 2 * options.interval_ms / 1000))
+            time.sleep(random.uniform(0, 2 * options.interval_ms / 1000))
             CASES[case](subject, lab, holder)
             processes.wait_until(
                 lambda: [node for node in network.holders(lab) if node != holder], 20,
                 f"{subject.name}: somebody takes the address after {case}")
             time.sleep(AFTER_S)
-        return observer.summary
+        worst = {key: max(observer.summary[key] for observer in observers)
+                 for key in ("longest_gap_ms", "dual_active_ms", "own_pause_ms")}
+        return {**worst, "cpu": cpu}
     finally:
         stage.clean(lab)
 
@@ -61,13 +97,15 @@ def run(options) -> list:
                 summary = measure(SUBJECTS[name], case, options)
                 found.setdefault((case, name), []).append(summary)
                 print(f"run {number + 1}: {case} {name}: gap {summary['longest_gap_ms']:.1f} ms, "
-                      f"two answered {summary['dual_active_ms']:.1f} ms", flush=True)
+                      f"two answered {summary['dual_active_ms']:.1f} ms, CPU {summary['cpu']:.2f} %",
+                      flush=True)
     return [result(case, name, summaries, options) for (case, name), summaries in found.items()]
 
 
 def result(case, name, summaries, options) -> dict:
     gaps = [one["longest_gap_ms"] for one in summaries]
     dual = sorted(one["dual_active_ms"] for one in summaries)
-    return rows.row("vip", case, name, options.interval_ms, gaps,
+    return rows.row("vip", case, name, options.interval_ms, gaps, addresses=options.addresses,
+                    cpu=round(statistics.median(one["cpu"] for one in summaries), 2),
                     dual_median=dual[len(dual) // 2], dual_max=dual[-1],
                     observer_pause_max=max(one["own_pause_ms"] for one in summaries))

@@ -33,9 +33,11 @@ port = 7800
 [[group]]
 name = "db"
 members = ["db1", "db2", "db3"]
+"""
 
+VIP = """
 [[group.vip]]
-address = "10.77.0.50"
+address = "{address}"
 interface = "eth0"
 """
 
@@ -70,7 +72,8 @@ target = "stderr"
 def write_config(lab: Lab, options) -> None:
     timing = "".join(f"{key} = {value}\n" for key in ("interval_ms", "lease_ms", "step_down_ms")
                      if (value := getattr(options, key, None)))
-    parts = [CLUSTER, TAIL] if options.no_mysql else [CLUSTER, MYSQL, TAIL]
+    vips = [VIP.replace("{address}", each) for each in places.vips(options.addresses)]
+    parts = [CLUSTER, *vips, TAIL] if options.no_mysql else [CLUSTER, *vips, MYSQL, TAIL]
     lab.config.write_text("".join(parts).format(folder=lab.folder, profile=options.profile,
                                                 timing=timing,
                                                 enforcement=options.enforcement,

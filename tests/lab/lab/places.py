@@ -21,6 +21,11 @@ HTTP_PORT = 7801
 FOLDER = "/dev/shm/tasuki-lab"
 
 
+def vips(count: int) -> list:
+    """So many virtual addresses: VIP, and others that no node has for its own."""
+    return [VIP, *(f"10.77.{1 + each // 250}.{1 + each % 250}" for each in range(count - 1))]
+
+
 class LabError(Exception):
     """Something a person has to know: where it failed, and what to do."""
 

@@ -220,13 +220,25 @@ TEST_CASE("a file has a bound on nodes, groups, virtual IPs and bytes", "[config
     for (int each = 0; each < 62; ++each)
         nodes.insert(0, fmt::format("[node.n{}]\naddresses = [\"10.78.0.{}\"]\nvoter = false\n",
                                     each, each + 1));
-    for (int each = 0; each < 32; ++each) {
+    for (int each = 0; each < 32; ++each)
         groups += fmt::format("[[group]]\nname = \"g{}\"\nmembers = [\"db1\"]\n", each);
-        vips += fmt::format("[[group.vip]]\naddress = \"10.78.0.{}\"\n", each + 1);
-    }
+    std::string all_vips = small;
+    auto const vips_from = [](int net, int count) {
+        std::string out;
+        for (int each = 0; each < count; ++each)
+            out += fmt::format("[[group.vip]]\naddress = \"10.{}.{}.{}\"\n", net, each / 250,
+                               each % 250 + 1);
+        return out;
+    };
+    vips += vips_from(90, 256);
+    for (int each = 0; each < 4; ++each)
+        all_vips += fmt::format("[[group]]\nname = \"g{}\"\nmembers = [\"db1\"]\n", each) +
+                    vips_from(91 + each, 256);
     CHECK(only_error(nodes) == "65 nodes are more than the 64 that are supported");
     CHECK(only_error(groups) == "33 groups are more than the 32 that are supported");
-    CHECK(only_error(vips) == "group \"db\" has 33 virtual IPs; at most 32 are supported");
+    CHECK(only_error(vips) == "group \"db\" has 257 virtual IPs; at most 256 are supported");
+    CHECK(only_error(all_vips) ==
+          "1025 virtual IPs of all groups are more than the 1024 that are supported");
     CHECK(only_error(std::string(configuration_bytes_max + 1, '#')) ==
           "is larger than 1048576 bytes");
 }

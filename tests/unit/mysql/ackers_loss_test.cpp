@@ -28,9 +28,10 @@ TEST_CASE("ackers: an acker that says it runs and receives nothing is lost", "[a
     }
 }
 
-TEST_CASE("ackers: what a former life of the only acker owed is acknowledged by the next one",
-          "[ackers]") {
-    group here({db2});
+namespace {
+
+/// The only acker came back, and the acknowledgements of its former life never arrived.
+void owe_acknowledgements(group& here) {
     here.one.rules.degrade_without_acker = false;
     here.one.between = {};
     here.begin();
@@ -45,11 +46,35 @@ TEST_CASE("ackers: what a former life of the only acker owed is acknowledged by 
         db2, {1, epoch{5}, {}, follow{here.servers.at(db1).who.server, "repl_db2", false, false}});
     REQUIRE(back.done);
     REQUIRE(here.servers.at(db1).waiting.size() == model::waiting_max);
+}
+
+} // namespace
+
+TEST_CASE("ackers: what a former life of the only acker owed is acknowledged by the next one",
+          "[ackers]") {
+    group here({db2});
+    owe_acknowledgements(here);
     auto const& seen = here.run();
     CHECK(here.servers.at(db1).waiting.empty());
     CHECK(seen.place_of("set_acker db2") < seen.place_of("repeat_ack db2"));
     CHECK_FALSE(here.last().degraded);
     CHECK(here.last().ackers.front().life == here.servers.facts_of(db2).life);
+}
+
+TEST_CASE("ackers: a newcomer whose admission was put off still gets what was owed acknowledged",
+          "[ackers]") {
+    group here({db2});
+    owe_acknowledgements(here);
+    here.one.mishaps = {{"repeat_ack", db2, fate::failed}, {"probe_commit", db1, fate::lost}};
+    // Put off, quiet, tried again: meanwhile nothing new can reach it, as nothing can be written.
+    here.run(std::chrono::seconds{20});
+    REQUIRE(here.servers.at(db1).waiting.size() == model::waiting_max);
+    here.one.mishaps.clear();
+    here.run(std::chrono::seconds{20});
+    CHECK(here.servers.at(db1).waiting.empty());
+    CHECK(here.one.state.blocked.empty());
+    CHECK(here.last().ackers.front().life == here.servers.facts_of(db2).life);
+    CHECK(here.last().next_ackers.empty());
 }
 
 TEST_CASE("ackers: an acknowledgement that was lost is repeated where no commit can be written",
