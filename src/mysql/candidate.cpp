@@ -28,7 +28,9 @@ std::optional<std::string> unpromotable(member const& who, server_facts const& f
     if (replica.applier_errno != 0)
         return "its applier stopped with error " + std::to_string(replica.applier_errno) +
                (replica.last_error.empty() ? "" : ": " + replica.last_error);
-    if (!replica.applier_runs && !covers(replica.applied, *holdings(facts)))
+    // While the receiver runs, the freeze starts an applier that was merely stopped.
+    if (!replica.applier_runs && replica.receiver == thread_state::stopped &&
+        !covers(replica.applied, *holdings(facts)))
         return "its applier does not run and has not applied all that was received";
     if (compare(facts.binlog_position, *holdings(facts)) == position_order::diverged)
         return "its binlog " + facts.binlog_position.to_string() +

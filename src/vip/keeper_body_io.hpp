@@ -120,6 +120,8 @@ class keeper::body {
     void begin_announcing(group_id, instant now);
     void announce_due();
     void announce(ip_address const&, carried const&);
+    void probe_due();
+    void note_sending(group_id, result<void> const& sent);
     void tick();
     void arm();
     [[nodiscard]] instant next_wake(instant now) const;
@@ -151,6 +153,7 @@ class keeper::body {
     boost::asio::steady_timer timer_;
     instant armed_ = never;
     instant recheck_at_ = long_ago;
+    instant probe_at_ = long_ago;
     instant quiet_until_ = long_ago;
     bool dirty_ = false;
     bool links_stale_ = false;

@@ -149,6 +149,7 @@ void keeper::body::begin_announcing(group_id group, instant now) {
     for (auto& [address, place] : carried_)
         if (place.group == group)
             place.schedule.begin(now);
+    probe_at_ = now;
 }
 
 void keeper::body::announce_due() {
@@ -156,20 +157,32 @@ void keeper::body::announce_due() {
     for (auto& [address, place] : carried_)
         if (groups_.at(place.group).here && place.schedule.take_due(place.policy, now))
             announce(address, place);
+    probe_due();
 }
 
-/// Tells the neighbours, and asks them too: a second holder answers a probe at once, while he may
-/// never say anything by himself.
+/// A second holder answers a probe at once, while he may never say anything by himself.
+void keeper::body::probe_due() {
+    auto const now = options_.now();
+    if (now < probe_at_)
+        return;
+    probe_at_ = now + options_.probe_every;
+    for (auto const& [address, place] : carried_)
+        if (auto const link = links_.find(place.link);
+            groups_.at(place.group).here && link != links_.end() && link->second.up)
+            note_sending(place.group, neighbours_.probe(address, link->second));
+}
+
 void keeper::body::announce(ip_address const& address, carried const& place) {
     auto const link = links_.find(place.link);
     if (link == links_.end() || !link->second.up)
         return;
-    auto sent = neighbours_.announce(address, link->second);
-    if (sent)
-        sent = neighbours_.probe(address, link->second);
+    note_sending(place.group, neighbours_.announce(address, link->second));
+}
+
+void keeper::body::note_sending(group_id group, result<void> const& sent) {
     if (sent)
         return;
-    auto& told = groups_.at(place.group).last_problem;
+    auto& told = groups_.at(group).last_problem;
     if (told != sent.error().text)
         report(keeper_failure{sent.error(), options_.now()});
     told = sent.error().text;
@@ -201,7 +214,7 @@ instant keeper::body::next_wake(instant now) const {
     }
     for (auto const& [address, place] : carried_)
         if (groups_.at(place.group).here)
-            next = std::min(next, place.schedule.next());
+            next = std::min({next, place.schedule.next(), std::max(probe_at_, now)});
     return next;
 }
 

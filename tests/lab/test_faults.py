@@ -19,7 +19,7 @@ class ServerFaultsTest(faults.FaultCase):
     def test_a_stopped_sql_thread_on_the_candidate_is_started(self):
         def fault():
             mariadb.sql(self.lab, self.new, "STOP SLAVE SQL_THREAD")
-            time.sleep(0.3)
+            time.sleep(1.5)  # until all know of it
             self.kill(self.old, "mysqld")
 
         self.play(fault)

@@ -31,7 +31,8 @@ struct keeper_options {
     std::vector<configured_address> addresses; ///< all that this node may ever carry
     duration lease = milliseconds{2500};       ///< decides which enforcement is possible
     std::optional<enforcement> only;           ///< this rung and no other; else the best there is
-    duration conflict_clear = std::chrono::seconds{90};
+    duration probe_every = milliseconds{1500}; ///< who else answers for what stands here?
+    duration conflict_clear = std::chrono::seconds{10}; ///< several probes, as they may be lost
     duration recheck = std::chrono::seconds{5}; ///< compare with the kernel even without a notice
     duration socket_budget = milliseconds{100}; ///< most time to reset clients of one removal
     std::uint8_t tag = address_tag;

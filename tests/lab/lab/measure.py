@@ -11,10 +11,10 @@ from .places import Lab, LabError
 class Tool:
     """A measuring program that says `start` when it measures and its summary when it is stopped."""
 
-    def __init__(self, lab: Lab, program: str, *words):
+    def __init__(self, lab: Lab, program: str, *words, where="client"):
         command = [places.program(program), *words]
         self.name = program
-        self.child = subprocess.Popen(processes.in_namespace(lab, "client", command), text=True,
+        self.child = subprocess.Popen(processes.in_namespace(lab, where, command), text=True,
                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.events = []
         self.summary = {}
@@ -30,8 +30,12 @@ class Tool:
         raise LabError(f"{self.name} ended: {self.child.stderr.read().strip()}")
 
     def stop(self) -> dict:
+        self.child.terminate()
+        return self.finish()
+
+    def finish(self) -> dict:
+        """Waits until it has ended by itself, or as it was told."""
         if not self.summary:
-            self.child.terminate()
             text, self.words = self.child.communicate(timeout=30)
             if self.child.returncode != 0:
                 raise LabError(f"{self.name}: exit {self.child.returncode}: {self.words}")

@@ -127,6 +127,7 @@ TEST_CASE("candidate: each exclusion names its reason", "[candidate]") {
              {"applier does not run",
               [](survey_scene& s) {
                   s.replica(db2).applier_runs = false;
+                  s.replica(db2).receiver = thread_state::stopped;
                   s.replica(db2).applied = list("0-1-9");
               },
               true},
@@ -185,6 +186,21 @@ TEST_CASE("readiness: an acker in another life does not count", "[candidate]") {
     auto input = ready_scene();
     input.facts[db3].life = server_incarnation{99};
     CHECK_FALSE(judge_readiness(input).failover);
+}
+
+TEST_CASE("readiness: an applier that was merely stopped is no obstacle, as the freeze starts it",
+          "[candidate]") {
+    auto input = ready_scene();
+    auto& replica = *input.facts[db2].replica;
+    replica.applier_runs = false;
+    replica.applied = list("0-1-9");
+    replica.receiver = thread_state::connecting;
+    CHECK(judge_readiness(input).to == db2);
+    replica.receiver = thread_state::stopped; // started now, it would drop what was received
+    CHECK(judge_readiness(input).to != db2);
+    replica.receiver = thread_state::running;
+    replica.applier_errno = 1062;
+    CHECK(judge_readiness(input).to != db2);
 }
 
 TEST_CASE("readiness: degraded is said, and promotes only where that is accepted", "[candidate]") {
