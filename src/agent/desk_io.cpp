@@ -116,6 +116,9 @@ http::cluster_view desk::whole(snapshot const& from) const {
     auto view = from.view;
     view.shown_age =
         std::chrono::duration_cast<milliseconds>(std::max(now - from.at.now, duration::zero()));
+    for (auto& node : view.nodes)
+        if (node.name == view.node)
+            node.keys = links_.own_keys();
     for (auto const& [id, card] : cards_)
         for (auto& node : view.nodes)
             if (node.name == settings_.name_of(id)) {
@@ -123,6 +126,7 @@ http::cluster_view desk::whole(snapshot const& from) const {
                 node.enforcement = card.enforcement;
                 node.enforcement_reason = card.enforcement_reason;
                 node.guard_reason = card.guard_reason;
+                node.keys = card.keys;
             }
     // The ages of the document are those of its time; how old it is itself, it says apart.
     add_reports(view, settings_, reports_, from.at.now);

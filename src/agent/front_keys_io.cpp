@@ -45,6 +45,7 @@ void front::body::lend_keys(desk_links& links) {
     links.rotate_keys = [this](operation what, auto started) {
         rotation_->run(std::move(what), std::move(started));
     };
+    links.own_keys = [this] { return to_string(keys_->report()); };
     links.load_keys = [this](bool force, auto done) { load_keys(force, std::move(done)); };
 }
 
@@ -52,7 +53,12 @@ void front::body::lend_keys(desk_links& links) {
 void front::body::apply_keys(heartbeat::keyring const& keys, std::function<void()> done) {
     channel_->set_keys(channel_keys(keys), static_cast<std::uint8_t>(keys.signer().value()));
     lease_->set_keys(derive(keys, heartbeat::key_purpose::heartbeat),
-                     [this, done = std::move(done)] { asio::post(io_, done); });
+                     [this, done = std::move(done)] {
+                         asio::post(io_, [this, done] {
+                             done();
+                             tell_card(); // whether all are alike is seen at once
+                         });
+                     });
 }
 
 void front::body::look_at_heard_keys(std::function<void(std::vector<heard_key>)> done) {

@@ -148,6 +148,7 @@ void front::body::tell_card() {
         asio::post(io_, [this, card = std::move(card)]() mutable {
             auto const& macs = lease_->own_macs();
             card.macs = {macs.begin(), macs.end()};
+            card.keys = to_string(keys_->report());
             broadcast(card);
         });
     });

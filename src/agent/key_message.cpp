@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <map>
 
 namespace tasuki::agent {
 
@@ -132,6 +133,16 @@ key_report report_of(heartbeat::keyring const& ring) {
         out.accepted.push_back({id, ring.print(id)});
     out.signer = ring.signer();
     return out;
+}
+
+std::string to_string(key_report const& keys) {
+    std::map<std::uint16_t, heartbeat::key_print> in_order;
+    for (auto const& each : keys.accepted)
+        in_order.emplace(each.id.value(), each.print);
+    std::string out;
+    for (auto const& [id, print] : in_order)
+        out += fmt::format("{}-{} ", id, to_string(print));
+    return out + fmt::format("signs {}", keys.signer.value());
 }
 
 std::string_view to_string(key_verb verb) {

@@ -151,6 +151,7 @@ json::object body_of(peer_card const& it) {
     out["enforcement"] = it.enforcement;
     out["enforcement_reason"] = it.enforcement_reason;
     out["guard_reason"] = it.guard_reason;
+    out["keys"] = it.keys;
     json::array macs;
     for (auto const& mac : it.macs)
         macs.emplace_back(mac.to_string());
@@ -167,6 +168,7 @@ result<peer_message> take_card(json::object const& document, members& in) {
     out.enforcement = in.text("enforcement");
     out.enforcement_reason = in.text("enforcement_reason");
     out.guard_reason = in.text("guard_reason");
+    out.keys = in.text("keys");
     for (auto const& text : list->get_array()) {
         if (!text.is_string())
             return malformed("a link's address is no text");

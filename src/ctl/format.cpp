@@ -161,7 +161,8 @@ std::string group_lines(reading group, std::string const& now, bool colours) {
     return out;
 }
 
-std::string node_note(reading node, std::string const& digest) {
+/// `first` is the node that the others are compared with.
+std::string node_note(reading node, reading first) {
     std::vector<std::string> parts;
     if (node.flag("witness"))
         parts.emplace_back("witness");
@@ -170,8 +171,14 @@ std::string node_note(reading node, std::string const& digest) {
     if (auto const standby = node.at("standby"); !standby.is_null())
         parts.push_back("STANDBY by " + standby.text("by", "somebody") + ": " +
                         standby.text("reason"));
-    if (auto const own = node.text("config_digest"); !own.empty() && own != digest)
+    auto const differs = [&](char const* what) {
+        auto const own = node.text(what);
+        return !own.empty() && own != first.text(what);
+    };
+    if (differs("config_digest"))
         parts.emplace_back("CONFIGURATION DIFFERS");
+    if (differs("keys"))
+        parts.emplace_back("KEYS DIFFER");
     if (auto const note = node.text("note"); !note.empty())
         parts.push_back(note);
     if (auto const why = node.text("enforcement_reason"); !why.empty())
@@ -191,12 +198,12 @@ std::string node_note(reading node, std::string const& digest) {
 std::string node_table(reading document) {
     auto const nodes = document.list("nodes");
     table out{{"NODE", "STATE", "SEEN", "VERSION", "ENFORCEMENT", "PATHS AND NOTES"}};
-    auto const digest = nodes.empty() ? std::string{} : nodes.front().text("config_digest");
     for (auto const& node : nodes)
         out.row(
             {node.text("name", "?"), node.text("state", "unknown"),
              node.text("name") == document.text("node") ? "self" : print_age(node.number("age_ms")),
-             node.text("version", "-"), node.text("enforcement", "-"), node_note(node, digest)});
+             node.text("version", "-"), node.text("enforcement", "-"),
+             node_note(node, nodes.front())});
     return out.empty() ? std::string{} : out.print();
 }
 

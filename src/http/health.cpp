@@ -38,7 +38,10 @@ std::string seconds(milliseconds value) {
 
 void judge_nodes(cluster_view const& view, judge& out) {
     std::set<std::string> digests;
+    std::set<std::string> keys;
     for (auto const& node : view.nodes) {
+        if (!node.keys.empty())
+            keys.insert(node.keys);
         if (!node.config_digest.empty())
             digests.insert(node.config_digest);
         if (node.standby)
@@ -62,6 +65,10 @@ void judge_nodes(cluster_view const& view, judge& out) {
     if (digests.size() > 1)
         out.degraded({"config_drift", "the nodes run different configurations",
                       "copy one file to all nodes, then restart tasukid on one after the other"});
+    if (keys.size() > 1)
+        out.degraded({"keys_differ",
+                      "the nodes accept or sign with different keys: a rotation was not finished",
+                      "tasuki key status"});
 }
 
 bool is_fresh(age const& shown) {

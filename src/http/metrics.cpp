@@ -2,13 +2,22 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <initializer_list>
+#include <string>
 #include <string_view>
 #include <utility>
 
 namespace tasuki::http {
 
 namespace {
+
+/// Of the nodes that have told it.
+bool all_alike(cluster_view const& view, std::string node_view::*what) {
+    return std::all_of(view.nodes.begin(), view.nodes.end(), [&](node_view const& node) {
+        return (node.*what).empty() || node.*what == view.nodes.front().*what;
+    });
+}
 
 using label = std::pair<std::string_view, std::string_view>;
 using labels = std::initializer_list<label>;
@@ -99,12 +108,10 @@ void write_agent(cluster_view const& view, exposition& out) {
         .sample({}, std::uint64_t{view.quorum.reachable});
     out.gauge("tasuki_voters_needed", "Voters needed for a quorum.")
         .sample({}, std::uint64_t{view.quorum.needed});
-    bool in_sync = true;
-    for (auto const& node : view.nodes)
-        in_sync = in_sync && (node.config_digest.empty() ||
-                              node.config_digest == view.nodes.front().config_digest);
     out.gauge("tasuki_config_in_sync", "1 if all known nodes run one configuration.")
-        .sample({}, in_sync);
+        .sample({}, all_alike(view, &node_view::config_digest));
+    out.gauge("tasuki_keys_in_sync", "1 if all known nodes accept and sign with the same keys.")
+        .sample({}, all_alike(view, &node_view::keys));
 }
 
 void write_heartbeats(cluster_view const& view, exposition& out) {

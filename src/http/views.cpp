@@ -30,6 +30,7 @@ json::value json_of(node_view const& node) {
         {"age_ms", json_or_null(node.heard)},
         {"version", node.version},
         {"config_digest", node.config_digest},
+        {"keys", node.keys},
         {"enforcement", node.enforcement},
         {"enforcement_reason", node.enforcement_reason},
         {"guard", node.guard_reason.empty()},

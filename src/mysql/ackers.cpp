@@ -278,7 +278,7 @@ void run::let_in_the_locked() {
 void run::probe_if_wanted() {
     if (!s_.probe_wanted || recorded().degraded || s_.book.waits_for<probe_commit>())
         return;
-    // Also of who is only coming: while commits wait for it, nothing else can reach it and free them.
+    // Also of who is only coming: while commits wait for it, nothing else reaches it to free them.
     for (acker const& each : all_recorded())
         repeat_ack_of(each);
     ask_for_probe();

@@ -157,6 +157,7 @@ class KeysTest(faults.FaultCase):
         state = self.state("db2", code=FAILED)
         self.assertEqual(state["rotation"]["state"], "half_done", state)
         self.assertIn("db3", state["rotation"]["text"])
+        processes.wait_until(self.keys_differ, faults.BOUND_S, "status says that the keys differ")
 
         stage.stop(self.lab, "db3", "agent")
         obstacle.rmdir()
@@ -168,12 +169,21 @@ class KeysTest(faults.FaultCase):
         self.assertEqual(sorted(self.files()["db3"]), [before])
 
         stage.start(self.lab, "db3", "agent")
-        self.wait_settled()
+        processes.wait_until(lambda: self.is_up("db3"), faults.BOUND_S, "db3 is heard")
         self.play(lambda: self.key("db2", "rotate", "--yes"), master=self.old)
         number, new = self.only_key()
         self.assertEqual(number, before + 1)
         self.wait_heard(number)
+        self.assertFalse(self.keys_differ())
         self.assert_secret([old, new])
+
+    def is_up(self, node):
+        return any(each["name"] == node and each["state"] == "up"
+                   for each in agents.status(self.lab, "db2").get("nodes", []))
+
+    def keys_differ(self):
+        reasons = agents.status(self.lab, "wit")["reasons"]
+        return any(each["code"] == "keys_differ" for each in reasons)
 
     def test_keys_changed_by_hand_are_loaded_where_all_are_understood(self):
         number, secret = self.only_key()

@@ -38,6 +38,7 @@ struct desk_links {
     std::function<moment()> clocks;
     /// What every node reports of its keys.
     std::function<void(key_rotation::on_nodes)> survey_keys;
+    std::function<std::string()> own_keys; ///< in force, as in a card
     std::function<void(std::function<void(key_rotation::begun)>)> plan_rotation;
     std::function<void(operation, std::function<void(key_rotation::begun)>)> rotate_keys;
     /// Nothing: done.

@@ -44,6 +44,8 @@ struct key_report {
     [[nodiscard]] key_fact const* find(heartbeat::key_id) const;
     friend bool operator==(key_report const&, key_report const&) = default;
 };
+/// "7-0011223344556677 8-8899aabbccddeeff signs 8": the same text where the same keys are in force.
+[[nodiscard]] std::string to_string(key_report const&);
 /// Without what was heard.
 [[nodiscard]] key_report report_of(heartbeat::keyring const&);
 

@@ -47,13 +47,14 @@ struct peer_wish {
     operator_wish wish;
 };
 /// What the sender is: the MACs of its links (whoever else answers for a virtual IP is a stranger),
-/// its version, and what takes the address away from it, and why nothing better does.
+/// its version, its keys, and what takes the address away from it, and why nothing better does.
 struct peer_card {
     std::vector<mac_address> macs;
     std::string version;
     std::string enforcement;
     std::string enforcement_reason; ///< empty for the best
     std::string guard_reason;       ///< empty if a guardian stands by
+    std::string keys;               ///< of the cluster: which it accepts and which signs
 };
 struct peer_keys {
     key_order what;

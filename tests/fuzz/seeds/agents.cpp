@@ -63,7 +63,12 @@ std::vector<peer_message> every_message() {
             peer_reports{{report}},
             peer_operation{moved()},
             peer_history_wanted{},
-            peer_card{{*mac_address::parse("02:00:00:00:00:01")}, "0.1.0", "agent", "no", "none"}};
+            peer_card{{*mac_address::parse("02:00:00:00:00:01")},
+                      "0.1.0",
+                      "agent",
+                      "no",
+                      "none",
+                      "1-00 signs 1"}};
 }
 
 byte_string with_form(char form, byte_string const& text) {

@@ -103,7 +103,12 @@ std::vector<peer_message> every_kind() {
             peer_reports{{sample_report(), group_report{}}},
             peer_operation{sample_operation()},
             peer_history_wanted{},
-            peer_card{{*mac_address::parse("02:00:00:00:00:01")}, "0.1.0", "agent", "no", "none"}};
+            peer_card{{*mac_address::parse("02:00:00:00:00:01")},
+                      "0.1.0",
+                      "agent",
+                      "no",
+                      "none",
+                      "1-00 signs 1"}};
 }
 
 bool is_refused(std::string const& text) {
@@ -244,20 +249,22 @@ TEST_CASE("peer message: what is out of range or unknown is refused", "[agent][p
     CHECK(is_refused(R"({"v":1,"type":"order","group":1,"order":"{}"})"));
     CHECK(is_refused(R"({"v":1,"type":"facts","group":1,"facts":"[]"})"));
     CHECK(is_refused(R"({"v":1,"type":"card","version":"","enforcement":"",)"
-                     R"("enforcement_reason":"","guard_reason":"","macs":["x"]})"));
+                     R"("enforcement_reason":"","guard_reason":"","keys":"","macs":["x"]})"));
     CHECK(is_refused(R"({"v":1,"type":"card","version":"","enforcement":"",)"
-                     R"("enforcement_reason":"","guard_reason":"","macs":[1]})"));
+                     R"("enforcement_reason":"","guard_reason":"","keys":"","macs":[1]})"));
     for (auto const* text : {"", "[]", "1", "null", "{}", "{\"v\":1}", "\xff\xfe"})
         CHECK(is_refused(text));
 }
 
 TEST_CASE("peer message: a card tells what takes the address away, and why nothing better does",
           "[agent][peer_message]") {
-    auto const back = decode_peer_message(encode(peer_card{{}, "0.1.0", "agent", "why", "nobody"}));
+    auto const back = decode_peer_message(
+        encode(peer_card{{}, "0.1.0", "agent", "why", "nobody", "7-00 signs 7"}));
     REQUIRE(back);
     CHECK(std::get<peer_card>(*back).enforcement == "agent");
     CHECK(std::get<peer_card>(*back).enforcement_reason == "why");
     CHECK(std::get<peer_card>(*back).guard_reason == "nobody");
+    CHECK(std::get<peer_card>(*back).keys == "7-00 signs 7");
 }
 
 TEST_CASE("peer message: nobody is bootstrapped from afar", "[agent][peer_message]") {

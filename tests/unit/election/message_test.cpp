@@ -1,5 +1,6 @@
 #include "fixture.hpp"
 
+#include "../released.hpp"
 #include "tasuki/election/message.hpp"
 
 namespace tasuki::election {
@@ -59,6 +60,17 @@ byte_string encoded(std::vector<message> const& messages) {
 TEST_CASE("every entry comes back from the wire as it went", "[election]") {
     auto const bytes = encoded(one_of_each());
     auto const back = decode_entries(bytes);
+    REQUIRE(back.has_value());
+    REQUIRE(back->size() == std::variant_size_v<message>);
+    for (std::size_t index = 0; index < back->size(); ++index)
+        CHECK((*back)[index].what == one_of_each()[index]);
+}
+
+TEST_CASE("what version 0.1.0 says in its heartbeats is said and understood", "[election]") {
+    auto const now = encoded(one_of_each());
+    auto const then = test::released("0.1.0/election_entries", now);
+    CHECK(then == now);
+    auto const back = decode_entries(then);
     REQUIRE(back.has_value());
     REQUIRE(back->size() == std::variant_size_v<message>);
     for (std::size_t index = 0; index < back->size(); ++index)
@@ -128,6 +140,20 @@ TEST_CASE("a voter's durable state comes back as it was, and not from damaged by
     }
 }
 
+TEST_CASE("the state that version 0.1.0 keeps on disk is read", "[election]") {
+    durable_state it{epoch{8}, b, incarnation{22}, full_record(), voter_set_of({a, b})};
+    it.before = allegiance{epoch{7}, a, life_a};
+    it.withdrawn = true;
+    byte_writer out;
+    encode(it, out);
+    auto const now = std::move(out).take();
+    auto const then = test::released("0.1.0/durable_state_3", now);
+    CHECK(then == now);
+    auto const back = decode_durable_state(then);
+    REQUIRE(back.has_value());
+    CHECK(*back == it);
+}
+
 TEST_CASE("a durable state of the form before promises could be withdrawn is read", "[election]") {
     byte_writer out;
     out.u8(2);
@@ -136,7 +162,7 @@ TEST_CASE("a durable state of the form before promises could be withdrawn is rea
     out.u32(b.value());
     out.u64(22);
     encode(full_record(), out);
-    auto const back = decode_durable_state(out.view());
+    auto const back = decode_durable_state(test::released("0.1.0/durable_state_2", out.view()));
     REQUIRE(back.has_value());
     CHECK(*back ==
           durable_state{epoch{8}, b, incarnation{22}, full_record(), voter_set_of({a, b})});

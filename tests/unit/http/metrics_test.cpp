@@ -36,6 +36,19 @@ TEST_CASE("metrics carry the state of the groups in base units", "[http]") {
     CHECK(has(text, R"(tasuki_health{state="degraded"} 0)"));
 }
 
+TEST_CASE("metrics tell whether all nodes run alike, as far as they have told", "[http]") {
+    auto view = sample_view();
+    CHECK(has(to_prometheus(view), "tasuki_config_in_sync 1"));
+    CHECK(has(to_prometheus(view), "tasuki_keys_in_sync 1"));
+    view.nodes[1].keys = "1-aa 2-bb signs 1";
+    CHECK(has(to_prometheus(view), "tasuki_keys_in_sync 0"));
+    CHECK(has(to_prometheus(view), "tasuki_config_in_sync 1"));
+    view.nodes[1].keys.clear();
+    view.nodes[1].config_digest = "bb22";
+    CHECK(has(to_prometheus(view), "tasuki_keys_in_sync 1"));
+    CHECK(has(to_prometheus(view), "tasuki_config_in_sync 0"));
+}
+
 TEST_CASE("what is not known is left out of the metrics", "[http]") {
     auto view = sample_view();
     view.groups[0].lease_left.reset();

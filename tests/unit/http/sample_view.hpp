@@ -14,6 +14,7 @@ inline node_view sample_node(std::string name, milliseconds heard, bool witness 
     out.heard = heard;
     out.version = "0.1.0";
     out.config_digest = "aa11";
+    out.keys = "1-aa signs 1";
     out.enforcement = "ebpf";
     out.witness = witness;
     out.paths = {{"10.77.0.1", heard, true}};

@@ -53,7 +53,7 @@ TEST_CASE("the status document keeps every key of its schema", "[http]") {
     CHECK(document.at("time") == "2026-01-01T12:00:00+00:00");
     CHECK(keys_of(document.at("quorum").as_object()) == "voters reachable needed ok");
     auto const& node = document.at("nodes").at(0).as_object();
-    CHECK(keys_of(node) == "name state age_ms version config_digest enforcement "
+    CHECK(keys_of(node) == "name state age_ms version config_digest keys enforcement "
                            "enforcement_reason guard guard_reason voter witness standby "
                            "note paths");
     CHECK(json::serialize(node.at("paths").at(0)) ==
@@ -126,6 +126,8 @@ TEST_CASE("each fault of a group is named with its own code", "[http]") {
          [](cluster_view& view) { view.nodes[1].paths[0].hears_us = false; }},
         {"config_drift", health::degraded,
          [](cluster_view& view) { view.nodes[1].config_digest = "bb22"; }},
+        {"keys_differ", health::degraded,
+         [](cluster_view& view) { view.nodes[1].keys = "2-bb signs 2"; }},
         {"clock", health::degraded,
          [](cluster_view& view) {
              view.warnings.push_back({"clock", "the clock jumped", ""});

@@ -15,9 +15,9 @@
 
 #include <netinet/ip.h>
 #include <netinet/udp.h>
+#include <poll.h>
 #include <sys/random.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -103,7 +103,7 @@ std::uint64_t send_all(int socket, std::vector<byte_string>& datagrams, settings
         if (passed.count() >= wanted.seconds)
             return sent;
         if (static_cast<double>(due) > passed.count() * wanted.rate) {
-            ::usleep(200);
+            ::poll(nullptr, 0, 1);
             continue;
         }
         for (std::size_t each = 0; each < batch; ++each) {
