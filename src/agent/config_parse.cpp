@@ -164,12 +164,13 @@ cluster_config read_cluster(section_reader& top) {
     out.profile =
         section.word<std::string>("profile", {{"safe", "safe"}, {"fast", "fast"}}, "safe");
     out.timing = timing_of_profile(out.profile);
-    auto const override_ms = [&](std::string_view key, std::int64_t most, milliseconds& time) {
-        time = milliseconds{section.integer(key, {10, most, time.count()})};
+    auto const override_ms = [&](std::string_view key, std::pair<std::int64_t, std::int64_t> bounds,
+                                 milliseconds& time) {
+        time = milliseconds{section.integer(key, {bounds.first, bounds.second, time.count()})};
     };
-    override_ms("interval_ms", 5000, out.timing.interval);
-    override_ms("lease_ms", lease_max.count(), out.timing.lease);
-    override_ms("step_down_ms", 5000, out.timing.step_down);
+    override_ms("interval_ms", {10, 5000}, out.timing.interval);
+    override_ms("lease_ms", {10, lease_max.count()}, out.timing.lease);
+    override_ms("step_down_ms", {5, 5000}, out.timing.step_down);
     out.timing.clock_drift = section.number("clock_drift", 0.0, 0.05, out.timing.clock_drift);
     section.finish();
     return out;

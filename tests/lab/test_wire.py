@@ -12,8 +12,8 @@ from watched import BOUND_S, AddressCase
 
 VOTERS = ("db1", "db2", "wit")
 FLOOD_RATE = 50_000
-FLOOD_S = 8
-WEATHER_S = float(os.environ.get("TASUKI_WEATHER_S", 20))
+FLOOD_S = 5
+WEATHER_S = float(os.environ.get("TASUKI_WEATHER_S", 10))
 MANY = 256
 
 

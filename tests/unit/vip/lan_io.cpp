@@ -179,7 +179,13 @@ void lan::enter_bridge() {
     enter(bridge_);
 }
 
-void lan::batch(std::string program, std::vector<std::string> const& lines) {
+void lan::must(std::string const& program, std::vector<std::string> const& lines) {
+    for (auto const& line : lines)
+        UNSCOPED_INFO(line);
+    REQUIRE(batch(program, lines));
+}
+
+bool lan::batch(std::string program, std::vector<std::string> const& lines) {
     unique_fd const input{::memfd_create("batch", MFD_CLOEXEC)};
     std::string text;
     for (auto const& line : lines)
@@ -200,8 +206,7 @@ void lan::batch(std::string program, std::vector<std::string> const& lines) {
     REQUIRE(spawned == 0);
     int status = -1;
     ::waitpid(child, &status, 0);
-    INFO(text);
-    REQUIRE(status == 0);
+    return status == 0;
 }
 
 sniffer::sniffer()

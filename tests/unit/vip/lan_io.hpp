@@ -46,14 +46,17 @@ class lan {
     void enter_b();
     void enter_bridge();
     /// Runs `ip` once with all these lines, in the namespace that is entered.
-    void ip(std::vector<std::string> const& lines) { batch("ip", lines); }
+    void ip(std::vector<std::string> const& lines) { must("ip", lines); }
+    /// False, and said by `ip`, if the kernel has not got what one of them needs.
+    [[nodiscard]] bool try_ip(std::vector<std::string> const& lines) { return batch("ip", lines); }
     /// The same with `tc`.
-    void tc(std::vector<std::string> const& lines) { batch("tc", lines); }
+    void tc(std::vector<std::string> const& lines) { must("tc", lines); }
 
   private:
     lan() = default;
     void wire();
-    void batch(std::string program, std::vector<std::string> const& lines);
+    void must(std::string const& program, std::vector<std::string> const& lines);
+    [[nodiscard]] bool batch(std::string program, std::vector<std::string> const& lines);
 
     unique_fd before_;
     unique_fd bridge_;
