@@ -4,6 +4,7 @@
 #include "tasuki/core/planted.hpp"
 
 #include <algorithm>
+#include <map>
 
 namespace tasuki::mysql::failover {
 
@@ -266,10 +267,18 @@ void run::continue_before(assessment const& seen) {
 
 /// " (db2: it could not be frozen: ...)": what to bring back.
 std::string run::missing_ackers(assessment const& seen) const {
+    std::map<node_id, std::string> missing;
+    standing const& recorded = s_.input.recorded.now;
+    for (contender const& who : seen.ranked)
+        for (auto const* set : {&recorded.ackers, &recorded.next_ackers})
+            for (acker const& each : *set)
+                if (each.node == who.node && !who.comparable)
+                    missing[who.node] = who.reason;
+                else if (each.node == who.node && facts_of(who.node)->life != each.life)
+                    missing[who.node] = "it was restarted, and may have lost what it acknowledged";
     std::string out;
-    for (contender const& each : seen.ranked)
-        if (!each.comparable && is_acker(s_.input.recorded.now, each.node))
-            out += (out.empty() ? " (" : "; ") + name(each.node) + ": " + each.reason;
+    for (auto const& [node, why] : missing)
+        out += (out.empty() ? " (" : "; ") + name(node) + ": " + why;
     return out.empty() ? out : out + ")";
 }
 

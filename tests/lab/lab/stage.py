@@ -105,9 +105,13 @@ def require(lab: Lab) -> dict:
 
 
 def kill_node(lab: Lab, node: str) -> None:
-    """Power loss: the wires first, so that no dying process can say goodbye."""
+    """Power loss: everything stands still before the wires go, one after the other, so that nobody
+    can say goodbye over the second one, nor a guardian for an agent that is dying."""
+    victims = all_of(lab, node)
+    for process in sorted(victims, key=lambda each: each.role != "guard"):
+        processes.send_signal(process, signal.SIGSTOP)
     network.set_link(lab, node, "down")
-    processes.kill(all_of(lab, node))
+    processes.kill(victims)
 
 
 def all_of(lab: Lab, node: str) -> list:

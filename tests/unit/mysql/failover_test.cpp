@@ -164,6 +164,17 @@ TEST_CASE("failover: why an acker could not be frozen is in the refusal", "[fail
     CHECK(seen.verdict->text.find("(db3: it does not answer: made to fail)") != std::string::npos);
 }
 
+TEST_CASE("failover: an acker of another life is named in the refusal", "[failover]") {
+    group here;
+    here.record.now.ackers = {{db2, here.servers.facts_of(db2).life},
+                              {db3, server_incarnation{99}}};
+    auto const seen = here.play(here.begin());
+    REQUIRE(seen.verdict);
+    INFO(seen.verdict->text);
+    CHECK(seen.verdict->how == conclusion::refused);
+    CHECK(seen.verdict->text.find("(db3: it was restarted") != std::string::npos);
+}
+
 TEST_CASE("failover: too few frozen is refused with the numbers, and accepted on demand",
           "[failover]") {
     group here;
