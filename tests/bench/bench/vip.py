@@ -27,7 +27,7 @@ COLUMNS = {"case": "case", "subject": "subject", "median": "gap median ms", "max
 TIMING = {"lease_ms": 300, "step_down_ms": 50}  # about what keepalived waits for: 3 adverts
 SETTLE_S = 0.5
 CPU_S = 1.5
-SET_UPS = 5
+TRIES = 5
 AFTER_S = 1.5
 
 
@@ -68,42 +68,47 @@ def silence(summary, former) -> float:
     """From the last answer of the former holder, before another's first, to that first one. The
     longest gap of all would also count the pauses of a busy machine."""
     spans = {source["source"]: source["spans"] for source in summary["sources"]}
+    if places.mac(former) not in spans or len(spans) < 2:
+        raise LabError(f"the observer did not see the address move from {former}")
     before = spans.pop(places.mac(former))
     first = min(first for others in spans.values() for first, _, _ in others)
     return max(0.0, first - max(min(last, first) for start, last, _ in before if start < first))
 
 
-def begin(subject, lab, options) -> None:
-    """With a lease of a few milliseconds a start may fail on a machine that others use too."""
-    for tries_left in reversed(range(SET_UPS)):
-        stage.clean(lab)
+def measure(subject, case, options) -> dict:
+    """With a lease of a few milliseconds a start may fail, or the address move by itself, on a
+    machine that others use too: then it is measured anew, and that is said."""
+    for tries_left in reversed(range(TRIES)):
         try:
-            subject.set_up(lab, options)
-            processes.wait_until(lambda: len(network.holders(lab)) == 1, 10,
-                                 f"{subject.name}: one node holds the address")
-            return
+            return attempt(subject, case, options)
         except LabError as error:
             if not tries_left:
                 raise
-            print(f"{subject.name}: set up anew: {str(error).splitlines()[0]}", flush=True)
+            print(f"{subject.name}: once more: {str(error).splitlines()[0]}", flush=True)
 
 
-def measure(subject, case, options) -> dict:
+def attempt(subject, case, options) -> dict:
     lab = places.open_lab(f"b-{subject.name}")
+    stage.clean(lab)
     try:
-        begin(subject, lab, options)
-        holder = network.holders(lab)[0]
+        subject.set_up(lab, options)
+        processes.wait_until(lambda: len(network.holders(lab)) == 1, 10,
+                             f"{subject.name}: one node holds the address")
         time.sleep(SETTLE_S)
-        cpu = processor_share(lab, holder)
+        holders = network.holders(lab)
+        cpu = processor_share(lab, holders[0])
         with ExitStack() as stack:
             observers = [stack.enter_context(stopped_at_end(Observer(lab, "--address", address)))
                          for address in watched(options.addresses)]
             # At any phase of the interval, so that the median is one over all phases.
             time.sleep(random.uniform(0, 2 * options.interval_ms / 1000))
+            if network.holders(lab) != holders or len(holders) != 1:
+                raise LabError("the address moved before anything was done")
+            holder = holders[0]
             CASES[case](subject, lab, holder)
             processes.wait_until(
                 lambda: [node for node in network.holders(lab) if node != holder], 20,
-                f"{subject.name}: somebody takes the address after {case}")
+                f"somebody takes the address after {case}")
             time.sleep(AFTER_S)
         worst = {key: max(observer.summary[key] for observer in observers)
                  for key in ("dual_active_ms", "own_pause_ms")}
