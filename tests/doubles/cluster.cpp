@@ -341,6 +341,15 @@ group const& cluster::group_of(std::string const& name) {
     return *at(name).agent->groups().at(id);
 }
 
+std::string cluster::unfit(std::string const& name) {
+    std::string why;
+    std::vector<effect> none;
+    outbox letters;
+    auto const eyes = at(name).agent->look(time(), none, letters);
+    bool const eligible = group_of(name).suitability(eyes, &why).eligible;
+    return eligible ? std::string{} : why;
+}
+
 bool cluster::is_active(std::string const& name) {
     return at(name).agent && election::may_serve(group_of(name).election_state(), now_);
 }

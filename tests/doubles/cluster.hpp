@@ -108,6 +108,8 @@ class cluster {
     [[nodiscard]] machine& at(std::string const&);
     [[nodiscard]] group const& group_of(std::string const&);
     [[nodiscard]] bool is_active(std::string const&);
+    /// Why this node could not stand for the group now; empty if it could.
+    [[nodiscard]] std::string unfit(std::string const&);
     /// Who answers for the address now, or empty.
     [[nodiscard]] std::string holder() const;
     [[nodiscard]] std::vector<machine> const& machines() const { return machines_; }

@@ -64,6 +64,16 @@ void world::note_down(std::string line) {
         history.pop_front();
 }
 
+tally& tally::operator+=(tally const& other) {
+    promotions += other.promotions;
+    refusals += other.refusals;
+    switchovers += other.switchovers;
+    rejoins += other.rejoins;
+    quarantines += other.quarantines;
+    degradations += other.degradations;
+    return *this;
+}
+
 std::string world::describe() const {
     std::string text = "record " + std::string(to_string(record.reached)) + ", " +
                        to_string(record.now, members_) + "\n";
@@ -184,7 +194,7 @@ void world::commit(std::shared_ptr<actor> const& from, journal const& what) {
             note_down("record " + std::string(to_string(record.reached)) + " chosen " +
                       name_of(members_, record.chosen) + " at " + record.promotion.to_string() +
                       "; " + to_string(record.now, members_));
-            degradations += record.now.degraded ? 1 : 0;
+            seen.degradations += record.now.degraded ? 1 : 0;
         }
         check("journal");
         if (auto const alive = to.lock(); alive && (ok ? told : chance(0.5))) {

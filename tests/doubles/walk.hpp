@@ -68,6 +68,18 @@ struct options {
     bool keeps_answers = true; ///< else a crash takes any commits, and nobody may be left to open
 };
 
+/// What has happened, to know whether a walk was where it matters.
+struct tally {
+    int promotions = 0;
+    int refusals = 0;
+    int switchovers = 0;
+    int rejoins = 0;
+    int quarantines = 0;
+    int degradations = 0;
+
+    tally& operator+=(tally const&);
+};
+
 class world {
   public:
     world(std::uint64_t seed, options with);
@@ -76,12 +88,7 @@ class world {
 
     model::cluster servers;
     journal_entry record; ///< as a majority has it
-    int promotions = 0;
-    int refusals = 0;
-    int switchovers = 0;
-    int rejoins = 0;
-    int quarantines = 0;
-    int degradations = 0;
+    tally seen;
     std::string violation; ///< the first broken promise; empty: none
     std::deque<std::string> history;
     /// Each server in a line, for the report of a broken promise.

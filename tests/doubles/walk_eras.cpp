@@ -102,9 +102,9 @@ void world::look_after_returning() {
                             record, former_[who.node.value()]};
         auto const verdict = drive(one, one->take(input), 400);
         bool const done = verdict && verdict->how == conclusion::done;
-        rejoins += done ? 1 : 0;
+        seen.rejoins += done ? 1 : 0;
         if (verdict && verdict->how == conclusion::quarantined) {
-            ++quarantines;
+            ++seen.quarantines;
             rebuild(who.node);
         }
         return; // one at a time
@@ -151,7 +151,7 @@ bool world::promote(node_id holder, int ticks, bool allow_loss) {
     successor_ = verdict ? verdict->successor : std::nullopt;
     cut_off_ = verdict && verdict->text.find("does not have any more") != std::string::npos;
     if (verdict && verdict->how == conclusion::refused) {
-        ++refusals;
+        ++seen.refusals;
         bool const told_to_stay = verdict->text.find("stay frozen") != std::string::npos ||
                                   verdict->text.find("no answer to unfreeze") != std::string::npos;
         for (member const& who : members_)
@@ -164,7 +164,7 @@ bool world::promote(node_id holder, int ticks, bool allow_loss) {
     if (done && before != record.now.master) {
         former_[before.value()] = true;
         former_[record.now.master.value()] = false;
-        ++promotions;
+        ++seen.promotions;
     }
     if (done && record.now.master != holder && violation.empty())
         violation = "done, but the record names another master";
@@ -186,7 +186,7 @@ bool world::switch_over() {
     auto const verdict = drive(one, one->take(input), 2000);
     bool const handed = verdict && verdict->how == conclusion::hand_over;
     if (handed && promote(*verdict->successor, 4000)) {
-        ++switchovers;
+        ++seen.switchovers;
         return true;
     }
     return verdict && !handed && verdict->how == conclusion::refused;

@@ -12,15 +12,6 @@ using namespace tasuki::mysql;
 
 namespace {
 
-struct totals {
-    int promotions = 0;
-    int refusals = 0;
-    int switchovers = 0;
-    int rejoins = 0;
-    int quarantines = 0;
-    int degradations = 0;
-};
-
 std::uint64_t wish(char const* variable) {
     char const* const value = std::getenv(variable);
     return value == nullptr ? 0 : std::strtoull(value, nullptr, 10);
@@ -30,8 +21,8 @@ bool walks_all() {
     return wish("TASUKI_WALK_SEED") == 0 && wish("TASUKI_WALK_EVERY") <= 1;
 }
 
-totals walk_seeds(std::uint64_t first, std::uint64_t count, walk::options const& with) {
-    totals sum;
+walk::tally walk_seeds(std::uint64_t first, std::uint64_t count, walk::options const& with) {
+    walk::tally sum;
     if (auto const only = wish("TASUKI_WALK_SEED"); only != 0) {
         first = only;
         count = 1;
@@ -47,12 +38,7 @@ totals walk_seeds(std::uint64_t first, std::uint64_t count, walk::options const&
         INFO(told << one.describe());
         INFO("seed " << seed);
         REQUIRE(one.violation == "");
-        sum.promotions += one.promotions;
-        sum.refusals += one.refusals;
-        sum.switchovers += one.switchovers;
-        sum.rejoins += one.rejoins;
-        sum.quarantines += one.quarantines;
-        sum.degradations += one.degradations;
+        sum += one.seen;
     }
     return sum;
 }
@@ -60,7 +46,7 @@ totals walk_seeds(std::uint64_t first, std::uint64_t count, walk::options const&
 } // namespace
 
 TEST_CASE("mysql walk: three servers lose no acknowledged commit, whatever fails", "[walk]") {
-    totals const sum = walk_seeds(1, 150, {3, true, 0.01});
+    walk::tally const sum = walk_seeds(1, 150, {3, true, 0.01});
     if (!walks_all())
         return;
     // The walk must have been where it matters, else it proves nothing.
@@ -72,7 +58,7 @@ TEST_CASE("mysql walk: three servers lose no acknowledged commit, whatever fails
 }
 
 TEST_CASE("mysql walk: with a server that is never a master, and writes that block", "[walk]") {
-    totals const sum = walk_seeds(5000, 80, {4, false, 0.01});
+    walk::tally const sum = walk_seeds(5000, 80, {4, false, 0.01});
     if (!walks_all())
         return;
     CHECK(sum.promotions > 30);
@@ -80,14 +66,14 @@ TEST_CASE("mysql walk: with a server that is never a master, and writes that blo
 }
 
 TEST_CASE("mysql walk: two servers, and many lost messages", "[walk]") {
-    totals const sum = walk_seeds(9000, 80, {2, true, 0.05});
+    walk::tally const sum = walk_seeds(9000, 80, {2, true, 0.05});
     if (!walks_all())
         return;
     CHECK(sum.promotions > 20);
 }
 
 TEST_CASE("mysql walk: servers that forget at a crash what they have answered", "[walk]") {
-    totals const sum = walk_seeds(12'000, 80, {3, false, 0.01, false});
+    walk::tally const sum = walk_seeds(12'000, 80, {3, false, 0.01, false});
     if (!walks_all())
         return;
     CHECK(sum.promotions > 30);

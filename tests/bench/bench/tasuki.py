@@ -16,8 +16,8 @@ def timing(options) -> list:
 
 def set_up(lab, options, before=lambda node: None):
     stage.up(lab, cli.up_options("--no-mysql", "--addresses", str(options.addresses),
-                                   *timing(options)), say=lambda line: None,
-             before_agent=before)
+                                 *timing(options)),
+             say=lambda line: None, before_agent=before)
 
 
 def hand_over(lab, node):

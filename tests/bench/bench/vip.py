@@ -23,7 +23,7 @@ from .idle import cpu_seconds
 SUBJECTS = {"keepalived": keepalived, "tasuki": tasuki}
 COLUMNS = {"case": "case", "subject": "subject", "median": "gap median ms", "max": "gap max ms",
            "dual_median": "two answer median ms", "dual_max": "max ms", "cpu": "CPU %",
-           "runs": "runs"}
+           "again": "begun anew", "runs": "runs"}
 TIMING = {"lease_ms": 300, "step_down_ms": 50}  # about what keepalived waits for: 3 adverts
 SETTLE_S = 0.5
 CPU_S = 1.5
@@ -75,36 +75,53 @@ def silence(summary, former) -> float:
     return max(0.0, first - max(min(last, first) for start, last, _ in before if start < first))
 
 
+class NotReady(Exception):
+    """Something happened before the fault, which is no measurement of it."""
+
+
 def measure(subject, case, options) -> dict:
     """With a lease of a few milliseconds a start may fail, or the address move by itself, on a
-    machine that others use too: then it is measured anew, and that is said."""
-    for tries_left in reversed(range(TRIES)):
+    machine that others use too: then it is begun anew, and how often is told. What happens after
+    the fault is never forgiven."""
+    for again in range(TRIES):
         try:
-            return attempt(subject, case, options)
-        except LabError as error:
-            if not tries_left:
-                raise
+            return {**attempt(subject, case, options), "again": again}
+        except NotReady as error:
             print(f"{subject.name}: once more: {str(error).splitlines()[0]}", flush=True)
+    raise LabError(f"{subject.name} was not ready in {TRIES} tries")
+
+
+def begin(subject, lab, options) -> tuple:
+    """The node that holds the address, and the state that has to last until the fault."""
+    try:
+        subject.set_up(lab, options)
+        processes.wait_until(lambda: len(network.holders(lab)) == 1, 10,
+                             f"{subject.name}: one node holds the address")
+    except LabError as error:
+        raise NotReady(error) from error
+    begun = network.holders(lab), len(processes.running(lab))
+    time.sleep(SETTLE_S)
+    require_as(begun, lab)
+    return begun[0][0], begun
+
+
+def require_as(begun, lab) -> None:
+    if (network.holders(lab), len(processes.running(lab))) != begun:
+        raise NotReady("the address moved, or a program ended, before the fault")
 
 
 def attempt(subject, case, options) -> dict:
     lab = places.open_lab(f"b-{subject.name}")
     stage.clean(lab)
     try:
-        subject.set_up(lab, options)
-        processes.wait_until(lambda: len(network.holders(lab)) == 1, 10,
-                             f"{subject.name}: one node holds the address")
-        time.sleep(SETTLE_S)
-        holders = network.holders(lab)
-        cpu = processor_share(lab, holders[0])
+        holder, begun = begin(subject, lab, options)
+        cpu = processor_share(lab, holder)
         with ExitStack() as stack:
             observers = [stack.enter_context(stopped_at_end(Observer(lab, "--address", address)))
                          for address in watched(options.addresses)]
             # At any phase of the interval, so that the median is one over all phases.
             time.sleep(random.uniform(0, 2 * options.interval_ms / 1000))
-            if network.holders(lab) != holders or len(holders) != 1:
-                raise LabError("the address moved before anything was done")
-            holder = holders[0]
+            require_as(begun, lab)
             CASES[case](subject, lab, holder)
             processes.wait_until(
                 lambda: [node for node in network.holders(lab) if node != holder], 20,
@@ -135,6 +152,7 @@ def result(case, name, summaries, options) -> dict:
     gaps = [one["gap_ms"] for one in summaries]
     dual = sorted(one["dual_active_ms"] for one in summaries)
     return rows.row("vip", case, name, options.interval_ms, gaps, addresses=options.addresses,
+                    again=sum(one["again"] for one in summaries),
                     cpu=round(statistics.median(one["cpu"] for one in summaries), 2),
                     dual_median=dual[len(dual) // 2], dual_max=dual[-1],
                     observer_pause_max=max(one["own_pause_ms"] for one in summaries))

@@ -197,13 +197,26 @@ TEST_CASE("group: a second switchover is refused while one is under way", "[agen
     CHECK(got.next_command == "tasuki why db");
 }
 
+namespace {
+
+/// a is the master, c its only acker.
+struct b_never_master : cluster {
+    b_never_master()
+        : cluster([] {
+            auto of = with_mysql();
+            of.never_master = {"b"};
+            return of;
+        }()) {
+        remember_first_record("a");
+        start_all();
+        REQUIRE(run_until([&] { return ackers_of(*this, "a") == 1; }, seconds{3}));
+    }
+};
+
+} // namespace
+
 TEST_CASE("group: never_master is never promoted", "[agent]") {
-    auto of = with_mysql();
-    of.never_master = {"b"};
-    cluster on{of};
-    on.remember_first_record("a");
-    on.start_all();
-    REQUIRE(on.run_until([&] { return ackers_of(on, "a") == 1; }, seconds{3}));
+    b_never_master on;
     on.run(seconds{1});
     on.crash("a");
     CHECK(on.run_until([&] { return on.holder() == "c"; }, seconds{5}));
@@ -212,21 +225,11 @@ TEST_CASE("group: never_master is never promoted", "[agent]") {
 
 TEST_CASE("group: never_master is said of a member, also where nobody could be promoted",
           "[agent]") {
-    auto of = with_mysql();
-    of.never_master = {"b"};
-    cluster on{of};
-    on.remember_first_record("a");
-    on.start_all();
-    REQUIRE(on.run_until([&] { return ackers_of(on, "a") == 1; }, seconds{3}));
+    b_never_master on;
     on.crash("a");
     on.crash("c");
     on.run(seconds{2});
-    std::string why;
-    std::vector<effect> none;
-    outbox letters;
-    auto const eyes = on.at("b").agent->look(on.time(), none, letters);
-    CHECK_FALSE(on.group_of("b").suitability(eyes, &why).eligible);
-    CHECK(why == "never_master by configuration");
+    CHECK(on.unfit("b") == "never_master by configuration");
 }
 
 TEST_CASE("group: after unprotected commits only an operator accepts the loss", "[agent]") {

@@ -113,12 +113,7 @@ TEST_CASE("node: a link that goes down releases, and comes back as a standby", "
     settled on;
     on.link("a", false);
     CHECK(on.takes_over("b", milliseconds{50}));
-    std::string why;
-    std::vector<effect> none;
-    outbox letters;
-    auto const eyes = on.at("a").agent->look(on.time(), none, letters);
-    CHECK_FALSE(on.group_of("a").suitability(eyes, &why).eligible);
-    CHECK(why == "the interface of the virtual IP is down");
+    CHECK(on.unfit("a") == "the interface of the virtual IP is down");
     CHECK(on.group_of("a").address_trouble() == "eth0 has no carrier: check the cable");
     on.link("a", true);
     CHECK(on.group_of("a").address_trouble().empty());
