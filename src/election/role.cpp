@@ -1,5 +1,7 @@
 #include "tasuki/election/role.hpp"
 
+#include <algorithm>
+
 namespace tasuki::election {
 
 std::string_view to_string(role it) {
@@ -55,8 +57,22 @@ std::string_view to_string(reason it) {
 namespace {
 
 // The form without a voter set began with the promised epoch, whose first byte was always zero.
-constexpr std::uint8_t state_format = 3;
+constexpr std::uint8_t state_format = 4;
+constexpr std::uint8_t one_allegiance = 3;     ///< of two claims at once, one could be withdrawn
 constexpr std::uint8_t without_allegiance = 2; ///< no promise could be withdrawn then
+
+/// Form 3 had a place for one in any case.
+std::vector<allegiance> take_allegiances(byte_reader& in, std::uint8_t format) {
+    std::vector<allegiance> out;
+    std::size_t const count = in.u8();
+    std::size_t const places = format == one_allegiance ? 1 : std::min(count, allegiances_max + 1);
+    for (std::size_t place = 0; place < places && !in.failed(); ++place) {
+        allegiance const each{epoch{in.u64()}, node_id{in.u32()}, incarnation{in.u64()}};
+        if (place < count)
+            out.push_back(each);
+    }
+    return out;
+}
 
 } // namespace
 
@@ -66,11 +82,12 @@ void encode(durable_state const& it, byte_writer& out) {
     out.u64(it.promised.value());
     out.u32(it.promised_to.value());
     out.u64(it.promised_life.value());
-    out.u8(it.before ? 1 : 0);
-    auto const before = it.before.value_or(allegiance{});
-    out.u64(before.under.value());
-    out.u32(before.to.value());
-    out.u64(before.life.value());
+    out.u8(static_cast<std::uint8_t>(it.before.size()));
+    for (auto const& each : it.before) {
+        out.u64(each.under.value());
+        out.u32(each.to.value());
+        out.u64(each.life.value());
+    }
     out.u8(it.withdrawn ? 1 : 0);
     encode(it.known, out);
 }
@@ -78,7 +95,7 @@ void encode(durable_state const& it, byte_writer& out) {
 result<durable_state> decode_durable_state(byte_view bytes) {
     byte_reader in{bytes};
     auto const format = in.u8();
-    if (format != state_format && format != without_allegiance)
+    if (format < without_allegiance || format > state_format)
         return problem{failure::invalid, "it has a form that this program does not know, perhaps "
                                          "of an older version: asking the other voters"};
     durable_state it;
@@ -86,18 +103,14 @@ result<durable_state> decode_durable_state(byte_view bytes) {
     it.promised = epoch{in.u64()};
     it.promised_to = node_id{in.u32()};
     it.promised_life = incarnation{in.u64()};
-    if (format == state_format) {
-        bool const known = in.u8() == 1;
-        allegiance const before{epoch{in.u64()}, node_id{in.u32()}, incarnation{in.u64()}};
-        bool const withdrawn = in.u8() == 1;
-        if (known)
-            it.before = before;
-        it.withdrawn = known && withdrawn;
+    if (format != without_allegiance) {
+        it.before = take_allegiances(in, format);
+        it.withdrawn = in.u8() == 1 && !it.before.empty();
     }
     auto known = decode_record(in);
     if (!known)
         return known.error();
-    if (!in.complete())
+    if (!in.complete() || it.before.size() > allegiances_max)
         return problem{failure::invalid, "state: length does not fit"};
     it.known = std::move(*known);
     return it;

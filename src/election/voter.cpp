@@ -79,15 +79,11 @@ void reply_when_stored(voter& it, node_id to, message what, std::vector<command>
     it.delayed.push_back({it.last_ticket, to, std::move(what)});
 }
 
-allegiance followed(voter const& it) {
-    auto const& memory = it.memory;
-    return memory.withdrawn ? *memory.before
-                            : allegiance{memory.promised, memory.promised_to, memory.promised_life};
-}
-
 void adopt_promise(voter& it, allegiance const& newest, std::vector<command>& out) {
-    it.memory.before = followed(it);
-    it.memory.withdrawn = false;
+    if (!std::exchange(it.memory.withdrawn, false))
+        it.memory.before.push_back(followed(it.memory));
+    if (it.memory.before.size() > allegiances_max)
+        it.memory.before.erase(it.memory.before.begin());
     it.memory.promised = newest.under;
     it.memory.promised_to = newest.to;
     it.memory.promised_life = newest.life;
@@ -99,7 +95,7 @@ void adopt_promise(voter& it, allegiance const& newest, std::vector<command>& ou
 void follow(voter& it, allegiance const& newer, std::vector<command>& out) {
     if (newer.under > it.memory.promised)
         return adopt_promise(it, newer, out);
-    it.memory.before = newer; // the promise of this or a newer epoch was withdrawn
+    it.memory.before = {newer}; // the promise of this or a newer epoch was withdrawn
     persist(it, out);
 }
 
@@ -111,19 +107,20 @@ bool promised_exactly(voter const& it, epoch under, node_id to, incarnation life
 /// Somebody holds the lease although this voter follows another, who may have lost and not said so.
 void remind_claimant(voter& it, node_id holder, std::vector<command>& out) {
     auto const& memory = it.memory;
-    if (!it.votes || it.blank || it.poisoned || !memory.before || memory.withdrawn ||
-        memory.promised_to == holder)
+    auto const claimant = followed(it.memory);
+    if (!it.votes || it.blank || it.poisoned || memory.before.empty() || !claimant.to.is_set() ||
+        claimant.to == holder)
         return;
-    reply_when_stored(it, memory.promised_to,
-                      promise{memory.promised, memory.promised_life, true, memory.promised,
-                              milliseconds{0}, memory.known},
+    reply_when_stored(it, claimant.to,
+                      promise{claimant.under, claimant.life, true, memory.promised, milliseconds{0},
+                              memory.known},
                       out);
 }
 
 void on_renew(voter& it, node_id from, renew const& what, instant now, std::vector<command>& out) {
     allegiance const sender{what.under, from, what.life};
-    bool const newer = what.under > followed(it).under;
-    bool const fits = newer || sender == followed(it) || planted(bug::old_epoch_renews);
+    bool const newer = what.under > followed(it.memory).under;
+    bool const fits = newer || sender == followed(it.memory) || planted(bug::old_epoch_renews);
     if (!fits)
         remind_claimant(it, from, out);
     if (!it.may_vote(now) || !fits || what.lease > longest_lease ||
@@ -184,9 +181,9 @@ void on_write(voter& it, node_id from, write const& what, std::vector<command>& 
     if (it.votes && (it.blank || it.poisoned || it.misplaced))
         return;
     allegiance const sender{content.written_under, from, what.life};
-    bool const old = sender.under < followed(it).under;
-    bool const others = sender.under == followed(it).under && sender != followed(it) &&
-                        !planted(bug::write_of_anyone);
+    bool const old = sender.under < followed(it.memory).under;
+    bool const others = sender.under == followed(it.memory).under &&
+                        sender != followed(it.memory) && !planted(bug::write_of_anyone);
     if (it.votes && (old || others) && !planted(bug::old_write_accepted)) {
         out.emplace_back(send{from, reply(false)});
         return;
@@ -199,7 +196,7 @@ void on_write(voter& it, node_id from, write const& what, std::vector<command>& 
         out.emplace_back(send{from, reply(true)});
         return;
     }
-    if (sender.under > followed(it).under)
+    if (sender.under > followed(it.memory).under)
         follow(it, sender, out);
     else if (newer && !planted(bug::record_not_durable))
         persist(it, out);
@@ -213,19 +210,31 @@ void on_release(voter& it, node_id from, release const& what) {
         planted(bug::release_of_anyone);
     if (granted)
         it.granted.expires = long_ago;
-    if (granted || followed(it) == allegiance{what.under, from, what.life})
+    if (granted || followed(it.memory) == allegiance{what.under, from, what.life})
         it.released = std::max(it.released, what.under);
 }
 
 /// The claim was refused elsewhere, and whoever won has an epoch that is no newer: without this, a
 /// voter that lost the race would refuse its renewals and records until the next election.
 void on_withdraw(voter& it, node_id from, withdraw const& what, std::vector<command>& out) {
-    bool const exactly =
-        promised_exactly(it, what.under, from, what.life) || planted(bug::withdrawn_by_anyone);
-    if (!it.votes || it.blank || !it.memory.before || it.memory.withdrawn || !exactly)
+    auto& memory = it.memory;
+    if (!it.votes || it.blank || memory.before.empty())
         return;
-    it.memory.withdrawn = true;
-    it.promised_at = long_ago;
+    bool const newest =
+        promised_exactly(it, what.under, from, what.life) || planted(bug::withdrawn_by_anyone);
+    auto const earlier = std::find(memory.before.begin(), memory.before.end(),
+                                   allegiance{what.under, from, what.life});
+    if (newest && !memory.withdrawn) {
+        memory.withdrawn = true;
+        it.promised_at = long_ago;
+    } else if (earlier == memory.before.end()) {
+        return;
+    } else if (earlier != memory.before.begin()) {
+        memory.before.erase(earlier);
+    } else {
+        // Whom it followed before is not known any more: nobody below this epoch, at any rate.
+        *earlier = {epoch{what.under.value() - 1}, {}, {}};
+    }
     persist(it, out);
 }
 
@@ -282,6 +291,11 @@ void on_bootstrap(voter& it, electorate const& all, node_id from, bootstrap cons
 }
 
 } // namespace
+
+allegiance followed(durable_state const& memory) {
+    return memory.withdrawn ? memory.before.back()
+                            : allegiance{memory.promised, memory.promised_to, memory.promised_life};
+}
 
 voter_set_id voter_set_of(std::vector<node_id> voters) {
     std::sort(voters.begin(), voters.end());

@@ -9,7 +9,7 @@ void try_input(byte_view input) {
     if (!read)
         return;
     TASUKI_REQUIRE(election::check_bounds(read->known));
-    TASUKI_REQUIRE(!read->withdrawn || read->before);
+    TASUKI_REQUIRE(!read->withdrawn || !read->before.empty());
     byte_writer out;
     election::encode(*read, out);
     auto const again = election::decode_durable_state(out.view());

@@ -177,11 +177,12 @@ void world::inspect() {
     schedule(now_ + second, due::kind::inspect);
 }
 
-/// Whether the newest promise was given to a node in the life that it still has.
+/// Whether the node that the voter follows has the life in which it was promised.
 bool world::lives(election::durable_state const& memory) const {
+    auto const claimant = election::followed(memory);
     for (auto const& each : machines_)
-        if (each.settings.self == memory.promised_to)
-            return each.agent && each.agent->life() == memory.promised_life;
+        if (each.settings.self == claimant.to)
+            return each.agent && each.agent->life() == claimant.life;
     return false;
 }
 
@@ -195,7 +196,7 @@ void world::check_voters(std::size_t group, std::size_t holder) {
         auto const* const vote =
             runs(each) ? &group_of(each, group).election_state().vote : nullptr;
         bool const asked = vote != nullptr && vote->may_vote(machines_[each].local(now_)) &&
-                           vote->memory.before && lives(vote->memory);
+                           !vote->memory.before.empty() && lives(vote->memory);
         bool const follows = asked && vote->granted.under == served.under &&
                              vote->memory.known.order() >= served.latest.order();
         away = asked && !follows ? away + 1 : 0;

@@ -106,6 +106,9 @@ struct allegiance {
     friend bool operator==(allegiance const&, allegiance const&) = default;
 };
 
+/// Of claims that fail together, each is remembered up to here: the oldest is followed then.
+inline constexpr std::size_t allegiances_max = 4;
+
 /// What a voter may never forget.
 struct durable_state {
     epoch promised;
@@ -114,10 +117,11 @@ struct durable_state {
     record known;
     /// Promises and records count in the majorities of this set only.
     voter_set_id voters;
-    /// Whom it followed when it gave that promise; unknown if it copied the promise from others.
-    std::optional<allegiance> before{};
-    /// The claim that it was given to has failed: `before` is followed, or who is newer than that.
-    /// No epoch up to `promised` is promised again all the same.
+    /// Whom it followed before that promise, oldest first, without those whose claims have failed;
+    /// empty if it copied the promise from others. At most `allegiances_max`.
+    std::vector<allegiance> before{};
+    /// The claim that it was given to has failed: the last of `before` is followed, or who is newer
+    /// than that. No epoch up to `promised` is promised again all the same.
     bool withdrawn = false;
     friend bool operator==(durable_state const&, durable_state const&) = default;
 };

@@ -49,6 +49,9 @@ struct voter {
     }
 };
 
+/// Whose renewals and writes count, and those of newer epochs.
+[[nodiscard]] allegiance followed(durable_state const&);
+
 /// What a voter needs to know about the cluster.
 struct electorate {
     node_id self;

@@ -157,7 +157,7 @@ void add_elections(seeds& to) {
         to.push_back({"election_state", name, std::move(out).take()});
     };
     add_state("promised");
-    state.before = allegiance{epoch{6}, db2, incarnation{98}};
+    state.before = {allegiance{epoch{6}, db2, incarnation{98}}};
     add_state("allegiance");
     state.withdrawn = true;
     add_state("withdrawn");

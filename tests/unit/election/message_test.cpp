@@ -128,7 +128,7 @@ TEST_CASE("a voter's durable state comes back as it was, and not from damaged by
           "[election]") {
     durable_state const plain{epoch{8}, b, incarnation{22}, full_record(), voter_set_of({a, b})};
     auto withdrawn = plain;
-    withdrawn.before = allegiance{epoch{7}, a, life_a};
+    withdrawn.before = {allegiance{epoch{5}, c, incarnation{33}}, allegiance{epoch{7}, a, life_a}};
     withdrawn.withdrawn = true;
     for (auto const& it : {plain, withdrawn}) {
         byte_writer out;
@@ -142,14 +142,23 @@ TEST_CASE("a voter's durable state comes back as it was, and not from damaged by
 
 TEST_CASE("the state that version 0.1.0 keeps on disk is read", "[election]") {
     durable_state it{epoch{8}, b, incarnation{22}, full_record(), voter_set_of({a, b})};
-    it.before = allegiance{epoch{7}, a, life_a};
+    it.before = {allegiance{epoch{5}, c, incarnation{33}}, allegiance{epoch{7}, a, life_a}};
     it.withdrawn = true;
     byte_writer out;
     encode(it, out);
     auto const now = std::move(out).take();
-    auto const then = test::released("0.1.0/durable_state_3", now);
+    auto const then = test::released("0.1.0/durable_state_4", now);
     CHECK(then == now);
     auto const back = decode_durable_state(then);
+    REQUIRE(back.has_value());
+    CHECK(*back == it);
+}
+
+TEST_CASE("a durable state of the form for one claim is read", "[election]") {
+    durable_state it{epoch{8}, b, incarnation{22}, full_record(), voter_set_of({a, b})};
+    it.before = {allegiance{epoch{7}, a, life_a}};
+    it.withdrawn = true;
+    auto const back = decode_durable_state(test::released("0.1.0/durable_state_3", {}));
     REQUIRE(back.has_value());
     CHECK(*back == it);
 }

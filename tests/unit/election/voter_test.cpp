@@ -208,6 +208,40 @@ TEST_CASE("a withdrawn promise frees for older epochs, not below whom the voter 
     CHECK_FALSE(voter.sent_to<promise>(b).at(1).granted);
 }
 
+TEST_CASE("of two claims that fail together, both are taken back", "[election]") {
+    bool const late_one_first = GENERATE(true, false);
+    machine_under_test voter;
+    voter.hear(b, prepare{epoch{5}, life_b});
+    voter.hear(c, prepare{epoch{6}, life_c});
+    auto const withdraw_early = [&] { voter.hear(b, withdraw{epoch{5}, life_b}); };
+    if (!late_one_first)
+        withdraw_early();
+    voter.hear(c, withdraw{epoch{6}, life_c});
+    if (late_one_first) {
+        // It is asked, too: what it had said may have been lost.
+        voter.hear(a, renew{epoch{5}, life_a, lease, 1});
+        CHECK(voter.sent_to<promise>(b).size() == 2);
+        withdraw_early();
+    }
+    voter.hear(a, renew{epoch{5}, life_a, lease, 2});
+    CHECK(voter.it.vote.granted.under == epoch{5});
+}
+
+TEST_CASE("more claims at once than a voter remembers free it for the oldest, and no older",
+          "[election]") {
+    machine_under_test voter;
+    constexpr unsigned claims = allegiances_max + 2;
+    for (unsigned each = 0; each < claims; ++each)
+        voter.hear(b, prepare{epoch{10 + each}, incarnation{100 + each}});
+    for (unsigned each = 0; each < claims; ++each)
+        voter.hear(b, withdraw{epoch{10 + each}, incarnation{100 + each}});
+    constexpr unsigned oldest = 10 + claims - 1 - allegiances_max;
+    voter.hear(c, renew{epoch{oldest - 1}, life_c, lease, 1});
+    CHECK(voter.sent_to<grant>(c).empty());
+    voter.hear(c, renew{epoch{oldest}, life_c, lease, 2});
+    CHECK(voter.sent_to<grant>(c).size() == 1);
+}
+
 TEST_CASE("a voter whose promise keeps it from the holder asks the claimant, who withdraws",
           "[election]") {
     machine_under_test voter;
