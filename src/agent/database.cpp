@@ -270,13 +270,14 @@ void database::switchover_concluded(mysql::conclude const& end, instant now) {
 }
 
 void database::step_promotion(mysql::failover::event const& event, instant now) {
-    auto outcome = mysql::failover::step(*promotion_, event, now, promotion_policy(settings_));
+    auto outcome =
+        mysql::failover::step(std::move(*promotion_), event, now, promotion_policy(settings_));
     promotion_ = std::move(outcome.next);
     collect(outcome, owner::promotion, now);
 }
 
 void database::step_planned(mysql::switchover::event const& event, instant now) {
-    auto outcome = mysql::switchover::step(*planned_, event, now, {});
+    auto outcome = mysql::switchover::step(std::move(*planned_), event, now, {});
     planned_ = std::move(outcome.next);
     if (planned_->shown)
         plan_ = planned_->shown;
@@ -284,7 +285,7 @@ void database::step_planned(mysql::switchover::event const& event, instant now) 
 }
 
 void database::step_keeper(mysql::ackers::event const& event, instant now) {
-    auto outcome = mysql::ackers::step(*keeper_, event, now, keeper_policy(settings_));
+    auto outcome = mysql::ackers::step(std::move(*keeper_), event, now, keeper_policy(settings_));
     keeper_ = std::move(outcome.next);
     collect(outcome, owner::keeper, now);
 }
@@ -335,7 +336,7 @@ void database::step_rejoin(node_id node, mysql::rejoin::event const& event, inst
     auto const known = rejoins_.find(node);
     if (known == rejoins_.end())
         return;
-    auto outcome = mysql::rejoin::step(known->second, event, now, {});
+    auto outcome = mysql::rejoin::step(std::move(known->second), event, now, {});
     known->second = std::move(outcome.next);
     collect_rejoin(node, outcome, now);
 }

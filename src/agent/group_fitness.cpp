@@ -123,15 +123,14 @@ std::optional<permission> group::permitted(work const& job) const {
 
 /// What the servers say, whoever would have to decide.
 mysql::readiness group::judge(work const& job) const {
-    mysql::readiness_input input;
-    input.members = settings_.mysql->members;
-    input.recorded = journal_of(record()).now;
-    input.facts = data_->facts();
+    auto const journal = journal_of(record());
+    mysql::readiness_input input{
+        settings_.mysql->members,         journal.now, data_->facts(), {}, {},
+        settings_.mysql->promote_degraded};
     for (auto const member : settings_.members)
         if (job.alive(member))
             input.alive.insert(member);
     input.standby.insert(record().standby.begin(), record().standby.end());
-    input.promote_degraded = settings_.mysql->promote_degraded;
     return judge_readiness(input);
 }
 

@@ -1,6 +1,7 @@
 #include "tasuki/agent/rotation.hpp"
 
 #include "tasuki/core/overloaded.hpp"
+#include "tasuki/core/planted.hpp"
 #include "tasuki/core/require.hpp"
 
 #include <fmt/format.h>
@@ -179,7 +180,7 @@ std::variant<rotation_step, rotation_over> step_among(std::vector<node_keys> con
     if (!sets.newer.empty()) {
         auto const fresh = newest(sets.newer, nodes);
         auto lacking = has(fresh, false);
-        if (lacking.empty())
+        if (lacking.empty() || planted(bug::signed_before_accepted))
             return step_to_sign(fresh, nodes);
         return rotation_step{key_verb::accept, fact_of(fresh, nodes), std::move(lacking),
                              has(fresh, true).front()};

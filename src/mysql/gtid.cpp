@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
+#include <optional>
+#include <span>
 #include <utility>
 
 namespace tasuki::mysql {
@@ -39,13 +41,16 @@ std::string_view trimmed(std::string_view text) {
     return text.substr(first, text.find_last_not_of(blank) - first + 1);
 }
 
-/// The last transaction of each domain: a position has one entry, a state several.
-std::map<std::uint32_t, gtid> last_by_domain(gtid_list const& list) {
-    std::map<std::uint32_t, gtid> last;
-    for (gtid const& entry : list.entries()) {
-        auto const [place, fresh] = last.try_emplace(entry.domain, entry);
-        if (!fresh && entry.sequence > place->second.sequence)
-            place->second = entry;
+/// Takes the entries of the next domain off `rest`, and tells the last transaction of them: a
+/// position has one entry a domain, a state several.
+std::optional<gtid> take_domain(std::span<gtid const>& rest) {
+    if (rest.empty())
+        return std::nullopt;
+    gtid last = rest.front();
+    while (!rest.empty() && rest.front().domain == last.domain) {
+        if (rest.front().sequence > last.sequence)
+            last = rest.front();
+        rest = rest.subspan(1);
     }
     return last;
 }
@@ -79,16 +84,15 @@ result<gtid_list> gtid_list::parse(std::string_view text) {
 
 gtid_list gtid_list::of(std::vector<gtid> entries) {
     std::sort(entries.begin(), entries.end());
-    gtid_list list;
+    std::size_t kept = 0;
     for (gtid const& entry : entries) {
-        bool const repeated = !list.entries_.empty() &&
-                              list.entries_.back().domain == entry.domain &&
-                              list.entries_.back().server == entry.server;
-        if (repeated)
-            list.entries_.back() = entry;
-        else
-            list.entries_.push_back(entry);
+        bool const repeated = kept > 0 && entries[kept - 1].domain == entry.domain &&
+                              entries[kept - 1].server == entry.server;
+        entries[repeated ? kept - 1 : kept++] = entry;
     }
+    entries.resize(kept);
+    gtid_list list;
+    list.entries_ = std::move(entries);
     return list;
 }
 
@@ -118,21 +122,25 @@ std::string_view to_string(position_order order) {
 }
 
 position_order compare(gtid_list const& left, gtid_list const& right) {
-    auto const ours = last_by_domain(left);
-    auto const theirs = last_by_domain(right);
+    std::span<gtid const> ours{left.entries()};
+    std::span<gtid const> theirs{right.entries()};
+    auto mine = take_domain(ours);
+    auto other = take_domain(theirs);
     bool ahead = false;
     bool behind = false;
-    for (auto const& [domain, mine] : ours) {
-        auto const other = theirs.find(domain);
-        if (other == theirs.end() || mine.sequence > other->second.sequence)
-            ahead = true;
-        else if (mine.sequence < other->second.sequence)
-            behind = true;
-        else if (mine.server != other->second.server)
+    while (mine || other) {
+        bool const only_mine = !other || (mine && mine->domain < other->domain);
+        bool const only_other = !mine || (other && other->domain < mine->domain);
+        if (!only_mine && !only_other && mine->sequence == other->sequence &&
+            mine->server != other->server)
             return position_order::diverged;
+        ahead = ahead || only_mine || (!only_other && mine->sequence > other->sequence);
+        behind = behind || only_other || (!only_mine && mine->sequence < other->sequence);
+        if (!only_other)
+            mine = take_domain(ours);
+        if (!only_mine)
+            other = take_domain(theirs);
     }
-    for (auto const& [domain, other] : theirs)
-        behind = behind || !ours.contains(domain);
     if (ahead && behind)
         return position_order::diverged;
     if (ahead)
@@ -148,8 +156,9 @@ bool covers(gtid_list const& have, gtid_list const& want) {
 gtid_list furthest(gtid_list const& left, gtid_list const& right) {
     auto const both = gtid_list::of(joined(left, right));
     std::vector<gtid> last;
-    for (auto const& [domain, entry] : last_by_domain(both))
-        last.push_back(entry);
+    std::span<gtid const> rest{both.entries()};
+    while (auto const entry = take_domain(rest))
+        last.push_back(*entry);
     return gtid_list::of(std::move(last));
 }
 

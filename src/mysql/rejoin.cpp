@@ -14,8 +14,8 @@ namespace {
 
 class run {
   public:
-    run(state const& before, instant now, policy const& rules)
-        : s_(before)
+    run(state before, instant now, policy const& rules)
+        : s_(std::move(before))
         , now_(now)
         , rules_(rules) {}
 
@@ -268,8 +268,8 @@ std::optional<std::string> needs_rejoin(server_facts const& returning, endpoint 
     return std::nullopt;
 }
 
-outcome step(state const& before, event const& what, instant now, policy const& rules) {
-    run one(before, now, rules);
+outcome step(state before, event const& what, instant now, policy const& rules) {
+    run one(std::move(before), now, rules);
     std::visit([&](auto const& each) { one.on(each); }, what);
     return std::move(one).result();
 }

@@ -8,8 +8,8 @@
 
 namespace tasuki::mysql::switchover {
 
-outcome step(state const& before, event const& what, instant now, policy const& rules) {
-    run one(before, now, rules);
+outcome step(state before, event const& what, instant now, policy const& rules) {
+    run one(std::move(before), now, rules);
     std::visit([&](auto const& each) { one.on(each); }, what);
     return std::move(one).result();
 }

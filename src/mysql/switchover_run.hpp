@@ -7,8 +7,8 @@ namespace tasuki::mysql::switchover {
 
 class run {
   public:
-    run(state const& before, instant now, policy const& rules)
-        : s_(before)
+    run(state before, instant now, policy const& rules)
+        : s_(std::move(before))
         , now_(now)
         , rules_(rules) {}
 

@@ -13,37 +13,52 @@ problem failed(failure kind, std::string text) {
     return {kind, std::move(text)};
 }
 
-/// Sequences only grow along a log.
-bool contains(std::vector<gtid> const& log, gtid const& what) {
-    auto const place =
-        std::lower_bound(log.begin(), log.end(), what, [](gtid const& left, gtid const& right) {
-            return left.sequence < right.sequence;
-        });
-    return place != log.end() && *place == what;
-}
-
-gtid_list state_of(std::vector<gtid> const& log) {
-    std::map<std::uint32_t, gtid> last;
-    for (gtid const& each : log)
-        last[each.server] = each;
-    std::vector<gtid> entries;
-    for (auto const& [server, each] : last)
-        entries.push_back(each);
-    return gtid_list::of(std::move(entries));
+bool is_earlier(gtid const& left, gtid const& right) {
+    return left.sequence < right.sequence;
 }
 
 gtid_list applied_of(server const& it) {
-    return furthest(position_of(it.binlog), it.adopted);
+    return furthest(it.binlog.position(), it.adopted);
 }
 
 gtid_list received_of(server const& it) {
-    return furthest(applied_of(it), position_of(it.relay));
+    auto const relayed = it.relay.empty() ? gtid_list{} : gtid_list::of({it.relay.back()});
+    return furthest(applied_of(it), relayed);
 }
 
 } // namespace
 
-gtid_list position_of(std::vector<gtid> const& log) {
-    return log.empty() ? gtid_list{} : gtid_list::of({log.back()});
+transactions::transactions(std::initializer_list<gtid> all) {
+    for (gtid const& each : all)
+        push_back(each);
+}
+
+void transactions::push_back(gtid const& one) {
+    all_.push_back(one);
+    auto newest = state_.entries();
+    auto const same = std::find_if(newest.begin(), newest.end(),
+                                   [&](gtid const& each) { return each.server == one.server; });
+    if (same == newest.end())
+        newest.push_back(one);
+    else
+        *same = one;
+    state_ = gtid_list::of(std::move(newest));
+}
+
+void transactions::truncate(std::size_t left) {
+    auto const all = std::exchange(all_, {});
+    state_ = {};
+    for (std::size_t each = 0; each < left; ++each)
+        push_back(all[each]);
+}
+
+bool transactions::contains(gtid const& what) const {
+    auto const place = std::lower_bound(all_.begin(), all_.end(), what, is_earlier);
+    return place != all_.end() && *place == what;
+}
+
+gtid_list transactions::position() const {
+    return all_.empty() ? gtid_list{} : gtid_list::of({all_.back()});
 }
 
 cluster::cluster(std::vector<member> const& members) {
@@ -93,10 +108,11 @@ server const* cluster::served_by(server const& replica) const {
 }
 
 bool cluster::connected(server const& replica) const {
+    if (!replica.up || !replica.receiver_runs || replica.receiver_errno != 0)
+        return false;
     server const* const source = served_by(replica);
-    return source != nullptr && source != &replica && replica.up && replica.receiver_runs &&
-           source->up && replica.blocked != replica.master &&
-           !source->locked.contains(replica.who.account) && replica.receiver_errno == 0 &&
+    return source != nullptr && source != &replica && source->up &&
+           replica.blocked != replica.master && !source->locked.contains(replica.who.account) &&
            !cut_.contains({std::min(replica.who.node, source->who.node),
                            std::max(replica.who.node, source->who.node)});
 }
@@ -104,7 +120,7 @@ bool cluster::connected(server const& replica) const {
 std::size_t cluster::semi_sync_clients(server const& source) const {
     std::size_t count = 0;
     for (auto const& [node, each] : servers_)
-        count += connected(each) && served_by(each) == &source && each.acknowledges ? 1U : 0U;
+        count += each.acknowledges && connected(each) && served_by(each) == &source ? 1U : 0U;
     return count;
 }
 
@@ -122,11 +138,12 @@ void cluster::commit(node_id node) {
         return;
     auto const last = applied_of(it).entries();
     std::uint64_t const sequence = last.empty() ? 0 : last.front().sequence;
-    it.binlog.push_back({0, it.number, sequence + 1});
+    gtid const written{0, it.number, sequence + 1};
+    it.binlog.push_back(written);
     if (it.source_semi_sync)
-        it.waiting.push_back(it.binlog.back());
+        it.waiting.push_back(written);
     else
-        acknowledged_.push_back({it.binlog.back(), node});
+        acknowledged_.push_back({written, node});
 }
 
 bool cluster::receive(node_id node, bool acknowledgement_lost) {
@@ -138,9 +155,7 @@ bool cluster::receive(node_id node, bool acknowledgement_lost) {
     auto const have = received_of(it).entries();
     auto next = source->binlog.begin();
     if (!have.empty()) {
-        auto const place = std::lower_bound(
-            next, source->binlog.end(), have.front(),
-            [](gtid const& left, gtid const& right) { return left.sequence < right.sequence; });
+        auto const place = std::lower_bound(next, source->binlog.end(), have.front(), is_earlier);
         if (place == source->binlog.end() || *place != have.front()) {
             it.receiver_errno = 1236; // strict mode: the position is not in the master's binlog
             it.receiver_runs = false;
@@ -179,7 +194,7 @@ void cluster::crash(node_id node, std::size_t unflushed) {
     it.up = false;
     std::size_t const all = it.binlog.size();
     std::size_t const most = it.keeps_answers ? it.waiting.size() : all - std::min(all, it.durable);
-    it.binlog.resize(all - std::min(unflushed, most));
+    it.binlog.truncate(all - std::min(unflushed, most));
     it.waiting.clear(); // the clients get no answer
     it.relay.clear();
     it.received_known = false;
@@ -209,8 +224,8 @@ server_facts cluster::facts_of(node_id node) const {
     facts.keeps_answers = it.keeps_answers;
     facts.semi_sync_clients = static_cast<std::uint32_t>(semi_sync_clients(it));
     facts.waiting_for_ack = static_cast<std::uint32_t>(it.waiting.size());
-    facts.binlog_position = position_of(it.binlog);
-    facts.binlog_state = state_of(it.binlog);
+    facts.binlog_position = it.binlog.position();
+    facts.binlog_state = it.binlog.state();
     facts.binlog_file = "binlog.000001";
     facts.binlog_offset = it.binlog.size() * 100;
     for (auto const& [other, each] : servers_)
@@ -243,7 +258,7 @@ bool cluster::can_acknowledge(node_id node) const {
 }
 
 bool cluster::has(node_id node, gtid const& what) const {
-    return contains(at(node).binlog, what);
+    return at(node).binlog.contains(what);
 }
 
 answer cluster::perform(node_id node, order const& what) {

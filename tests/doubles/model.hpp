@@ -11,6 +11,7 @@
 #include "tasuki/mysql/operation.hpp"
 #include "tasuki/mysql/standing.hpp"
 
+#include <initializer_list>
 #include <map>
 #include <optional>
 #include <set>
@@ -18,6 +19,27 @@
 #include <vector>
 
 namespace tasuki::mysql::model {
+
+/// A binlog: transactions in order, sequences grow. The last one of each server is kept beside, for
+/// it is asked for much more often than anything is written.
+class transactions {
+  public:
+    transactions() = default;
+    transactions(std::initializer_list<gtid>);
+    void push_back(gtid const&);
+    /// Without its end from there on, as recovery cuts it off.
+    void truncate(std::size_t);
+    [[nodiscard]] std::size_t size() const { return all_.size(); }
+    [[nodiscard]] auto begin() const { return all_.begin(); }
+    [[nodiscard]] auto end() const { return all_.end(); }
+    [[nodiscard]] bool contains(gtid const&) const;
+    [[nodiscard]] gtid_list position() const;
+    [[nodiscard]] gtid_list const& state() const { return state_; }
+
+  private:
+    std::vector<gtid> all_;
+    gtid_list state_;
+};
 
 struct server {
     member who;
@@ -30,7 +52,7 @@ struct server {
     bool replica_semi_sync = false; ///< as configured
     bool acknowledges = false;      ///< as in force since the receiver's start
     bool keeps_answers = true;      ///< innodb_flush_log_at_trx_commit=3
-    std::vector<gtid> binlog;
+    transactions binlog;
     std::vector<gtid> relay;
     gtid_list adopted;       ///< gtid_slave_pos as set by hand
     std::size_t durable = 0; ///< of the binlog: what was there before that
@@ -111,7 +133,5 @@ class cluster {
     std::set<std::pair<node_id, node_id>> cut_;
     std::vector<promise> acknowledged_;
 };
-
-[[nodiscard]] gtid_list position_of(std::vector<gtid> const& log);
 
 } // namespace tasuki::mysql::model

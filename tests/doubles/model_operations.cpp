@@ -156,7 +156,7 @@ cluster::done cluster::follow_master(server& it, follow const& order) {
     if (auto trouble = stop_replica(it))
         return trouble;
     if (order.adopt_binlog) {
-        it.adopted = position_of(it.binlog);
+        it.adopted = it.binlog.position();
         it.durable = it.binlog.size();
     }
     it.relay.clear();

@@ -30,7 +30,7 @@ class actor {
 };
 
 template<class State, class Event, class Policy, class Outcome,
-         Outcome (*Step)(State const&, Event const&, instant, Policy const&)>
+         Outcome (*Step)(State, Event const&, instant, Policy const&)>
 class actor_of : public actor {
   public:
     explicit actor_of(Policy with)
@@ -44,7 +44,7 @@ class actor_of : public actor {
     }
     std::vector<command> hear(tick const& what) override { return take(what); }
     std::vector<command> take(Event const& what) {
-        Outcome out = Step(state, what, now, rules);
+        Outcome out = Step(std::move(state), what, now, rules);
         state = std::move(out.next);
         return std::move(out.commands);
     }

@@ -74,6 +74,8 @@ void world::apply(fault const& it) {
         return;
     case trouble::move:
         return ask_to_move(one);
+    case trouble::rotate:
+        return rotate(one, it.with[1]);
     case trouble::commits:
         return schedule(now_, due::kind::client, 0, commits_in_a_burst);
     case trouble::heal:

@@ -3,6 +3,7 @@
 
 #include "dice.hpp"
 #include "tasuki/agent/node.hpp"
+#include "tasuki/agent/rotation.hpp"
 
 #include <memory>
 #include <optional>
@@ -39,6 +40,7 @@ struct machine {
     std::unique_ptr<agent::node> agent;
     std::vector<group_side> groups;
     std::optional<agent::inheritance> left; ///< while its program is being replaced
+    heartbeat::keyring keys;                ///< as its file has them, if datagrams are sealed
     std::uint32_t life = 0;                 ///< guards events of an earlier life
 
     // Its clock: `offset` at `set_at`, and since then as fast as it says.

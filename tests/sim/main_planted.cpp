@@ -95,7 +95,7 @@ std::optional<death> look_in_worlds(mutant const& it, std::uint64_t first, std::
     plan.seeds = most;
     if (it.room == "mysql" || it.room == "agent")
         plan.wanted = [](shape const& each) { return each.data.has_value(); };
-    if (it.which == bug::mac_not_compared)
+    if (it.which == bug::mac_not_compared || it.room == "keys")
         plan.wanted = [](shape const& each) { return each.sealed; };
     for (std::uint64_t const end = first + most; plan.first < end;) {
         plan.seeds = end - plan.first;

@@ -110,6 +110,8 @@ constexpr mutant table[] = {
     {bug::other_set_heard, "other_set_heard", "heartbeat",
      "what is said with another set of voters counts"},
     {bug::mac_not_compared, "mac_not_compared", "heartbeat", "a damaged datagram is believed"},
+    {bug::signed_before_accepted, "signed_before_accepted", "keys",
+     "a new key signs before every node accepts it"},
     {bug::release_before_address, "release_before_address", "agent",
      "the lease is given up while the address is still there"},
     {bug::release_before_server, "release_before_server", "agent",

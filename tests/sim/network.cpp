@@ -35,7 +35,7 @@ void world::transmit(std::size_t from, agent::transmit& what) {
     delivery letter{what.header, std::move(what.payload), what.path};
     if (shape_.sealed) {
         letter.header.payload = letter.payload;
-        letter.payload = heartbeat::seal(letter.header, cluster_id_, keys_);
+        letter.payload = heartbeat::seal(letter.header, cluster_id_, machines_[from].keys);
         letter.header.payload = {};
     }
     if (damage_ > 0 && dice_.chance(damage_)) {
@@ -83,7 +83,7 @@ void world::deliver(due const& event) {
         return happen(event.machine, agent::heard{arrived.header, arrived.path});
     }
     heartbeat::listener const ears{cluster_id_, at.settings.self, at.agent->peers().roster(),
-                                   keys_};
+                                   at.keys};
     auto const opened = heartbeat::open(arrived.payload, ears);
     if (opened)
         return happen(event.machine, agent::heard{*opened, arrived.path});

@@ -15,11 +15,12 @@ constexpr std::string_view words[] = {
     "cut",          "part",        "isolate",     "mend",        "loss",      "delay",
     "damage",       "stall",       "replay",      "slow_disk",   "full_disk", "broken_disk",
     "no_removal",   "wrong_file",  "wrong_terms", "right_files", "clock",     "link",
-    "server_crash", "server_boot", "move",        "commits",     "replace",   "heal"};
+    "server_crash", "server_boot", "move",        "commits",     "replace",   "rotate",
+    "heal"};
 
 /// How often each is drawn; the last, `heal`, has its own times.
 constexpr std::uint64_t weights[] = {4, 6, 3, 1, 5, 2, 5, 3, 4, 5, 2, 3, 1, 5, 2,
-                                     2, 1, 1, 2, 1, 1, 1, 1, 1, 3, 2, 2, 2, 2};
+                                     2, 1, 1, 2, 1, 1, 1, 1, 1, 3, 2, 2, 2, 2, 6};
 constexpr std::size_t kinds = std::size(weights);
 static_assert(std::size(words) == kinds + 1);
 
@@ -32,7 +33,8 @@ using habits = std::array<std::uint64_t, kinds>;
 habits draw_habits(dice& die, shape const& of) {
     habits out{};
     for (std::size_t kind = 0; kind < kinds; ++kind)
-        out[kind] = die.chance(0.6) ? weights[kind] : 0;
+        if (of.sealed || kind != static_cast<std::size_t>(trouble::rotate))
+            out[kind] = die.chance(0.6) ? weights[kind] : 0;
     for (auto const always : {trouble::boot, trouble::mend, trouble::crash})
         out[static_cast<std::size_t>(always)] = weights[static_cast<std::size_t>(always)];
     if (!of.data)
@@ -127,6 +129,9 @@ fault draw_fault(dice& die, trouble what, shape const& of) {
         break;
     case trouble::link:
         with[1] = die.chance(0.6) ? 1 : 0;
+        break;
+    case trouble::rotate:
+        with[1] = die.between(1, static_cast<std::int64_t>(of.nodes()));
         break;
     case trouble::server_crash:
         with[1] = die.between(0, 3);

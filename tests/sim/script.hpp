@@ -45,6 +45,7 @@ enum class trouble : std::uint8_t {
     move,         ///< group, machine: the operator's switchover
     commits,      ///< a burst of them
     replace,      ///< machine, -, ns: its agent's program, which takes that long to be there again
+    rotate,       ///< machine, nodes: the next sweep of a key rotation, begun there, by so many
     heal,
 };
 

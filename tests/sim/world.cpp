@@ -52,11 +52,8 @@ void world::set_up() {
         }
         machines_.push_back(std::move(one));
     }
-    if (shape_.sealed) {
-        cluster_id_ = heartbeat::cluster_named(common.cluster);
-        std::array<std::byte, heartbeat::secret::length> const bytes{std::byte{1}};
-        (void)keys_.add(heartbeat::key_id{1}, heartbeat::secret{bytes}, true);
-    }
+    if (shape_.sealed)
+        set_up_keys();
     if (shape_.data) {
         auto const& data = common.groups[*shape_.data];
         servers_ = std::make_unique<mysql::model::cluster>(data.mysql->members);

@@ -61,6 +61,14 @@ class world {
     void replay(std::size_t, std::int64_t count);
     void change_network(fault const&);
 
+    // keys.cpp
+    void set_up_keys();
+    void rotate(std::size_t by, std::int64_t most);
+    [[nodiscard]] std::vector<agent::node_keys> tell_keys(std::size_t asker) const;
+    void make_key(std::size_t, std::vector<agent::node_keys> const&);
+    void take_step(agent::rotation_step const&, std::int64_t most);
+    void check_keys();
+
     // machines.cpp
     void boot(std::size_t);
     void crash(std::size_t, std::int64_t how);
@@ -160,8 +168,8 @@ class world {
     double full_disk_ = 0;
     double broken_disk_ = 0;
     double no_removal_ = 0;
-    heartbeat::keyring keys_;
     heartbeat::cluster_id cluster_id_;
+    std::uint64_t keys_made_ = 0;
 
     std::unique_ptr<mysql::model::cluster> servers_;
     std::vector<std::size_t> server_nodes_;

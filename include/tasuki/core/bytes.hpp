@@ -4,11 +4,13 @@
 // A reader never reads past its range: the first overrun makes it `failed()`, and every later read
 // yields zero. A codec therefore reads all its fields and checks once. A writer appends.
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace tasuki {
@@ -69,7 +71,8 @@ class byte_reader {
 
 class byte_writer {
   public:
-    byte_writer() { bytes_.reserve(64); } // most of what is written is that short
+    byte_writer()
+        : room_(64) {} // most of what is written is that short
 
     void u8(std::uint8_t value) { integer<1>(value); }
     void u16(std::uint16_t value) { integer<2>(value); }
@@ -77,27 +80,36 @@ class byte_writer {
     void u64(std::uint64_t value) { integer<8>(value); }
     /// Overwrites two bytes that were written before: a length that was not known yet.
     void set_u16(std::size_t at, std::uint16_t value) {
-        bytes_.at(at) = static_cast<std::byte>(value >> 8U);
-        bytes_.at(at + 1) = static_cast<std::byte>(value & 0xffU);
+        room_.at(at) = static_cast<std::byte>(value >> 8U);
+        room_.at(at + 1) = static_cast<std::byte>(value & 0xffU);
     }
-    void append(byte_view bytes) { bytes_.insert(bytes_.end(), bytes.begin(), bytes.end()); }
+    void append(byte_view bytes) { std::copy(bytes.begin(), bytes.end(), place_for(bytes.size())); }
 
-    [[nodiscard]] std::size_t size() const { return bytes_.size(); }
+    [[nodiscard]] std::size_t size() const { return size_; }
     /// Forgets what was written, and keeps the room for it.
-    void clear() { bytes_.clear(); }
-    [[nodiscard]] byte_view view() const { return bytes_; }
-    [[nodiscard]] byte_string take() && { return std::move(bytes_); }
+    void clear() { size_ = 0; }
+    [[nodiscard]] byte_view view() const { return byte_view{room_}.first(size_); }
+    [[nodiscard]] byte_string take() && {
+        room_.resize(std::exchange(size_, 0));
+        return std::move(room_);
+    }
 
   private:
+    std::byte* place_for(std::size_t count) {
+        if (count > room_.size() - size_)
+            room_.resize(std::max(2 * room_.size(), size_ + count));
+        size_ += count;
+        return room_.data() + (size_ - count);
+    }
     template<std::size_t Width>
     void integer(std::uint64_t value) {
-        std::array<std::byte, Width> octets;
-        for (std::size_t shift = Width; shift-- > 0; value >>= 8U)
-            octets[shift] = static_cast<std::byte>(value & 0xffU);
-        bytes_.insert(bytes_.end(), octets.begin(), octets.end());
+        std::byte* const octets = place_for(Width);
+        for (std::size_t place = Width; place-- > 0; value >>= 8U)
+            octets[place] = static_cast<std::byte>(value & 0xffU);
     }
 
-    byte_string bytes_;
+    byte_string room_; ///< as large as it ever was; `size_` bytes of it are written
+    std::size_t size_ = 0;
 };
 
 } // namespace tasuki

@@ -61,6 +61,7 @@ enum class bug {
     stale_session_believed,
     other_set_heard,
     mac_not_compared,
+    signed_before_accepted,
     release_before_address,
     release_before_server,
     server_left_open,

@@ -104,7 +104,7 @@ struct outcome {
     std::vector<command> commands;
     std::string reason;
 };
-[[nodiscard]] outcome step(state const&, event const&, instant now, policy const&);
+[[nodiscard]] outcome step(state before, event const&, instant now, policy const&);
 [[nodiscard]] instant next_wake(state const&);
 
 } // namespace tasuki::mysql::ackers

@@ -66,10 +66,11 @@ struct readiness {
     std::vector<std::string> reasons; ///< why not
     friend bool operator==(readiness const&, readiness const&) = default;
 };
+/// Asked at every event: it looks at what its caller has, and keeps nothing.
 struct readiness_input {
-    std::vector<member> members;
-    standing recorded;
-    survey_map facts;          ///< latest known of every node, the master's included
+    std::vector<member> const& members;
+    standing const& recorded;
+    survey_map const& facts;   ///< latest known of every node, the master's included
     std::set<node_id> alive;   ///< by heartbeat
     std::set<node_id> standby; ///< by the operator
     bool promote_degraded = false;

@@ -119,7 +119,7 @@ struct outcome {
     std::vector<command> commands;
     std::string reason; ///< of this step, in a few words; empty: nothing changed
 };
-[[nodiscard]] outcome step(state const&, event const&, instant now, policy const&);
+[[nodiscard]] outcome step(state before, event const&, instant now, policy const&);
 /// When the next `tick` is due at the latest.
 [[nodiscard]] instant next_wake(state const&);
 

@@ -50,9 +50,23 @@ contender const& of(assessment const& seen, node_id node) {
     throw std::out_of_range("not ranked");
 }
 
-readiness_input ready_scene(std::size_t count = 3) {
+struct readiness_scene {
+    std::vector<member> members;
+    standing recorded;
+    survey_map facts;
+    std::set<node_id> alive;
+    std::set<node_id> standby;
+    bool promote_degraded = false;
+};
+
+readiness judge_readiness(readiness_scene const& it) {
+    return judge_readiness(readiness_input{it.members, it.recorded, it.facts, it.alive, it.standby,
+                                           it.promote_degraded});
+}
+
+readiness_scene ready_scene(std::size_t count = 3) {
     survey_scene const base(count);
-    readiness_input out;
+    readiness_scene out;
     out.members = base.input.members;
     out.recorded = base.input.recorded;
     out.facts = base.input.facts;

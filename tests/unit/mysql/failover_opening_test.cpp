@@ -113,7 +113,7 @@ TEST_CASE("failover: a switchover's second half needs no freeze", "[failover]") 
     here.servers.at(db1).read_only = true;
     here.record.reached = milestone::closed;
     here.record.chosen = db2;
-    here.record.promotion = model::position_of(here.servers.at(db1).binlog);
+    here.record.promotion = here.servers.at(db1).binlog.position();
     auto const seen = here.play(here.begin());
     REQUIRE(seen.verdict);
     INFO(seen.verdict->text);
@@ -137,7 +137,7 @@ TEST_CASE("failover: a switchover that does not arrive goes back, or on as a fai
         here.servers.at(db1).read_only = true;
         here.servers.cut(db1, db2, true);
         here.record.reached = milestone::closed;
-        here.record.promotion = model::position_of(here.servers.at(db1).binlog);
+        here.record.promotion = here.servers.at(db1).binlog.position();
         if (!old_lives)
             here.servers.crash(db1);
         auto const seen = here.play(here.begin());
@@ -151,7 +151,7 @@ TEST_CASE("failover: a switchover that does not arrive goes back, or on as a fai
     }
     group opened;
     opened.record.reached = milestone::closed;
-    opened.record.promotion = model::position_of(opened.servers.at(db1).binlog);
+    opened.record.promotion = opened.servers.at(db1).binlog.position();
     auto const seen = opened.play(opened.begin());
     CHECK(seen.verdict->text.find("accepts writes again") != std::string::npos);
 }
@@ -183,7 +183,7 @@ TEST_CASE("failover: a reopened master records an acker that does not answer", "
 TEST_CASE("failover: a master that has lost what its acker holds is not reopened", "[failover]") {
     group here;
     here.servers.crash(db1);
-    here.servers.at(db1).binlog.resize(7);
+    here.servers.at(db1).binlog.truncate(7);
     here.servers.boot(db1);
     auto const seen = here.play(here.begin(db1));
     CHECK(seen.verdict->how == conclusion::refused);

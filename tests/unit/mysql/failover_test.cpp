@@ -113,7 +113,7 @@ TEST_CASE("failover: a fence keeps what a predecessor has proven", "[failover]")
     here.servers.crash(db1);
     here.record.reached = milestone::choose;
     here.record.chosen = db2;
-    here.record.promotion = model::position_of(here.servers.at(db1).binlog);
+    here.record.promotion = here.servers.at(db1).binlog.position();
     here.record.frozen = here.record.now.ackers;
     here.servers.crash(db2); // it had applied all, and is gone
     auto const seen = here.play(here.begin(db3));
@@ -332,7 +332,7 @@ TEST_CASE("failover: a server with a history of its own is not promoted for its 
         own.receiver_runs = own.applier_runs = false;
         own.relay.clear();
         own.binlog = here.servers.at(db1).binlog;
-        own.binlog.resize(5);
+        own.binlog.truncate(5);
         for (std::uint64_t sequence = 10; extra > 0 && sequence < 10 + extra; ++sequence)
             own.binlog.push_back({0, 2, sequence});
         auto const seen = here.play(here.begin());
@@ -357,7 +357,7 @@ TEST_CASE("failover: what a predecessor has proven is held by name, not by numbe
     own.master.reset();
     own.receiver_runs = own.applier_runs = false;
     own.relay.clear();
-    own.binlog.resize(1);
+    own.binlog.truncate(1);
     own.binlog.push_back({0, 2, 12});
     here.servers.crash(db1);
     here.servers.crash(db3);

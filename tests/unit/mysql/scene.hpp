@@ -74,7 +74,7 @@ struct played {
 template<class State, class Event, class Policy, class Outcome>
 class stage {
   public:
-    using step_function = Outcome (*)(State const&, Event const&, instant, Policy const&);
+    using step_function = Outcome (*)(State, Event const&, instant, Policy const&);
     using wake_function = instant (*)(State const&);
 
     stage(model::cluster& servers, step_function step, wake_function wake, Policy with = {})
@@ -84,7 +84,7 @@ class stage {
         , wake_(wake) {}
 
     void tell(Event const& what) {
-        Outcome out = step_(state, what, now, rules);
+        Outcome out = step_(std::move(state), what, now, rules);
         state = std::move(out.next);
         for (command const& each : out.commands)
             obey(each);

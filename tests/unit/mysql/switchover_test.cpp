@@ -60,7 +60,7 @@ TEST_CASE("switchover: the old master is closed and everything is on its success
     INFO(seen.verdict->text);
     CHECK(seen.verdict->how == conclusion::hand_over);
     CHECK(seen.verdict->successor == db2);
-    CHECK(seen.verdict->position == model::position_of(here.servers.at(db1).binlog));
+    CHECK(seen.verdict->position == here.servers.at(db1).binlog.position());
     CHECK(here.servers.at(db1).read_only);
     for (auto const& promise : here.servers.acknowledged())
         CHECK(here.servers.has(db2, promise.what));
