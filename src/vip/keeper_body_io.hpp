@@ -33,6 +33,7 @@ class keeper::body {
     [[nodiscard]] std::optional<mac_address> stranger(group_id) const;
     [[nodiscard]] result<void> announce(group_id);
     [[nodiscard]] std::vector<byte_string> removals() const;
+    [[nodiscard]] std::vector<byte_string> connections() const;
     [[nodiscard]] std::set<mac_address> own_macs() const;
     [[nodiscard]] result<std::vector<carried_address>> observed();
 

@@ -1,6 +1,7 @@
 #include "tasuki/vip/keeper_io.hpp"
 
 #include "keeper_body_io.hpp"
+#include "tasuki/vip/sockdiag.hpp"
 
 #include <linux/netlink.h>
 
@@ -61,6 +62,9 @@ result<void> keeper::announce(group_id group) {
 }
 std::vector<byte_string> keeper::removals() const {
     return body_->removals();
+}
+std::vector<byte_string> keeper::connections() const {
+    return body_->connections();
 }
 std::set<mac_address> keeper::own_macs() const {
     return body_->own_macs();
@@ -290,6 +294,10 @@ std::vector<byte_string> keeper::body::removals() const {
         if (auto const link = link_of_.find(one.address.address); link != link_of_.end())
             out.push_back(delete_message(one.address, link->second));
     return out;
+}
+
+std::vector<byte_string> keeper::body::connections() const {
+    return list_connections({configured_.begin(), configured_.end()});
 }
 
 std::set<mac_address> keeper::body::own_macs() const {

@@ -83,6 +83,8 @@ class keeper {
     /// Netlink requests that take away every configured address, there or not, from the link that
     /// it would stand on: for who acts when this process cannot.
     [[nodiscard]] std::vector<byte_string> removals() const;
+    /// Netlink requests that list the TCP connections of all configured addresses, for the same.
+    [[nodiscard]] std::vector<byte_string> connections() const;
 
     /// The MACs of this node's links, for the peers' set_peer_macs.
     [[nodiscard]] std::set<mac_address> own_macs() const;
