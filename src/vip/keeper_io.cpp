@@ -2,6 +2,7 @@
 
 #include "keeper_body_io.hpp"
 #include "tasuki/vip/sockdiag.hpp"
+#include "tasuki/vip/sockets_io.hpp"
 
 #include <linux/netlink.h>
 
@@ -92,6 +93,8 @@ keeper::body::body(boost::asio::io_context& io, keeper_options options)
         groups_[one.group].addresses.push_back(one);
         group_of_[one.address.address] = one.group;
     }
+    for (auto const& one : options_.gated)
+        groups_[one.group].gated.push_back(one.address);
 }
 
 void keeper::body::adopt(group_id group, epoch owner, instant deadline) {
@@ -194,6 +197,8 @@ result<void> keeper::body::want(group_id group, epoch owner, bool here, instant 
         if (auto const claimable = check_claim(state, deadline); !claimable)
             return claimable;
     state.owner = owner;
+    if (!here && std::exchange(state.here, false) && !state.gated.empty())
+        static_cast<void>(destroy_sockets(*diagnosis_, state.gated, options_.socket_budget));
     state.here = here;
     // A release keeps the deadline: the time that is left may be used to tell the clients.
     if (here)
@@ -297,7 +302,10 @@ std::vector<byte_string> keeper::body::removals() const {
 }
 
 std::vector<byte_string> keeper::body::connections() const {
-    return list_connections({configured_.begin(), configured_.end()});
+    std::vector<ip_address> all{configured_.begin(), configured_.end()};
+    for (auto const& one : options_.gated)
+        all.push_back(one.address);
+    return list_connections(all);
 }
 
 std::set<mac_address> keeper::body::own_macs() const {
