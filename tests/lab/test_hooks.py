@@ -24,7 +24,8 @@ class MovedByProgramTest(AddressCase):
         return agents.tasuki(self.lab, "wit", "history", "-o", "json").stdout
 
     def test_the_program_of_the_old_holder_ends_before_that_of_the_next_one_begins(self):
-        hooks.make_slow(self.lab, "db1", "move", SLOW_S)
+        for node in ("db1", "db2"):
+            hooks.make_slow(self.lab, node, "move", SLOW_S)
         before = agents.group(self.lab, "db1")["epoch"]
         with stopped_at_end(Observer(self.lab)) as observer:
             agents.switchover(self.lab, "db1", "db2")
