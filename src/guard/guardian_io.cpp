@@ -127,7 +127,7 @@ void guardian::body::welcome() {
     agent_socket = std::move(socket);
     end_server = falls_silent = false;
     server = held_process{};
-    connections.prepare({});
+    connections = connections_ready::open(); // a listing may have been cut short
     requests.prepare({});
     farewells.prepare({});
     options.say(false, "an agent is here");

@@ -287,6 +287,8 @@ result<void> keeper::body::announce(group_id group) {
     if (!state.here)
         return problem{failure::refused,
                        "the group is not active on this node: announce it where it is"};
+    if (state.addresses.empty() && !state.gated.empty())
+        return problem{failure::refused, "a program moves these addresses, and announces them"};
     begin_announcing(group, options_.now());
     announce_due();
     arm();

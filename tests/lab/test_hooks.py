@@ -49,6 +49,15 @@ class MovedByProgramTest(AddressCase):
         self.assertRegex(" ".join(status.split()), "a program moves the addresses of db, and when")
         print(f"gap {observer.summary['longest_gap_ms']:.0f} ms ... ", end="", flush=True)
 
+    def test_a_reload_of_the_holder_calls_no_program(self):
+        before, calls = agents.group(self.lab, "wit")["epoch"], len(self.calls("db1"))
+        with stopped_at_end(Observer(self.lab)) as observer:
+            agents.tasuki(self.lab, "db1", "reload")
+            time.sleep(1.5)  # longer than a lease
+        self.assertLess(observer.summary["longest_gap_ms"], 50)
+        self.assertEqual(len(self.calls("db1")), calls)
+        self.assertEqual(agents.group(self.lab, "wit")["epoch"], before)
+
     def test_a_node_whose_program_fails_hands_over_and_says_why(self):
         hooks.make_fail(self.lab, "db2", "move", NOBODY_KNOWS)
         moved = agents.tasuki(self.lab, "db1", "switchover", "db", "--to", "db2", "--yes",

@@ -287,6 +287,7 @@ TEST_CASE("vip: an address that something else moves is only gated", "[vip][gate
     REQUIRE(node.subject->refresh(db, epoch{1}, deadline + 60s));
     CHECK(eventually([&] { return test::boot_now() > deadline; }, &node.io));
     CHECK(answering(true));
+    CHECK_FALSE(node.subject->announce(db));
     node.release();
     CHECK_FALSE(answering(false));
     CHECK(find_here(vip4)); // whoever put it there takes it away
