@@ -90,24 +90,27 @@ void address_hooks::run(group_id group, hook_run what) {
     });
 }
 
+/// Any release that ended well has swept what was left, too.
 void address_hooks::report(group_id group, hook_report const& told) {
     auto& it = groups_.at(group);
-    if (it.swept)
-        return callbacks_.on_report(group, told);
-    it.swept = told.done;
-    callbacks_.on_fitness(group, told.done ? std::string{}
-                                           : "what an earlier life of the agent may have left here "
-                                             "is not given up: the program " +
-                                                 told.text);
-    if (!told.done)
-        sweep_later(group);
+    if (!it.swept && told.wish.what == hook_action::release) {
+        it.swept = told.done;
+        callbacks_.on_fitness(group, told.done ? std::string{}
+                                               : "what an earlier life of the agent may have left "
+                                                 "here is not given up: the program " +
+                                                     told.text);
+        if (!told.done)
+            sweep_later(group);
+    }
+    if (told.wish != sweep)
+        callbacks_.on_report(group, told);
 }
 
 void address_hooks::sweep_later(group_id group) {
     auto& it = groups_.at(group);
     it.again = std::make_unique<asio::steady_timer>(lease_, sweep_pause);
     it.again->async_wait([this, group](boost::system::error_code const& error) {
-        if (!error)
+        if (!error && !groups_.at(group).swept)
             want(group, sweep);
     });
 }
