@@ -19,7 +19,13 @@ std::string canonical(vip_config const& vip) {
                            vip.announce_refresh.count());
     for (auto const& [node, name] : vip.interface_of)
         out += fmt::format(" {}={}", in_quotes(node), in_quotes(name));
+    if (vip.by_hook)
+        out += " by hook";
     return out + "\n";
+}
+
+std::string canonical(std::string_view what, hook_config const& hook) {
+    return fmt::format("{} {} {}\n", what, in_quotes(hook.program), hook.timeout.count());
 }
 
 std::string canonical(mysql_config const& mysql) {
@@ -45,6 +51,8 @@ std::string canonical(group_config const& group) {
         out += fmt::format("member {}\n", in_quotes(member));
     for (auto const& vip : group.vips)
         out += canonical(vip);
+    if (group.hook)
+        out += canonical("hook", *group.hook);
     return group.mysql ? out + canonical(*group.mysql) : out;
 }
 
@@ -58,6 +66,8 @@ std::string canonical_text(configuration const& config) {
                            timing.clock_drift);
     if (config.enforcement)
         out += fmt::format("vip enforcement {}\n", to_string(*config.enforcement));
+    if (config.notify)
+        out += canonical("notify", *config.notify);
     for (auto const& node : config.nodes) {
         out += fmt::format("node {} voter {} witness {}", in_quotes(node.name), node.voter,
                            node.witness);

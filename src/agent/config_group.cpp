@@ -13,6 +13,18 @@ milliseconds read_ms(section_reader& section, std::string_view key, integer_rang
     return milliseconds{section.integer(key, range)};
 }
 
+} // namespace
+
+hook_config read_hook(section_reader& section) {
+    hook_config out;
+    out.program = section.needed_path("program");
+    out.timeout = read_ms(section, "timeout_ms", {100, 60000, out.timeout.count()});
+    section.finish();
+    return out;
+}
+
+namespace {
+
 void read_interface(section_reader& section, vip_config& vip) {
     constexpr std::string_view key = "interface";
     auto const* value = section.find(key);
@@ -50,6 +62,7 @@ vip_config read_vip(config_notes& notes, config_table const& table, section_name
         else
             vip.address = *parsed;
     }
+    vip.by_hook = section.word<bool>("method", {{"kernel", false}, {"hook", true}}, false);
     read_interface(section, vip);
     vip.announce_repeat = read_ms(section, "announce_repeat_ms", {100, 60000, 1100});
     vip.announce_refresh = read_ms(section, "announce_refresh_ms", {0, 3600000, 60000});
@@ -109,6 +122,10 @@ group_config read_group(config_notes& notes, config_table const& table, std::str
         notes.keep_place(vip_path, vip->at);
         group.vips.push_back(read_vip(notes, std::get<config_table>(vip->value),
                                       {vip_path, title("[[group.vip]]")}));
+    }
+    if (auto const* hook = section.table("hook")) {
+        section_reader inside{notes, *hook, {path + ".hook", title("[group.hook]")}};
+        group.hook = read_hook(inside);
     }
     if (auto const* mysql = section.table("mysql"))
         group.mysql = read_mysql(notes, *mysql, {path + ".mysql", title("[group.mysql]")});

@@ -81,6 +81,11 @@ void read_services(section_reader& top, configuration& out) {
                                                         std::nullopt);
     addresses.finish();
 
+    if (top.find("notify") != nullptr) {
+        auto notify = section("notify");
+        out.notify = read_hook(notify);
+    }
+
     auto agent = section("agent");
     out.state_dir = agent.path("state_dir", "/var/lib/tasuki");
     out.runtime_dir = agent.path("runtime_dir", "/run/tasuki");
@@ -202,6 +207,7 @@ config_result parse_configuration(std::string_view text, std::string_view file) 
     auto out = read_all(top);
     check_nodes(out, notes);
     check_groups(out, notes);
+    check_hooks(out, notes);
     fill_mysql_hosts(out);
     check_addresses(out, notes);
     check_ports(out, notes);

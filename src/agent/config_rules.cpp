@@ -147,6 +147,31 @@ void check_enforcement(configuration const& config, config_notes& notes) {
                                    to_ms(vip::shortest_lease_with_lifetime), lease.count()));
 }
 
+void check_hooks(configuration const& config, config_notes& notes) {
+    for (std::size_t index = 0; index < config.groups.size(); ++index) {
+        auto const& group = config.groups[index];
+        auto const path = path_of_group(index);
+        auto const by_hook = [](vip_config const& vip) { return vip.by_hook; };
+        auto const first = std::find_if(group.vips.begin(), group.vips.end(), by_hook);
+        auto const vip_path = fmt::format("{}.vip[{}].method", path, first - group.vips.begin());
+        if (first == group.vips.end() && group.hook)
+            notes.error_at(path + ".hook",
+                           fmt::format("[group.hook] of group \"{}\" moves no address; set method "
+                                       "= \"hook\" in its [[group.vip]]",
+                                       group.name));
+        if (first == group.vips.end())
+            continue;
+        if (!group.hook)
+            notes.error_at(vip_path, fmt::format("method = \"hook\" needs [group.hook] with the "
+                                                 "program for group \"{}\"",
+                                                 group.name));
+        if (!std::all_of(group.vips.begin(), group.vips.end(), by_hook))
+            notes.error_at(vip_path, fmt::format("the virtual IPs of group \"{}\" are moved "
+                                                 "together: give all of them the same method",
+                                                 group.name));
+    }
+}
+
 void check_nodes(configuration const& config, config_notes& notes) {
     if (config.nodes.empty())
         notes.error_at("node", "no nodes: add a section [node.NAME] with addresses = [\"...\"] for "

@@ -57,6 +57,8 @@ result<void> front::body::serve(lease_loop& lease) {
     if (auto const opened = open_channel(); !opened)
         return opened;
     open_keys();
+    if (options_.from.notify)
+        notifier_ = std::make_unique<notifier>(io_, options_.from, options_.node);
     if (auto const opened = open_servers(); !opened)
         return opened;
     if (auto const opened = open_http(); !opened)
@@ -85,7 +87,11 @@ void front::body::end(int number) {
     // The lease thread may need us to carry its last words: it is joined on another thread.
     ending_ = std::jthread([this] {
         lease_->stop();
-        asio::post(io_, [this] { io_.stop(); });
+        asio::post(io_, [this] {
+            if (notifier_)
+                return notifier_->finish([this] { io_.stop(); });
+            io_.stop();
+        });
     });
 }
 

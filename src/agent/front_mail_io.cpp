@@ -73,6 +73,8 @@ void front::body::on(transition& it) {
                  it.under.value(), it.detail.empty() ? "" : " ", it.detail);
     desk_->decided(it);
     desk_->nudge();
+    if (notifier_)
+        notifier_->tell(event_of(it, settings_));
 }
 
 void front::body::on(progress_note& it) {
@@ -81,6 +83,22 @@ void front::body::on(progress_note& it) {
     desk_->noted(it);
     broadcast(peer_note{it});
     desk_->nudge();
+    if (notifier_)
+        notifier_->tell(event_of(it, settings_));
+}
+
+/// The log has it already.
+void front::body::on(conflict_note& it) {
+    if (!notifier_)
+        return;
+    hook_event what;
+    what.name = it.begun ? "conflict" : "conflict-over";
+    what.group = group_name(it.group);
+    what.address = it.address;
+    what.mac = it.mac;
+    what.text =
+        it.address + (it.begun ? " is also claimed by " : " is no longer claimed by ") + it.mac;
+    notifier_->tell(what);
 }
 
 void front::body::on(remark& it) {

@@ -11,6 +11,7 @@ namespace tasuki::agent {
 namespace {
 
 constexpr duration address_retry = milliseconds{500};
+constexpr duration program_retry = milliseconds{2000};
 
 } // namespace
 
@@ -59,6 +60,8 @@ void group::woke(work& job) {
         if (retiring_ && job.at.now >= retire_by_)
             step(job, election::hand_over{});
     }
+    if (vacating_ && job.at.now >= vacating_->until)
+        step(job, election::hand_over{vacating_->to});
     if (data_)
         data_->woke(job.at.now);
     grant_wishes(job);
@@ -75,7 +78,8 @@ void group::woke(work& job) {
 }
 
 instant group::next_wake() const {
-    instant when = std::min({wake_election_, presence_at_, address_retry_at_});
+    instant when = std::min(
+        {wake_election_, presence_at_, address_retry_at_, vacating_ ? vacating_->until : never});
     if (fence_.at != fencing::stage::none)
         when = std::min({when, fence_.due, leave_by_ == long_ago ? never : leave_by_});
     if (data_)
@@ -121,7 +125,7 @@ void group::carry_out(work& job) {
                 },
                 [&](election::start_serving& it) { start_serving(job, it); },
                 [&](election::extend& it) {
-                    if (address_wanted_ && address_here_)
+                    if (address_wanted_ && (address_here_ || settings_.by_hook))
                         job.effects.emplace_back(extend_address{settings_.id, it.under, it.until});
                 },
                 [&](election::stop_serving& it) { stop_serving(job, it); },
@@ -190,8 +194,14 @@ void group::start_serving(work& job, election::start_serving const&) {
 void group::address(work& job, address_changed const& what) {
     address_here_ = what.here;
     address_trouble_ = what.trouble ? what.trouble->text : std::string{};
-    if (what.trouble)
-        address_retry_at_ = job.at.now + address_retry;
+    if (what.trouble) {
+        address_retry_at_ = job.at.now + (settings_.by_hook ? program_retry : address_retry);
+        closing_ = closing_ || (settings_.by_hook && !address_wanted_);
+    }
+    if (!what.told.empty())
+        note(job, "address", what.told);
+    if (what.trouble && address_wanted_ && settings_.by_hook)
+        return address_refused(job, what.trouble->text);
     if (what.here && address_wanted_ && operation_.running) {
         note(job, "address", "the virtual IP is on " + node_.name_of(node_.self));
         end_operation(job, "done", {});
@@ -199,18 +209,22 @@ void group::address(work& job, address_changed const& what) {
     if (!what.here && closing_ && (!what.trouble || planted(bug::failed_removal_believed))) {
         closing_ = false;
         address_retry_at_ = never;
+        if (vacating_)
+            return step(job, election::hand_over{vacating_->to});
         finish_leaving(job);
     }
 }
 
 void group::want_address(work& job) {
     bool const serving =
-        elect_.now_role == election::role::active && job.at.now < elect_.until.soft;
+        elect_.now_role == election::role::active && job.at.now < elect_.until.soft && !vacating_;
     bool const wanted = serving && (!data_ || data_->state() == service::open ||
                                     (data_->state() == service::switching && address_here_));
     if (!wanted && address_wanted_ && serving)
         job.effects.emplace_back(close_address{settings_.id, elect_.under});
     address_wanted_ = wanted;
+    if (wanted && settings_.by_hook)
+        closing_ = false; // what was not given up is kept
     if (wanted && !address_here_)
         job.effects.emplace_back(open_address{settings_.id, elect_.under, elect_.until});
 }
@@ -262,8 +276,8 @@ void group::committed(work& job, election::record const&) {
         job.effects.emplace_back(*done.told);
     }
     if (done.successor.is_set() || done.then_leave) {
-        operation_.running = false; // the successor ends it
-        return step(job, election::hand_over{done.successor});
+        bool const told = std::exchange(operation_.running, false); // the successor ends it
+        return hand_over(job, done.successor, told);
     }
     grant_wishes(job); // a hand-over comes before the next change: that one could undo its reason
     send_next_change(job);

@@ -112,7 +112,7 @@ void group::on_wish(work& job, gave_up& it) {
     if (permission_of(record(), job.at.wall_ms)) // it was given for this one try
         queue_change(job, {clear_permission, false, {}, successor, true});
     else
-        step(job, election::hand_over{successor});
+        hand_over(job, successor);
     update_fitness(job);
 }
 
@@ -121,7 +121,7 @@ void group::on_wish(work& job, handing_over& it) {
     note(job, "release", "the lease goes to " + node_.name_of(it.successor));
     operation_.running = false;
     writable_ = false; // closed, verified, and recorded as such
-    step(job, election::hand_over{it.successor});
+    hand_over(job, it.successor, true);
 }
 
 void group::on_wish(work& job, switchover_ended& it) {
@@ -148,7 +148,7 @@ void group::on_wish(work& job, switchover_ended& it) {
     if (it.aborted)
         return resume_after_abort(job);
     if (retiring_) // nobody takes over in good order: at least nothing is written any more
-        return step(job, election::hand_over{});
+        return hand_over(job, {});
     want_address(job);
 }
 
@@ -158,9 +158,9 @@ void group::resume_after_abort(work& job) {
     auto const recorded = journal_of(elect_.latest);
     bool const closed = recorded.reached == mysql::milestone::closed;
     if (closed && recorded.chosen.is_set() && recorded.chosen != node_.self)
-        return step(job, election::hand_over{recorded.chosen});
+        return hand_over(job, recorded.chosen);
     if (retiring_)
-        return step(job, election::hand_over{});
+        return hand_over(job, {});
     open_database(job);
 }
 
@@ -225,14 +225,14 @@ void group::gone(work& job, server_incarnation life) {
 
 void group::release_if_master_is_dead(work& job) {
     if (!own_server_gone_ || elect_.now_role != election::role::active ||
-        data_->state() == service::promoting)
+        data_->state() == service::promoting || vacating_)
         return;
     auto const ready = readiness(job);
     if (!ready.failover || !ready.to || *ready.to == node_.self || record().paused)
         return;
     job.effects.emplace_back(transition{settings_.id, "mysqld of the master died", "mysqld_died",
                                         elect_.under, "released to " + node_.name_of(*ready.to)});
-    step(job, election::hand_over{*ready.to});
+    hand_over(job, *ready.to);
 }
 
 void group::answered(work& job, mysql::answer const& what) {

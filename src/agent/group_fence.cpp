@@ -15,6 +15,8 @@ constexpr duration shortest_limit = milliseconds{50};
 constexpr duration answer_margin = milliseconds{500}; // an answer later than this counts as lost
 constexpr duration fence_pause = milliseconds{1000};
 // The agent waits a little longer than this for its groups to become idle.
+constexpr duration vacate_patience = milliseconds{30'000};
+constexpr duration refused_pause = milliseconds{30'000};
 constexpr duration retire_patience = milliseconds{5000};
 
 } // namespace
@@ -45,6 +47,7 @@ void group::stop_serving(work& job, election::stop_serving const& order) {
         end_operation(job, "failed", "the lease was lost");
         let_go_.reset();
     }
+    vacating_.reset();
     address_wanted_ = false;
     closing_ = true;
     job.effects.emplace_back(close_address{settings_.id, order.under});
@@ -144,8 +147,37 @@ void group::link(work& job, bool up, std::string trouble) {
     link_up_ = up;
     link_trouble_ = std::move(trouble);
     if (!up && elect_.now_role == election::role::active)
-        step(job, election::hand_over{});
+        hand_over(job, {});
     update_fitness(job);
+}
+
+/// A program may take longer to give the addresses up than a lease lasts: the lease goes on until
+/// it has, so that nobody takes them meanwhile. The end of a lease waits for nobody.
+void group::hand_over(work& job, node_id successor, bool told) {
+    bool const mine = address_wanted_ || address_here_ || closing_;
+    if (vacating_)
+        vacating_->to = successor;
+    else if (!settings_.by_hook || !mine || elect_.now_role != election::role::active)
+        return step(job, election::hand_over{successor});
+    else
+        vacating_ = {successor, job.at.now + vacate_patience, told};
+    address_wanted_ = false;
+    if (!std::exchange(closing_, true))
+        job.effects.emplace_back(close_address{settings_.id, elect_.under});
+}
+
+/// The program could not take the addresses: another member may be luckier. Where there is none,
+/// or it cannot go on now, it is tried again here.
+void group::address_refused(work& job, std::string const& why) {
+    refusal_ = "the addresses could not be taken: " + why;
+    refused_until_ = job.at.now + refused_pause;
+    update_fitness(job);
+    if (job.at.now < relief_again_at_ || !successor_exists(job))
+        return;
+    relief_again_at_ = job.at.now + refused_pause;
+    end_operation(job, "failed", refusal_);
+    address_retry_at_ = never;
+    leave(job, refusal_);
 }
 
 void group::retire(work& job) {
@@ -156,18 +188,18 @@ void group::retire(work& job) {
 }
 
 /// A switchover if there is time and somebody to take over; one that is under way goes on.
-void group::leave(work& job) {
+void group::leave(work& job, std::string reason) {
     if (elect_.now_role != election::role::active)
         return; // one that is about to become active gives the lease up then
     if (data_ && data_->state() == service::switching)
         return;
     if (!data_ || data_->state() != service::open)
-        return step(job, election::hand_over{});
+        return hand_over(job, {});
     begin_operation(job, {operation_id{job.at.wall_ms},
                           "switchover",
                           node_.self,
                           {},
-                          "the agent is stopped",
+                          std::move(reason),
                           true,
                           true,
                           {},

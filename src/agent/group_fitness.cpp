@@ -56,7 +56,8 @@ election::suitability group::suitability(work const& job, std::string* why) cons
     if (retiring_)
         return refuse("the agent is stopping");
     if (!link_up_)
-        return refuse("the interface of the virtual IP is down");
+        return refuse(settings_.by_hook ? link_trouble_
+                                        : "the interface of the virtual IP is down");
     if (holds(known.standby, node_.self))
         return refuse("on standby by the operator");
     if (forced_ || permitted(job)) {

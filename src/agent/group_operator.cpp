@@ -22,9 +22,11 @@ void group::begin_operation(work& job, running_operation started) {
 }
 
 void group::note(work& job, std::string step_name, std::string text) {
-    if (!operation_.running) { // the keeping of replicas is no operation: it goes to the log
-        job.effects.emplace_back(transition{settings_.id, "replication", std::move(step_name),
-                                            elect_.under, std::move(text)});
+    bool const under_way = operation_.running || (vacating_ && vacating_->told);
+    if (!under_way) { // the keeping of replicas is no operation: it goes to the log
+        job.effects.emplace_back(transition{settings_.id,
+                                            step_name == "address" ? "addresses" : "replication",
+                                            std::move(step_name), elect_.under, std::move(text)});
         return;
     }
     job.effects.emplace_back(progress_note{operation_.id,
@@ -95,6 +97,11 @@ void group::asked(work& job, operator_asked const& what, ask_switchover const& i
                       {.code = "already_active",
                        .text = node_.name_of(node_.self) + " is already active",
                        .next_command = "tasuki status"});
+    if (vacating_)
+        return answer(job, what,
+                      {.code = "busy",
+                       .text = "the addresses are just being given up here",
+                       .next_command = "tasuki why " + settings_.name});
     if (!data_)
         return switch_plain(job, what, it);
     if (data_->state() != service::open)
@@ -232,7 +239,7 @@ void group::leave_for_standby(work& job) {
         std::clamp<duration>(2 * leave_pause_, shortest_leave_pause, longest_leave_pause);
     leave_again_at_ = job.at.now + leave_pause_;
     if (!data_)
-        return step(job, election::hand_over{});
+        return hand_over(job, {});
     begin_operation(job, {operation_id{job.at.wall_ms},
                           "switchover",
                           node_.self,

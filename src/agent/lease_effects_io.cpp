@@ -19,6 +19,10 @@ constexpr auto leaving_limit = std::chrono::seconds{10};
 constexpr auto fencing_limit = std::chrono::seconds{3}; // to close the writes, or else to kill
 constexpr auto leaving_poll = std::chrono::milliseconds{5};
 
+conflict_note note_of(group_id group, vip::conflict const& what, bool begun) {
+    return {group, begun, what.address.to_string(), what.mac.to_string()};
+}
+
 } // namespace
 
 void lease_loop::body::act(transmit& it) {
@@ -69,6 +73,8 @@ void lease_loop::body::act(stamp_grant& it) {
 }
 
 void lease_loop::body::act(open_address& it) {
+    if (hooks_->moves(it.group))
+        return open_by_hook(it);
     auto const group = it.group;
     address_changed result{group, it.under, true, {}};
     if (auto const mac = keeper_->stranger(group)) {
@@ -98,6 +104,8 @@ void lease_loop::body::act(extend_address& it) {
 }
 
 void lease_loop::body::act(close_address& it) {
+    if (hooks_->moves(it.group))
+        return close_by_hook(it);
     address_changed result{it.group, it.under, false, {}};
     if (auto const done = keeper_->want(it.group, it.under, false, long_ago); !done)
         result.trouble = done.error();
@@ -173,9 +181,11 @@ void lease_loop::body::on_keeper(vip::keeper_event const& event) {
                 turns_.happen(address_conflict{it.group, it.what.address.to_string() +
                                                              " is also claimed by " +
                                                              it.what.mac.to_string()});
+                depart(note_of(it.group, it.what, true));
             },
             [&](vip::conflict_cleared const& it) {
                 turns_.happen(address_conflict{it.group, {}});
+                depart(note_of(it.group, it.what, false));
             },
             [&](vip::link_down const& it) {
                 turns_.happen(link_changed{it.group, false, it.why});
@@ -194,8 +204,13 @@ void lease_loop::body::on_keeper(vip::keeper_event const& event) {
 }
 
 void lease_loop::body::refresh_conditions() {
-    conditions_.enforcement = std::string{carries_ ? to_string(keeper_->rung()) : no_enforcement};
+    conditions_.enforcement = std::string{carries_        ? to_string(keeper_->rung())
+                                          : hooks_->any() ? by_program
+                                                          : no_enforcement};
     conditions_.enforcement_reason = carries_ ? keeper_->rung_reason() : std::string{};
+    if (hooks_->any())
+        conditions_.enforcement_reason +=
+            (conditions_.enforcement_reason.empty() ? "" : "; ") + hooks_->caution();
     conditions_.guard_reason = guard_->is_here() ? std::string{} : guard_->trouble();
     for (auto const& group : options_.from.groups)
         if (!group.vips.empty()) // as configured, until it is known where it really is

@@ -64,6 +64,8 @@ void lease_loop::body::keep_guard_equipped() {
 void lease_loop::body::equip_guard() {
     guard_basis_ = guard_basis();
     guard::orders out;
+    out.listings = keeper_->connections();
+    out.falls_silent = keeper_->rung() == vip::enforcement::ebpf;
     out.requests = keeper_->removals();
     // Nobody else has what was written here: nothing is given away before that server is dead. Of
     // several such servers none can be named, so that the leases run out by themselves.

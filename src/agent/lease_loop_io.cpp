@@ -115,6 +115,7 @@ result<void> lease_loop::body::open_state() {
 result<void> lease_loop::body::open_addresses() {
     vip::keeper_options wanted;
     wanted.addresses = addresses_of(options_.from, options_.node);
+    wanted.gated = gated_addresses_of(options_.from, options_.node);
     wanted.lease = settings_.terms.lease;
     wanted.only = options_.from.enforcement;
     wanted.now = [] { return read_clocks().now; };
@@ -122,6 +123,7 @@ result<void> lease_loop::body::open_addresses() {
     carries_ = !wanted.addresses.empty();
     keeper_ = std::make_unique<vip::keeper>(io_, std::move(wanted));
     adopt_addresses();
+    open_hooks();
     if (auto const started = keeper_->start(); !started && carries_) {
         auto const& why = started.error();
         if (why.kind != failure::absent && why.kind != failure::unavailable)

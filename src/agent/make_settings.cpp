@@ -35,6 +35,7 @@ group_settings group_of(configuration const& from, group_config const& group) {
         out.members.push_back(node_named(name));
     for (auto const& vip : group.vips)
         out.addresses.push_back(vip.address.address.to_string());
+    out.by_hook = group.hook.has_value();
     if (group.mysql)
         out.mysql = database_of(from, group);
     return out;

@@ -254,7 +254,8 @@ std::vector<transmit> node::farewells(instant now) const {
     byte_writer payload;
     for (auto const& [id, each] : groups_) {
         auto const under = each->served_under();
-        if (!under)
+        // What a program moves cannot be taken away by a guardian: that lease has to run out.
+        if (!under || each->settings().by_hook)
             continue;
         byte_writer one;
         encode(election::entry{id, election::release{*under, life_, {}}}, one);

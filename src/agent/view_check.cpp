@@ -37,9 +37,12 @@ http::check_item_view enforcement_item(http::cluster_view const& view) {
     bool const known = own != view.nodes.end() && !own->enforcement.empty();
     if (known && own->enforcement == no_enforcement)
         return {"enforcement", view.node, "ok", "this node carries no virtual IP", {}};
+    if (known && own->enforcement == by_program)
+        return {"enforcement", view.node, "warning", own->enforcement_reason, {}};
     auto text = "the address is taken away by: " + (known ? own->enforcement : "unknown");
     if (known && !own->enforcement_reason.empty())
-        text += "; no ebpf: " + own->enforcement_reason;
+        text += (own->enforcement == to_string(vip::enforcement::ebpf) ? "; " : "; no ebpf: ") +
+                own->enforcement_reason;
     // Then a dead or hung agent's address outlives the lease.
     bool const weak = !known || own->enforcement == to_string(vip::enforcement::agent);
     return {"enforcement", view.node, weak ? "warning" : "ok", text, {}};

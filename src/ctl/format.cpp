@@ -181,10 +181,11 @@ std::string node_note(reading node, reading first) {
         parts.emplace_back("KEYS DIFFER");
     if (auto const note = node.text("note"); !note.empty())
         parts.push_back(note);
-    if (auto const why = node.text("enforcement_reason"); !why.empty())
-        parts.push_back("no ebpf: " + why);
-    bool const up = node.text("state") == "up"; // of a silent one it is not known
     auto const rung = node.text("enforcement"); // empty: it has not told yet
+    bool const worse = rung != "ebpf" && rung != "program";
+    if (auto const why = node.text("enforcement_reason"); !why.empty())
+        parts.push_back((worse ? "no ebpf: " : "") + why);
+    bool const up = node.text("state") == "up"; // of a silent one it is not known
     bool const carries = !rung.empty() && rung != "none";
     if (auto const why = node.text("guard_reason"); up && carries && !why.empty())
         parts.push_back("NO GUARDIAN: " + why);

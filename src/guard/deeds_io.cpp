@@ -2,7 +2,9 @@
 
 #include "tasuki/core/system_address_io.hpp"
 
+#include <linux/inet_diag.h>
 #include <linux/netlink.h>
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
 #include <poll.h>
@@ -25,7 +27,76 @@ constexpr std::size_t batch_bytes = 16UL * 1024;
 constexpr int class_of_service = 0xc0; // CS6, as the heartbeats
 
 bool was_not_there(int error) {
-    return error == EADDRNOTAVAIL || error == ENODEV;
+    return error == EADDRNOTAVAIL || error == ENODEV || error == ENOENT;
+}
+
+result<unique_fd> open_netlink(int bus) {
+    unique_fd socket{::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, bus)};
+    sockaddr_nl kernel{};
+    kernel.nl_family = AF_NETLINK;
+    if (!socket ||
+        ::connect(socket.get(), reinterpret_cast<sockaddr*>(&kernel), sizeof kernel) != 0)
+        return problem_of_errno(errno, "the guardian's netlink socket");
+    return socket;
+}
+
+/// One of sock_diag(7), as it is sent.
+struct question {
+    nlmsghdr header;
+    inet_diag_req_v2 body;
+};
+/// As many as connections are named in one part of a listing.
+constexpr std::size_t questions_max = batch_bytes / (sizeof(nlmsghdr) + sizeof(inet_diag_msg));
+
+/// The request that resets the TCP connection which the kernel has named.
+bool ends(nlmsghdr const& named, question& out) {
+    inet_diag_msg found{};
+    if (named.nlmsg_len < sizeof named + sizeof found)
+        return false;
+    std::memcpy(&found, &named + 1, sizeof found);
+    out.header.nlmsg_len = sizeof out;
+    out.header.nlmsg_type = SOCK_DESTROY;
+    out.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+    out.body.sdiag_family = found.idiag_family;
+    out.body.sdiag_protocol = IPPROTO_TCP;
+    out.body.idiag_states = 1U << found.idiag_state;
+    out.body.id = found.id;
+    return true;
+}
+
+/// What the kernel has answered so far, message by message.
+template<class Each>
+bool next_answers(int socket, Each const& each) {
+    alignas(nlmsghdr) std::array<char, batch_bytes> buffer{};
+    auto const got = ::recv(socket, buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (got <= 0)
+        return false;
+    auto left = static_cast<std::size_t>(got);
+    for (auto const* one = reinterpret_cast<nlmsghdr const*>(buffer.data());
+         left >= sizeof *one && one->nlmsg_len >= sizeof *one && one->nlmsg_len <= left;) {
+        each(*one);
+        auto const step = std::min<std::size_t>(NLMSG_ALIGN(one->nlmsg_len), left);
+        left -= step;
+        one = reinterpret_cast<nlmsghdr const*>(reinterpret_cast<char const*>(one) + step);
+    }
+    return true;
+}
+
+requests_ready::outcome count_answers(int socket) {
+    requests_ready::outcome out;
+    while (next_answers(socket, [&](nlmsghdr const& one) {
+        if (one.nlmsg_type != NLMSG_ERROR)
+            return;
+        int error = 0; // the first word of nlmsgerr, negative
+        std::memcpy(&error, &one + 1, sizeof error);
+        out.done += error == 0 ? 1U : 0U;
+        if (error != 0 && !was_not_there(-error)) {
+            ++out.failed;
+            out.error = -error;
+        }
+    })) {
+    }
+    return out;
 }
 
 } // namespace
@@ -62,14 +133,11 @@ bool held_process::end(milliseconds limit) const {
 }
 
 result<requests_ready> requests_ready::open() {
+    auto socket = open_netlink(NETLINK_ROUTE);
+    if (!socket)
+        return socket.error();
     requests_ready out;
-    out.socket_.reset(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE));
-    if (!out.socket_)
-        return problem_of_errno(errno, "the guardian's netlink socket");
-    sockaddr_nl kernel{};
-    kernel.nl_family = AF_NETLINK;
-    if (::connect(out.socket_.get(), reinterpret_cast<sockaddr*>(&kernel), sizeof kernel) != 0)
-        return problem_of_errno(errno, "the guardian's netlink socket");
+    out.socket_ = std::move(*socket);
     return out;
 }
 
@@ -88,29 +156,52 @@ void requests_ready::send() const {
 }
 
 requests_ready::outcome requests_ready::answers() const {
-    outcome out;
-    alignas(nlmsghdr) std::array<char, batch_bytes> buffer{};
-    for (;;) {
-        auto const got = ::recv(socket_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
-        if (got <= 0)
-            return out;
-        auto left = static_cast<std::size_t>(got);
-        for (auto const* each = reinterpret_cast<nlmsghdr const*>(buffer.data());
-             left >= sizeof *each && each->nlmsg_len >= sizeof *each && each->nlmsg_len <= left;) {
-            if (each->nlmsg_type == NLMSG_ERROR) {
-                int error = 0; // the first word of nlmsgerr, negative
-                std::memcpy(&error, each + 1, sizeof error);
-                out.done += error == 0 ? 1U : 0U;
-                if (error != 0 && !was_not_there(-error)) {
-                    ++out.failed;
-                    out.error = -error;
-                }
-            }
-            auto const step = std::min<std::size_t>(NLMSG_ALIGN(each->nlmsg_len), left);
-            left -= step;
-            each = reinterpret_cast<nlmsghdr const*>(reinterpret_cast<char const*>(each) + step);
+    return count_answers(socket_.get());
+}
+
+connections_ready connections_ready::open() {
+    connections_ready out;
+    auto asking = open_netlink(NETLINK_SOCK_DIAG);
+    auto resetting = open_netlink(NETLINK_SOCK_DIAG);
+    if (!asking || !resetting)
+        return out;
+    out.asking_ = std::move(*asking);
+    out.resetting_ = std::move(*resetting);
+    for (auto const family : {AF_INET, AF_INET6}) { // of no state: it only loads the kernel's part
+        question nothing{};
+        nothing.header.nlmsg_len = sizeof nothing;
+        nothing.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
+        nothing.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+        nothing.body.sdiag_family = static_cast<std::uint8_t>(family);
+        nothing.body.sdiag_protocol = IPPROTO_TCP;
+        static_cast<void>(::send(out.asking_.get(), &nothing, sizeof nothing, 0));
+        while (next_answers(out.asking_.get(), [](nlmsghdr const&) {})) {
         }
     }
+    return out;
+}
+
+std::size_t connections_ready::reset(duration limit) const {
+    std::size_t done = 0;
+    auto const until = boottime_now() + limit;
+    for (auto const& listing : listings_) {
+        if (boottime_now() >= until || ::send(asking_.get(), listing.data(), listing.size(), 0) < 0)
+            break;
+        // The kernel lists a part each time that it is asked for the next one.
+        for (bool more = true; more && boottime_now() < until;) {
+            std::array<question, questions_max> wanted{};
+            std::size_t count = 0;
+            more = next_answers(asking_.get(), [&](nlmsghdr const& one) {
+                if (one.nlmsg_type == SOCK_DIAG_BY_FAMILY && count < wanted.size())
+                    count += ends(one, wanted[count]) ? 1U : 0U;
+            });
+            if (count == 0)
+                continue;
+            static_cast<void>(::send(resetting_.get(), wanted.data(), count * sizeof(question), 0));
+            done += count_answers(resetting_.get()).done;
+        }
+    }
+    return done;
 }
 
 int datagrams_ready::socket_of(ip_address const& local) {

@@ -34,20 +34,35 @@ class held_process {
 /// Netlink requests, sent as they are.
 class requests_ready {
   public:
-    [[nodiscard]] static result<requests_ready> open();
-    void prepare(std::vector<byte_string> const& requests);
-    void send() const;
     struct outcome {
         std::size_t done = 0;   ///< an address that was here
         std::size_t failed = 0; ///< for another reason than that there was none
         int error = 0;          ///< of the last that failed
     };
+    [[nodiscard]] static result<requests_ready> open();
+    void prepare(std::vector<byte_string> const& requests);
+    void send() const;
     /// What the kernel answered; to be read after `send`, when there is time.
     [[nodiscard]] outcome answers() const;
 
   private:
     unique_fd socket_;
     std::vector<byte_string> batches_;
+};
+
+/// Questions for connections, each of which is reset when it is named (sock_diag(7)).
+class connections_ready {
+  public:
+    /// Without them, and where the kernel has no such thing, nothing is ever found.
+    [[nodiscard]] static connections_ready open();
+    void prepare(std::vector<byte_string> listings) { listings_ = std::move(listings); }
+    /// The number that was reset before the limit.
+    std::size_t reset(duration limit) const;
+
+  private:
+    unique_fd asking_;
+    unique_fd resetting_;
+    std::vector<byte_string> listings_;
 };
 
 /// Datagrams with a socket for each local address.

@@ -23,6 +23,8 @@ namespace {
 
 /// A stopped process ends at once; one that waits for a disk ends when it wakes, in the kernel.
 constexpr milliseconds agent_end_limit{50};
+/// For the clients of the addresses to be told, which is a matter of a few milliseconds.
+constexpr milliseconds reset_limit{20};
 /// mysqld frees its memory first, about 35 ms for each GB.
 constexpr milliseconds server_end_limit{20'000};
 /// Before the agent's thread, which may be what starves the machine.
@@ -42,6 +44,7 @@ struct guardian::body {
         : options(std::move(given))
         , listener(std::move(listening))
         , alarm(std::move(timer))
+        , connections(connections_ready::open())
         , requests(std::move(netlink)) {}
 
     void turn(milliseconds limit);
@@ -55,8 +58,10 @@ struct guardian::body {
     guardian_options options;
     unique_fd listener;
     unique_fd alarm;
+    connections_ready connections;
     requests_ready requests;
     datagrams_ready farewells;
+    bool falls_silent = false;
     bool end_server = false;
     held_process server;
     unique_fd agent_socket;
@@ -120,8 +125,9 @@ void guardian::body::welcome() {
     page = std::move(*fresh);
     agent = std::move(*process);
     agent_socket = std::move(socket);
-    end_server = false;
+    end_server = falls_silent = false;
     server = held_process{};
+    connections = connections_ready::open(); // a listing may have been cut short
     requests.prepare({});
     farewells.prepare({});
     options.say(false, "an agent is here");
@@ -142,9 +148,11 @@ void guardian::body::take(parcel what) {
     auto given = decode_orders(what.bytes);
     if (!given)
         return part(true, given.error().text);
+    connections.prepare(std::move(given->listings));
     requests.prepare(given->requests);
     farewells.prepare(given->datagrams);
     end_server = given->end_server;
+    falls_silent = given->falls_silent;
     server = held_process{std::move(what.with)};
 }
 
@@ -159,8 +167,12 @@ void guardian::body::part(bool warning, std::string const& why) {
 
 void guardian::body::act(std::string_view why) {
     auto const began = boottime_now();
+    // Of a client that waits for an answer nobody else would ever hear again. Where nothing but the
+    // removal makes the addresses silent, and their time is over, that comes first.
+    bool const there_is_time = falls_silent || next_due(**page) > began + 2 * reset_limit;
     if (!seize_all(**page))
         return part(false, "the agent has ended, and held nothing");
+    std::size_t const reset = there_is_time ? connections.reset(reset_limit) : 0;
     requests.send();
     bool const agent_ended = agent.end(agent_end_limit);
     requests.send(); // it may have put them back meanwhile
@@ -169,9 +181,9 @@ void guardian::body::act(std::string_view why) {
     std::size_t const told = server_ended ? farewells.send() : 0;
     auto const took = to_ms(boottime_now() - began);
     auto const taken = requests.answers();
-    part(true, fmt::format("{}: {} addresses taken away, {} datagrams of release sent, in {} ms{}{}"
-                           "{}",
-                           why, taken.done, told, took,
+    part(true, fmt::format("{}: {} connections reset, {} addresses taken away, {} datagrams of "
+                           "release sent, in {} ms{}{}{}",
+                           why, reset, taken.done, told, took,
                            agent_ended ? "" : "; the agent's process does not end",
                            server_ended ? "" : "; mysqld does not end, so nothing was released",
                            taken.failed == 0 ? std::string{}

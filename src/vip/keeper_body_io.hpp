@@ -33,6 +33,7 @@ class keeper::body {
     [[nodiscard]] std::optional<mac_address> stranger(group_id) const;
     [[nodiscard]] result<void> announce(group_id);
     [[nodiscard]] std::vector<byte_string> removals() const;
+    [[nodiscard]] std::vector<byte_string> connections() const;
     [[nodiscard]] std::set<mac_address> own_macs() const;
     [[nodiscard]] result<std::vector<carried_address>> observed();
 
@@ -45,6 +46,7 @@ class keeper::body {
   private:
     struct group_state {
         std::vector<configured_address> addresses;
+        std::vector<ip_address> gated; ///< the gate's business only
         epoch owner;
         bool here = false;
         instant deadline = long_ago;
@@ -99,8 +101,10 @@ class keeper::body {
     [[nodiscard]] result<void> check_gate() const;
     [[nodiscard]] result<void> open_gate_of(group_state&);
     void close_gate_of(group_state&);
+    [[nodiscard]] static std::vector<ip_address> behind_gate(group_state const&);
     void set_gate(ip_address const&, gate_times const&);
     [[nodiscard]] bool is_served(ip_address const&) const;
+    [[nodiscard]] bool is_gated(ip_address const&) const;
 
     // keeper_watch_io.cpp
     void on_notice(notice const&);

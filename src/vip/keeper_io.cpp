@@ -1,6 +1,8 @@
 #include "tasuki/vip/keeper_io.hpp"
 
 #include "keeper_body_io.hpp"
+#include "tasuki/vip/sockdiag.hpp"
+#include "tasuki/vip/sockets_io.hpp"
 
 #include <linux/netlink.h>
 
@@ -62,6 +64,9 @@ result<void> keeper::announce(group_id group) {
 std::vector<byte_string> keeper::removals() const {
     return body_->removals();
 }
+std::vector<byte_string> keeper::connections() const {
+    return body_->connections();
+}
 std::set<mac_address> keeper::own_macs() const {
     return body_->own_macs();
 }
@@ -88,6 +93,8 @@ keeper::body::body(boost::asio::io_context& io, keeper_options options)
         groups_[one.group].addresses.push_back(one);
         group_of_[one.address.address] = one.group;
     }
+    for (auto const& one : options_.gated)
+        groups_[one.group].gated.push_back(one.address);
 }
 
 void keeper::body::adopt(group_id group, epoch owner, instant deadline) {
@@ -190,6 +197,8 @@ result<void> keeper::body::want(group_id group, epoch owner, bool here, instant 
         if (auto const claimable = check_claim(state, deadline); !claimable)
             return claimable;
     state.owner = owner;
+    if (!here && std::exchange(state.here, false) && !state.gated.empty())
+        static_cast<void>(destroy_sockets(*diagnosis_, state.gated, options_.socket_budget));
     state.here = here;
     // A release keeps the deadline: the time that is left may be used to tell the clients.
     if (here)
@@ -278,6 +287,8 @@ result<void> keeper::body::announce(group_id group) {
     if (!state.here)
         return problem{failure::refused,
                        "the group is not active on this node: announce it where it is"};
+    if (state.addresses.empty() && !state.gated.empty())
+        return problem{failure::refused, "a program moves these addresses, and announces them"};
     begin_announcing(group, options_.now());
     announce_due();
     arm();
@@ -290,6 +301,13 @@ std::vector<byte_string> keeper::body::removals() const {
         if (auto const link = link_of_.find(one.address.address); link != link_of_.end())
             out.push_back(delete_message(one.address, link->second));
     return out;
+}
+
+std::vector<byte_string> keeper::body::connections() const {
+    std::vector<ip_address> all{configured_.begin(), configured_.end()};
+    for (auto const& one : options_.gated)
+        all.push_back(one.address);
+    return list_connections(all);
 }
 
 std::set<mac_address> keeper::body::own_macs() const {

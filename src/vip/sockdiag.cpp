@@ -6,6 +6,9 @@
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
 
+#include <algorithm>
+#include <iterator>
+
 namespace tasuki::vip {
 
 namespace {
@@ -81,6 +84,27 @@ byte_string list_sockets_message(socket_question const& question,
     netlink_message out{SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST | NLM_F_DUMP};
     out.body(bytes_of(request)).attribute(INET_DIAG_REQ_BYTECODE, any_of(locals));
     return std::move(out).take();
+}
+
+std::vector<ip_address> locals_of(ip_family sockets, std::vector<ip_address> const& locals) {
+    std::vector<ip_address> out;
+    std::copy_if(locals.begin(), locals.end(), std::back_inserter(out),
+                 [&](ip_address const& one) { return sockets == ip_family::v6 || one.is_v4(); });
+    return out;
+}
+
+std::vector<byte_string> list_connections(std::vector<ip_address> const& locals) {
+    std::vector<byte_string> out;
+    for (auto const sockets : {ip_family::v4, ip_family::v6}) {
+        auto const all = locals_of(sockets, locals);
+        for (std::size_t first = 0; first < all.size(); first += locals_max) {
+            auto const from = all.begin() + static_cast<std::ptrdiff_t>(first);
+            auto const to =
+                from + static_cast<std::ptrdiff_t>(std::min(locals_max, all.size() - first));
+            out.push_back(list_sockets_message({transport::tcp, sockets}, {from, to}));
+        }
+    }
+    return out;
 }
 
 std::optional<byte_string> destroy_message(transport protocol, netlink_part const& listed) {

@@ -21,14 +21,6 @@ problem unsupported() {
             "removed address wait for their own timeouts"};
 }
 
-/// IPv4 sockets carry IPv4 only; IPv6 sockets carry both.
-std::vector<ip_address> locals_for(ip_family sockets, std::vector<ip_address> const& locals) {
-    std::vector<ip_address> out;
-    std::copy_if(locals.begin(), locals.end(), std::back_inserter(out),
-                 [&](ip_address const& one) { return sockets == ip_family::v6 || one.is_v4(); });
-    return out;
-}
-
 result<std::size_t> destroy_kind(netlink_conversation& diagnosis, socket_question const& question,
                                  std::vector<ip_address> const& locals, clock::time_point until) {
     std::vector<byte_string> requests;
@@ -67,7 +59,7 @@ result<std::size_t> destroy_sockets(netlink_conversation& diagnosis,
     auto const end = clock::now() + budget;
     result<std::size_t> outcome{std::size_t{0}};
     for (auto const& kind : kinds) {
-        auto const relevant = locals_for(kind.sockets, locals);
+        auto const relevant = locals_of(kind.sockets, locals);
         for (std::size_t first = 0; first < relevant.size(); first += locals_max) {
             if (clock::now() >= end)
                 return out_of_time();

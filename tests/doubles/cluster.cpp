@@ -33,6 +33,7 @@ node_settings common_settings(shape const& of) {
     out.digest = 77;
     group_settings group{group_named(of.mysql ? "db" : "vip"), of.mysql ? "db" : "vip", {}, {}, {}};
     group.addresses = {"10.0.0.50"};
+    group.by_hook = of.by_hook;
     if (of.mysql)
         group.mysql = mysql_settings{{}, true, of.promote_degraded};
     std::size_t place = 0;

@@ -29,6 +29,7 @@ struct shape {
     bool mysql = false;
     std::vector<std::string> never_master;
     bool promote_degraded = false;
+    bool by_hook = false; ///< a program moves the address
     duration interval = milliseconds{100};
     election::lease_terms terms{milliseconds{800}, milliseconds{100}, 0.005};
 };
@@ -46,6 +47,8 @@ struct machine {
     bool stamp_known = false;
     std::optional<election::store_outcome> disk_trouble;
     std::optional<problem> address_trouble; ///< opening fails with it
+    std::optional<problem> release_trouble; ///< closing does
+    duration address_takes = milliseconds{1};
     bool address = false;
     bool gate_shut = false; ///< the hard deadline has passed since the last extension
     instant hard = long_ago;

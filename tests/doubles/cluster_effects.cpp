@@ -9,7 +9,7 @@ namespace {
 
 constexpr duration network_delay = milliseconds{1};
 constexpr duration disk_delay = milliseconds{2};
-constexpr duration address_delay = milliseconds{1};
+constexpr duration nothing_to_do = milliseconds{1};
 constexpr duration server_delay = milliseconds{1};
 constexpr duration facts_pause = milliseconds{100};
 constexpr duration patience = std::chrono::seconds{20};
@@ -90,7 +90,7 @@ void cluster::on_effect(machine& it, stamp_grant& what) {
 }
 
 void cluster::on_effect(machine& it, open_address& what) {
-    later_at(it, address_delay, [this, under = what.under, until = what.until](machine& there) {
+    later_at(it, it.address_takes, [this, under = what.under, until = what.until](machine& there) {
         if (there.address_trouble)
             return happen(there, address_changed{id, under, false, there.address_trouble});
         there.address = true;
@@ -107,7 +107,10 @@ void cluster::on_effect(machine& it, extend_address& what) {
 }
 
 void cluster::on_effect(machine& it, close_address& what) {
-    later_at(it, address_delay, [this, under = what.under](machine& there) {
+    auto const takes = it.address ? it.address_takes : nothing_to_do;
+    later_at(it, takes, [this, under = what.under](machine& there) {
+        if (there.release_trouble)
+            return happen(there, address_changed{id, under, false, there.release_trouble});
         if (there.address)
             say(there.name + ": the address is gone, " + epoch_text(under));
         there.address = false;

@@ -1,12 +1,16 @@
 """What comes over the wire: floods of forged heartbeats, bad weather, a stranger with our address,
-many addresses at once, an address that somebody deletes."""
+many addresses at once, an address that somebody deletes, clients that wait for an answer."""
 
 import os
+import signal
+import socket
 import subprocess
+import threading
 import time
+from contextlib import closing
 
 import rig
-from lab import agents, network, places, processes, weather
+from lab import agents, namespaces, network, places, processes, stage, weather
 from lab.measure import Observer, Tool, stopped_at_end
 from watched import BOUND_S, AddressCase
 
@@ -15,6 +19,8 @@ FLOOD_RATE = 50_000
 FLOOD_S = 5
 WEATHER_S = float(os.environ.get("TASUKI_WEATHER_S", 10))
 MANY = 256
+PORT = 9000
+AT_ONCE_MS = 50
 
 
 class WireTest(AddressCase):
@@ -93,6 +99,59 @@ class WireTest(AddressCase):
         network.take_address(self.lab, "db1")
         processes.wait_until(lambda: network.holders(self.lab) == ["db1"], BOUND_S, "put back", 0.02)
         self.assertLess(time.monotonic() - began, 1)
+
+
+class WaitingClient:
+    """Connected to the virtual address, it has nothing to send: it waits for an answer."""
+
+    def __init__(self, lab, server):
+        with namespaces.inside(lab.namespace(server)):
+            self.listener = socket.create_server(("", PORT))
+        with namespaces.inside(lab.namespace("client")):
+            self.socket = socket.create_connection((places.VIP, PORT), timeout=BOUND_S)
+        self.served = self.listener.accept()[0]
+        self.told_at = None  # milliseconds of the monotonic clock
+        self.thread = threading.Thread(target=self.wait)
+        self.thread.start()
+
+    def wait(self):
+        try:
+            self.socket.recv(1)
+        except ConnectionResetError:
+            self.told_at = time.monotonic() * 1000
+        except OSError:
+            pass
+
+    def close(self):
+        if self.thread.is_alive():
+            self.socket.shutdown(socket.SHUT_RDWR)
+        self.thread.join()
+        for each in (self.socket, self.served, self.listener):
+            each.close()
+
+
+class WaitingClientTest(AddressCase):
+    name = "t-waiting"
+
+    def judge(self, what, holder, fault):
+        with closing(WaitingClient(self.lab, holder)) as client:
+            observer = self.watch(fault, holder)
+        self.assert_one_at_a_time(observer)
+        silent = max(span[1] for source in observer.summary["sources"]
+                     if source["source"] == places.mac(holder) for span in source["spans"])
+        self.assertIsNotNone(client.told_at, f"{what}: the client still waits")
+        after = client.told_at - silent
+        print(f"{what}: told {after:+.1f} ms from the last answer of {holder}, the gap being "
+              f"{observer.summary['longest_gap_ms']:.1f} ms ... ", end="", flush=True)
+        self.assertLess(after, AT_ONCE_MS)
+
+    def test_a_client_that_waits_is_reset_when_the_address_moves(self):
+        """It would never learn by itself that whom it waits for is somewhere else now."""
+        self.judge("switchover", "db1", lambda: agents.switchover(self.lab, "db1", "db3"))
+        self.judge("agent killed", "db3", lambda: stage.kill_process(self.lab, "db3", "agent"))
+        holder, = network.holders(self.lab)
+        self.judge("agent stopped", holder, lambda: stage.kill_process(
+            self.lab, holder, "agent", signal.SIGSTOP))
 
 
 class ManyAddressesTest(AddressCase):

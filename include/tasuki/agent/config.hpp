@@ -74,8 +74,16 @@ struct node_config {
     friend bool operator==(node_config const&, node_config const&) = default;
 };
 
+/// A program of the operator's, called without a shell; see docs/hooks.md.
+struct hook_config {
+    std::string program;         ///< absolute; may hold {node}
+    milliseconds timeout{10000}; ///< it is ended after this time
+    friend bool operator==(hook_config const&, hook_config const&) = default;
+};
+
 struct vip_config {
     ip_prefix address;
+    bool by_hook = false;                            ///< method = "hook": a program moves it
     std::string interface;                           ///< empty: the one whose subnet fits
     std::map<std::string, std::string> interface_of; ///< by node; goes before `interface`
     milliseconds announce_repeat{1100};              ///< second announcement after the first
@@ -107,6 +115,7 @@ struct group_config {
     group_id id;
     std::vector<std::string> members; ///< in order of preference; never empty
     std::vector<vip_config> vips;
+    std::optional<hook_config> hook; ///< set exactly if it moves all the virtual IPs
     std::optional<mysql_config> mysql;
 
     [[nodiscard]] bool has_member(std::string_view node) const;
@@ -134,6 +143,7 @@ struct configuration {
     std::optional<endpoint> checks_listen;
     log_target log = log_target::journal;
     std::optional<vip::enforcement> enforcement; ///< this rung and no other; unset: the best
+    std::optional<hook_config> notify;           ///< is told what happens
     std::string state_dir;                       ///< may hold {node}
     std::string runtime_dir;                     ///< may hold {node}
 

@@ -13,12 +13,14 @@ namespace tasuki::agent {
 [[nodiscard]] cluster_config read_cluster(section_reader& top);
 [[nodiscard]] std::vector<node_config> read_nodes(section_reader& top);
 [[nodiscard]] std::vector<group_config> read_groups(section_reader& top);
+[[nodiscard]] hook_config read_hook(section_reader&);
 
 /// One lease of the file against its own interval, step-down time and clock drift.
 void check_timing(timing_config const&, config_notes&);
 void check_enforcement(configuration const&, config_notes&);
 void check_nodes(configuration const&, config_notes&);
 void check_groups(configuration const&, config_notes&);
+void check_hooks(configuration const&, config_notes&);
 void check_addresses(configuration const&, config_notes&);
 void check_ports(configuration const&, config_notes&);
 

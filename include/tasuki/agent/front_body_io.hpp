@@ -10,6 +10,7 @@
 #include "tasuki/agent/key_keeper_io.hpp"
 #include "tasuki/agent/key_rotation_io.hpp"
 #include "tasuki/agent/make_settings.hpp"
+#include "tasuki/agent/notifier_io.hpp"
 #include "tasuki/agent/secret_io.hpp"
 #include "tasuki/core/overloaded.hpp"
 #include "tasuki/mysql/server_io.hpp"
@@ -90,6 +91,7 @@ class front::body {
     void on(progress_note& it);
     void on(answer_operator& it) { desk_->answered(it); }
     void on(remark& it);
+    void on(conflict_note& it);
     void on(submit_order& it) { submit(it.group, std::move(it.what)); }
 
     void submit(group_id, mysql::order);
@@ -107,6 +109,7 @@ class front::body {
     std::map<group_id, mysql::local_server> servers_;
     std::unique_ptr<key_keeper> keys_;
     std::unique_ptr<key_rotation> rotation_;
+    std::unique_ptr<notifier> notifier_; ///< if somebody wants to be told
     std::unique_ptr<desk> desk_;
     std::unique_ptr<http::http_server> http_;
     lease_loop* lease_ = nullptr;

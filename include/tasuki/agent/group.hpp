@@ -101,7 +101,9 @@ class group {
     void update_presence(work&);
     void resume_after_abort(work&);
 
-    void leave(work&);
+    void leave(work&, std::string reason = "the agent is stopped");
+    void hand_over(work&, node_id successor, bool told = false);
+    void address_refused(work&, std::string const& why);
     void finish_leaving(work&);
     void close_own_server(work&, epoch under, duration limit);
     void kill_own_server(work&, epoch under);
@@ -165,6 +167,7 @@ class group {
     bool address_wanted_ = false;
     bool address_here_ = false;
     bool closing_ = false;
+    std::optional<vacating> vacating_;
     instant leave_by_ = long_ago; ///< the lease is over then, whatever our server does
     instant address_retry_at_ = never;
     std::string address_trouble_;
@@ -174,11 +177,6 @@ class group {
 
     running_operation operation_;
     std::optional<operator_asked> pending_plan_; ///< a dry run that waits for its plan
-    struct patient_bootstrap {
-        operator_asked asked;
-        ask_bootstrap wish;
-        instant deadline = never;
-    };
     std::optional<patient_bootstrap> pending_bootstrap_;
     std::optional<patient_bootstrap> founding_; ///< the first record is on its way
     std::optional<ask_failover> forced_;        ///< this node takes over by the operator's word
@@ -192,6 +190,7 @@ class group {
     duration leave_pause_{};
     std::string refusal_; ///< why the last promotion here was refused
     instant refused_until_ = long_ago;
+    instant relief_again_at_ = long_ago; ///< when another member may next be asked to relieve us
     std::uint64_t active_since_ms_ = 0;
     instant wake_election_ = long_ago;
     instant presence_at_ = long_ago; ///< when it is next looked at who is there

@@ -52,6 +52,7 @@ struct address_changed {
     epoch under;
     bool here = false;
     std::optional<problem> trouble;
+    std::string told{}; ///< by the program that moves them
 };
 /// Somebody else answers for an address of the group; empty when that is over.
 struct address_conflict {

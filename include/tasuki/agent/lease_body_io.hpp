@@ -2,9 +2,9 @@
 // The inside of the lease thread: what it owns and how it turns effects into deeds. It belongs to
 // lease_loop_io and lease_effects_io, and nobody else includes it. One thread, no locks.
 
-#include "tasuki/agent/lease_loop_io.hpp"
-
+#include "tasuki/agent/address_hooks_io.hpp"
 #include "tasuki/agent/guard_link_io.hpp"
+#include "tasuki/agent/lease_loop_io.hpp"
 #include "tasuki/agent/lease_timer_io.hpp"
 #include "tasuki/agent/lease_turns.hpp"
 #include "tasuki/agent/make_settings.hpp"
@@ -22,12 +22,10 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <map>
-#include <set>
 #include <thread>
 #include <utility>
 
 namespace tasuki::agent {
-
 namespace asio = boost::asio;
 
 /// The name of a group's state in the state folder.
@@ -139,6 +137,10 @@ class lease_loop::body {
         depart(std::move(it));
     }
 
+    void open_hooks();
+    void open_by_hook(open_address const&);
+    void close_by_hook(close_address const&);
+    void on_hook(group_id, hook_report const&);
     void try_to_replace(program, std::function<void(problem)> failed, instant until);
     void adopt_addresses();
     void take_over_guard();
@@ -171,6 +173,7 @@ class lease_loop::body {
     std::unique_ptr<stamp_page> stamps_;
     std::unique_ptr<vip::keeper> keeper_;
     std::unique_ptr<heartbeat::udp_paths> paths_;
+    std::unique_ptr<address_hooks> hooks_;
     std::unique_ptr<node> node_;
     std::unique_ptr<guard_link> guard_;
     std::map<group_id, std::size_t> slots_;  ///< in its page

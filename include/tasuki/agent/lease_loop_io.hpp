@@ -33,8 +33,14 @@ struct remark { ///< for the log
     bool warning = false;
     std::string text;
 };
-using departure =
-    std::variant<submit_order, ask_peer, transition, progress_note, answer_operator, remark>;
+struct conflict_note { ///< somebody else answers for an address of the group, or no longer
+    group_id group;
+    bool begun = false;
+    std::string address;
+    std::string mac;
+};
+using departure = std::variant<submit_order, ask_peer, transition, progress_note, answer_operator,
+                               remark, conflict_note>;
 
 struct lease_loop_options {
     configuration const& from;

@@ -28,6 +28,7 @@ struct group_settings {
     std::vector<node_id> members;       ///< in order of preference
     std::vector<std::string> addresses; ///< the virtual ones, for status
     std::optional<mysql_settings> mysql;
+    bool by_hook = false; ///< a program moves the addresses, and takes its time
 };
 
 struct node_settings {

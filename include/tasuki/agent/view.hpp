@@ -16,6 +16,8 @@ namespace tasuki::agent {
 
 /// In the place of a rung of enforcement, for a node that carries no virtual IP.
 inline constexpr std::string_view no_enforcement = "none";
+/// Its addresses are moved by a program, and nothing below the agent takes them away.
+inline constexpr std::string_view by_program = "program";
 
 /// What the edge knows and the pure core does not.
 struct conditions {

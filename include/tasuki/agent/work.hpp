@@ -62,4 +62,18 @@ struct fencing {
     instant again_at = long_ago; ///< after a try that failed
 };
 
+/// A program gives the addresses up while the lease goes on: nobody may take them meanwhile.
+struct vacating {
+    node_id to;            ///< whom the lease goes to afterwards
+    instant until = never; ///< afterwards it is given up all the same, and the program tried on
+    bool told = false;     ///< it is part of the operation
+};
+
+/// A bootstrap that waits.
+struct patient_bootstrap {
+    operator_asked asked;
+    ask_bootstrap wish;
+    instant deadline = never;
+};
+
 } // namespace tasuki::agent

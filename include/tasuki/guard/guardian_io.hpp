@@ -3,10 +3,10 @@
 // demands. One thread, no lock, no file, no log while it acts; all memory is there beforehand.
 //
 // What it does, in this order: seize all slots (from then on the agent serves nothing in its eyes),
-// take the addresses away, SIGKILL the agent and wait a moment for its end (a stopped process would
-// go on later), take away what it may have put back, end the mysqld whose data nobody else has,
-// tell the other voters. A new life of the agent begins with a new page. pidfd_open(2), signal(7),
-// netlink(7).
+// reset the connections of the addresses if there is time, take the addresses away, SIGKILL the
+// agent and wait a moment for its end (a stopped process would go on later), take away what it may
+// have put back, end the mysqld whose data nobody else has, tell the other voters. A new life of
+// the agent begins with a new page. pidfd_open(2), signal(7), netlink(7).
 
 #include "tasuki/core/result.hpp"
 #include "tasuki/core/time.hpp"

@@ -14,7 +14,7 @@
 
 namespace tasuki::guard {
 
-inline constexpr std::string_view greeting = "tasuki-guard 1";
+inline constexpr std::string_view greeting = "tasuki-guard 2";
 
 /// A message with at most one descriptor.
 struct parcel {

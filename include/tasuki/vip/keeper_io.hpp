@@ -27,8 +27,15 @@ class io_context;
 
 namespace tasuki::vip {
 
+/// Something else may put it on this node: only the gate knows it, and its clients are told.
+struct gated_address {
+    ip_address address;
+    group_id group;
+};
+
 struct keeper_options {
     std::vector<configured_address> addresses; ///< all that this node may ever carry
+    std::vector<gated_address> gated;
     duration lease = milliseconds{2500};       ///< decides which enforcement is possible
     std::optional<enforcement> only;           ///< this rung and no other; else the best there is
     duration probe_every = milliseconds{1500}; ///< who else answers for what stands here?
@@ -83,6 +90,8 @@ class keeper {
     /// Netlink requests that take away every configured address, there or not, from the link that
     /// it would stand on: for who acts when this process cannot.
     [[nodiscard]] std::vector<byte_string> removals() const;
+    /// Netlink requests that list the TCP connections of all configured addresses, for the same.
+    [[nodiscard]] std::vector<byte_string> connections() const;
 
     /// The MACs of this node's links, for the peers' set_peer_macs.
     [[nodiscard]] std::set<mac_address> own_macs() const;

@@ -28,6 +28,12 @@ inline constexpr std::size_t locals_max = 256;
 [[nodiscard]] byte_string list_sockets_message(socket_question const&,
                                                std::vector<ip_address> const& locals);
 
+/// The requests that list all TCP connections of these addresses, in sockets of both families.
+[[nodiscard]] std::vector<byte_string> list_connections(std::vector<ip_address> const& locals);
+/// Sockets of IPv4 carry IPv4 only; those of IPv6 carry both.
+[[nodiscard]] std::vector<ip_address> locals_of(ip_family sockets,
+                                                std::vector<ip_address> const& locals);
+
 /// From a listed socket, the request that destroys exactly it; nothing if it is no socket.
 [[nodiscard]] std::optional<byte_string> destroy_message(transport, netlink_part const& listed);
 

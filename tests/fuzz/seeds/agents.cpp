@@ -1,6 +1,8 @@
 // What agents, servers and operators say, as text and in frames.
 #include "seeds.hpp"
 #include "tasuki/agent/channel.hpp"
+#include "tasuki/agent/inheritance.hpp"
+#include "tasuki/agent/key_message.hpp"
 #include "tasuki/agent/peer_message.hpp"
 #include "tasuki/mysql/wire.hpp"
 
@@ -103,6 +105,49 @@ void add_channel(seeds& to) {
     answer_operator refused;
     refused.code = "paused";
     to.push_back({"agent_peer_message", "wish_answer", with_form('w', encode(refused))});
+}
+
+void add_keys(seeds& to) {
+    key_fact const old_key{heartbeat::key_id{7}, heartbeat::key_print{0x1122}};
+    key_fact const new_key{heartbeat::key_id{8}, heartbeat::key_print{0xffee}};
+    auto const wrapped = text_bytes("sealed under the present key");
+    for (auto const verb : {key_verb::report, key_verb::give, key_verb::accept, key_verb::sign,
+                            key_verb::drop, key_verb::finish}) {
+        bool const carries = verb == key_verb::accept;
+        key_order const order{verb, true, new_key, carries ? old_key.id : heartbeat::key_id{},
+                              carries ? wrapped : byte_string{}};
+        to.push_back({"agent_key_message", "order_" + std::string{to_string(verb)},
+                      with_form('o', encode(peer_message{peer_keys{order}}))});
+    }
+    key_answer answer;
+    answer.now = {{old_key, new_key}, old_key.id, "", {{second, new_key.id, milliseconds{40}}}};
+    to.push_back({"agent_key_message", "refused", with_form('a', encode(answer))});
+    answer.trouble = std::string(999, 'x') + "\xc3\xa9"; // cut within a letter
+    to.push_back({"agent_key_message", "long_trouble", with_form('a', encode(answer))});
+    answer = {true, "", answer.now, old_key.id, wrapped};
+    to.push_back({"agent_key_message", "given", with_form('a', encode(answer))});
+}
+
+void add_inheritance(seeds& to) {
+    election::record latest;
+    latest.written_under = epoch{7};
+    latest.version = record_version{3};
+    latest.active = first;
+    latest.pause_reason = "a reason";
+    election::tenure const held{
+        epoch{7}, {instant{milliseconds{900}}, instant{milliseconds{1000}}}, 12, latest};
+    election::live_grant const granted{epoch{7}, first, incarnation{5}, instant{milliseconds{950}}};
+    inheritance left;
+    left.life = incarnation{5};
+    to.push_back({"agent_inheritance", "nothing", encode(left)});
+    left.groups[group_named("web")] = {{epoch{2}, {}, {}, long_ago, {}}, false, 0, {}};
+    left.heard[second] = instant{milliseconds{250}};
+    to.push_back({"agent_inheritance", "standby", encode(left)});
+    left.groups[db] = {{epoch{9}, granted, epoch{3}, instant{milliseconds{77}}, held},
+                       true,
+                       4711,
+                       server_incarnation{8}};
+    to.push_back({"agent_inheritance", "holder", encode(left)});
 }
 
 void add_mysql(seeds& to) {

@@ -5,6 +5,7 @@
 #include "tasuki/vip/frames.hpp"
 #include "tasuki/vip/gate.hpp"
 #include "tasuki/vip/rtnetlink.hpp"
+#include "tasuki/vip/sockdiag.hpp"
 
 #include <linux/if_link.h>
 #include <linux/inet_diag.h>
@@ -99,8 +100,12 @@ void add_kernel_and_lan(seeds& to) {
 }
 
 void add_guard_and_slots(seeds& to) {
-    guard::orders orders{
-        42, true, {delete_message({four, 24}, 3), delete_message({six, 64}, 3)}, {}};
+    guard::orders orders{42,
+                         true,
+                         true,
+                         list_connections({four, six}),
+                         {delete_message({four, 24}, 3), delete_message({six, 64}, 3)},
+                         {}};
     orders.datagrams.push_back(
         {four, {*ip_address::parse("10.77.0.2"), 7800}, text_bytes("sealed")});
     orders.datagrams.push_back({six, {six, 7800}, text_bytes("sealed as well")});

@@ -25,6 +25,8 @@ using seeds = std::vector<seed>;
 void add_heartbeats(seeds&);
 void add_elections(seeds&);
 void add_kernel_and_lan(seeds&);
+void add_keys(seeds&);
+void add_inheritance(seeds&);
 void add_mysql(seeds&);
 void add_requests(seeds&);
 void add_channel(seeds&);

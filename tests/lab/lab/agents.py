@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from . import mariadb, places, processes
+from . import hooks, mariadb, places, processes
 from .places import AGENTS, Lab, LabError
 
 CLUSTER = """# Written by the lab; the same file for every node.
@@ -73,7 +73,9 @@ def write_config(lab: Lab, options) -> None:
     timing = "".join(f"{key} = {value}\n" for key in ("interval_ms", "lease_ms", "step_down_ms")
                      if (value := getattr(options, key, None)))
     vips = [VIP.replace("{address}", each) for each in places.vips(options.addresses)]
+    vips = hooks.method(lab, vips) if options.hook else vips
     parts = [CLUSTER, *vips, TAIL] if options.no_mysql else [CLUSTER, *vips, MYSQL, TAIL]
+    parts += [hooks.notify(lab)] if options.notify else []
     lab.config.write_text("".join(parts).format(folder=lab.folder, profile=options.profile,
                                                 timing=timing,
                                                 enforcement=options.enforcement,

@@ -57,6 +57,8 @@ def add_up(part: argparse.ArgumentParser) -> None:
                       default="best", help="what takes the address from a node without a lease")
     part.add_argument("--on-no-acker", choices=("degrade", "block"), default="degrade")
     part.add_argument("--no-mysql", action="store_true", help="a group with an address only")
+    part.add_argument("--hook", action="store_true", help="a program moves the addresses")
+    part.add_argument("--notify", action="store_true", help="a program is told what happens")
     part.add_argument("--no-guard", action="store_true", help="agents without tasuki-guard")
     part.add_argument("--no-agents", action="store_true", help="network and MariaDB only")
 

@@ -110,7 +110,8 @@ def program(name: str) -> Path:
     """The newest build of one of our programs; TASUKI_BUILD names a build folder to insist on."""
     chosen = os.environ.get("TASUKI_BUILD")
     builds = [Path(chosen)] if chosen else sorted((SOURCE / "build").glob("*/"))
-    found = [build / part / name for build in builds for part in ("", "tests/lab", "tests/sim")
+    parts = ("", "tests", "tests/lab", "tests/sim")
+    found = [build / part / name for build in builds for part in parts
              if (build / part / name).is_file()]
     if not found:
         where = chosen or f"{SOURCE}/build/*"

@@ -60,6 +60,9 @@ TEST_CASE("check: what takes the address away is told, and why nothing better do
           "ok: the address is taken away by: lifetime; no ebpf: grant CAP_BPF");
     CHECK(told("agent", "grant CAP_BPF") ==
           "warning: the address is taken away by: agent; no ebpf: grant CAP_BPF");
+    CHECK(told("program", "a program moves them") == "warning: a program moves them");
+    CHECK(told("ebpf", "a program moves others") ==
+          "ok: the address is taken away by: ebpf; a program moves others");
     CHECK(told("none", "") == "ok: this node carries no virtual IP");
     CHECK(told("", "") == "warning: the address is taken away by: unknown");
 }

@@ -5,9 +5,16 @@
 
 #include <catch2/catch.hpp>
 
+#include <fcntl.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -15,7 +22,9 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <functional>
 #include <string>
 #include <vector>
@@ -147,6 +156,69 @@ int process_descriptor(pid_t process) {
     return static_cast<int>(::syscall(SYS_pidfd_open, process, 0));
 }
 
+/// This thread is in a network of its own, with a loopback, until the end of the scope.
+struct own_network {
+    own_network()
+        : home(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)) {
+        made = ::unshare(CLONE_NEWNET) == 0;
+        if (!made)
+            return;
+        unique_fd const any{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+        ifreq loopback{};
+        std::strncpy(loopback.ifr_name, "lo", sizeof loopback.ifr_name - 1);
+        loopback.ifr_flags = IFF_UP;
+        REQUIRE(::ioctl(any.get(), SIOCSIFFLAGS, &loopback) == 0);
+    }
+    own_network(own_network const&) = delete;
+    own_network& operator=(own_network const&) = delete;
+    ~own_network() { ::setns(home.get(), CLONE_NEWNET); }
+
+    unique_fd home;
+    bool made = false;
+};
+
+/// A client of this machine that waits for an answer, and who does not give it.
+struct waiting {
+    waiting()
+        : listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0))
+        , client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+        sockaddr_in at{};
+        at.sin_family = AF_INET;
+        at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        auto* const name = reinterpret_cast<sockaddr*>(&at);
+        socklen_t size = sizeof at;
+        REQUIRE(::bind(listener.get(), name, size) == 0);
+        REQUIRE(::listen(listener.get(), 1) == 0);
+        ::getsockname(listener.get(), name, &size);
+        REQUIRE(::connect(client.get(), name, size) == 0);
+        server.reset(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    }
+    [[nodiscard]] bool told() const {
+        char byte = 0;
+        return ::recv(client.get(), &byte, 1, MSG_DONTWAIT) <= 0 && errno != EAGAIN;
+    }
+
+    unique_fd listener;
+    unique_fd client;
+    unique_fd server;
+};
+
+/// Names every connection of the network that this thread is in.
+byte_string every_connection() {
+    struct {
+        nlmsghdr header;
+        inet_diag_req_v2 body;
+    } question{};
+    question.header.nlmsg_len = sizeof question;
+    question.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
+    question.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+    question.body.sdiag_family = AF_INET;
+    question.body.sdiag_protocol = IPPROTO_TCP;
+    question.body.idiag_states = 1U << 1U; // established
+    auto const bytes = std::as_bytes(std::span{&question, 1});
+    return {bytes.begin(), bytes.end()};
+}
+
 bool has_ended(pid_t child) {
     siginfo_t seen{};
     return ::waitid(P_PID, static_cast<id_t>(child), &seen, WEXITED | WNOHANG | WNOWAIT) == 0 &&
@@ -181,6 +253,40 @@ TEST_CASE("guard: a stopped agent is ended before its deadline, and only then re
     on.run_until_said("was not renewed in time");
     CHECK(has_ended(agent));
     CHECK(other.hear() == "released");
+}
+
+TEST_CASE("guard: clients that wait are reset, unless the end of the lease cannot wait for that",
+          "[guard]") {
+    struct story {
+        int signal;
+        bool falls_silent;
+        bool told;
+    };
+    for (auto const& it :
+         {story{SIGKILL, false, true}, story{SIGSTOP, false, false}, story{SIGSTOP, true, true}}) {
+        own_network const place;
+        if (!place.made) {
+            WARN("skipped: no network of its own can be made here; run as root");
+            return;
+        }
+        INFO(it.signal << " " << it.falls_silent);
+        scene on;
+        voter const other;
+        waiting const client;
+        auto const agent = on.agent([&](deadline_page& page, int socket) {
+            auto const span = milliseconds{it.signal == SIGSTOP ? 300 : 30'000};
+            auto what = orders_for(other, "released");
+            what.falls_silent = it.falls_silent;
+            what.listings.push_back(every_connection());
+            static_cast<void>(send_parcel(socket, encode(what)));
+            static_cast<void>(page.slots[0].open(epoch{5}, now() + span));
+        });
+        CHECK_FALSE(client.told());
+        ::kill(agent, it.signal);
+        on.run_until_said("1 datagrams of release sent");
+        CHECK(client.told() == it.told);
+        CHECK(on.has_said(" 0 connections reset") != it.told);
+    }
 }
 
 TEST_CASE("guard: an agent that renews is left alone", "[guard]") {

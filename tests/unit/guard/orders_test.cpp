@@ -24,6 +24,8 @@ orders full() {
     orders out;
     out.serial = 42;
     out.end_server = true;
+    out.falls_silent = true;
+    out.listings = {bytes_of(92, 3)};
     out.requests = {bytes_of(16, 1), bytes_of(44, 2)};
     out.datagrams = {datagram_to("10.77.0.1", "10.77.0.2:7800", 138),
                      datagram_to("fd00::1", "[fd00::2]:7800", 1200)};
@@ -79,11 +81,18 @@ TEST_CASE("guard: a request too short for the kernel, or too many, are refused",
     auto one = full();
     one.requests = {bytes_of(15, 1)};
     CHECK(trouble_of(encode(one)).find("too short") != std::string::npos);
-    byte_writer many;
-    many.u32(0x54534b4f);
-    many.u16(1);
-    many.u64(1);
-    many.u8(0);
-    many.u16(requests_max + 1);
-    CHECK(trouble_of(many.view()).find("too many") != std::string::npos);
+    one = full();
+    one.listings = {bytes_of(15, 1)};
+    CHECK(trouble_of(encode(one)).find("too short") != std::string::npos);
+    for (bool const of_requests : {false, true}) {
+        byte_writer many;
+        many.u32(0x54534b4f);
+        many.u16(2);
+        many.u64(1);
+        many.u8(0);
+        if (of_requests)
+            many.u16(0);
+        many.u16((of_requests ? requests_max : listings_max) + 1);
+        CHECK(trouble_of(many.view()).find("too many") != std::string::npos);
+    }
 }

@@ -10,7 +10,10 @@ using test::behind_gate;
 using test::db;
 using test::eventually;
 using test::find_here;
+using test::ip;
 using test::is_silent;
+using test::kept;
+using test::lan;
 using test::vip4;
 using test::vip6;
 
@@ -254,6 +257,40 @@ TEST_CASE("vip: an agent that leaves nothing behind takes its gate along", "[vip
     it->node.subject.reset();
     it->add_by_hand(); // by an operator who has stopped the agent for it
     CHECK(it->serving());
+}
+
+TEST_CASE("vip: an address that something else moves is only gated", "[vip][gate]") {
+    auto const net = lan::make();
+    if (!net || !test::loaded_gate())
+        return;
+    net->enter_a();
+    kept node{std::vector<std::string>{}};
+    node.options.gated = {{ip(vip4), db}};
+    node.start();
+    CHECK(node.subject->removals().empty());
+    CHECK_FALSE(node.subject->connections().empty());
+    net->ip({"addr add 10.77.0.50/32 dev eth0"});
+    auto const mac = test::mac_here("eth0").to_string();
+    net->enter_b();
+    net->ip({"neigh replace 10.77.0.50 lladdr " + mac + " nud permanent dev eth0"});
+    net->enter_a();
+    auto const answering = [&](bool expected) {
+        net->enter_b();
+        bool const out = answers(vip4, test::patience(expected));
+        net->enter_a();
+        return out;
+    };
+    CHECK_FALSE(answering(false));
+    auto const deadline = test::boot_now() + 700ms;
+    REQUIRE(node.subject->want(db, epoch{1}, true, deadline));
+    CHECK(answering(true));
+    REQUIRE(node.subject->refresh(db, epoch{1}, deadline + 60s));
+    CHECK(eventually([&] { return test::boot_now() > deadline; }, &node.io));
+    CHECK(answering(true));
+    CHECK_FALSE(node.subject->announce(db));
+    node.release();
+    CHECK_FALSE(answering(false));
+    CHECK(find_here(vip4)); // whoever put it there takes it away
 }
 
 } // namespace tasuki::vip

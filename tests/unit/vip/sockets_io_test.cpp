@@ -141,6 +141,12 @@ TEST_CASE("vip: each of several addresses is matched, and connected UDP too", "[
 
     auto talk = netlink_conversation::open(NETLINK_SOCK_DIAG);
     REQUIRE(talk);
+    std::size_t named = 0;
+    for (auto& request : list_connections({ip("10.77.0.61"), ip("10.77.0.62"), ip("fd77::99")}))
+        REQUIRE(talk->list(std::move(request), [&](netlink_part const& part) {
+            named += destroy_message(transport::tcp, part) ? 1U : 0U;
+        }));
+    CHECK(named == 2);
     auto const destroyed =
         destroy_sockets(*talk, {ip("10.77.0.63"), ip("10.77.0.62"), ip("fd77::99")}, 1s);
     REQUIRE(destroyed);

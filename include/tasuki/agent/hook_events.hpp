@@ -1,0 +1,17 @@
+#pragma once
+// What of a group's life is told to the operator's program, as docs/hooks.md lists it. Pure.
+
+#include "tasuki/agent/happening.hpp"
+#include "tasuki/agent/hook.hpp"
+#include "tasuki/agent/settings.hpp"
+
+#include <optional>
+
+namespace tasuki::agent {
+
+/// "active" and "left"; no other turn is told.
+[[nodiscard]] std::optional<hook_event> event_of(transition const&, node_settings const&);
+/// "promotion-done" and "promotion-refused", of a group with MySQL.
+[[nodiscard]] std::optional<hook_event> event_of(progress_note const&, node_settings const&);
+
+} // namespace tasuki::agent

@@ -1,0 +1,65 @@
+// Groups whose addresses a program moves: what the lease thread has to do with that.
+#include "tasuki/agent/lease_body_io.hpp"
+
+namespace tasuki::agent {
+
+void lease_loop::body::open_hooks() {
+    std::set<group_id> held;
+    if (options_.inherited)
+        for (auto const& [id, group] : options_.inherited->left.groups)
+            if (group.address_here && group.lease.held)
+                held.insert(id);
+    address_hooks::callbacks to;
+    to.on_report = [this](group_id group, hook_report const& told) { on_hook(group, told); };
+    to.on_fitness = [this](group_id group, std::string const& trouble) {
+        if (!trouble.empty())
+            depart(remark{true, trouble});
+        turns_.happen(link_changed{group, trouble.empty(), trouble});
+    };
+    hooks_ = std::make_unique<address_hooks>(io_, options_.from, options_.node, held, to);
+    asio::post(io_, [this] { // the thread has nothing to do before
+        for (auto const& group : settings_.groups)
+            if (hooks_->moves(group.id) && !hooks_->is_swept(group.id))
+                turns_.happen(
+                    link_changed{group.id, false,
+                                 "the program has not yet given up what may have been left here"});
+        hooks_->start();
+    });
+}
+
+/// The gate opens before the program runs, which may have to announce the address.
+void lease_loop::body::open_by_hook(open_address const& it) {
+    if (!guard_->open(slot_of(it.group), it.under, it.until.hard))
+        return turns_.found(
+            address_changed{it.group, it.under, false,
+                            problem{failure::refused, "the guardian has ended this epoch here"}});
+    if (auto const done = keeper_->want(it.group, it.under, true, it.until.hard); !done)
+        return turns_.found(address_changed{it.group, it.under, false, done.error()});
+    keep_guard_equipped();
+    hooks_->want(it.group, {hook_action::acquire, it.under});
+}
+
+/// The gate closes before the program runs: nothing of ours answers while it takes its time.
+void lease_loop::body::close_by_hook(close_address const& it) {
+    if (auto const done = keeper_->want(it.group, it.under, false, long_ago); !done)
+        depart(remark{true, done.error().text});
+    guard_->close(slot_of(it.group));
+    hooks_->want(it.group, {hook_action::release, it.under});
+}
+
+void lease_loop::body::on_hook(group_id group, hook_report const& told) {
+    bool const taken = told.wish.what == hook_action::acquire;
+    address_changed what{group, told.wish.under, taken && told.done, {}};
+    if (!told.text.empty()) {
+        what.told =
+            fmt::format("{} by the program: it {}", taken ? "taken" : "given up", told.text);
+        if (!told.done)
+            what.told = fmt::format("not {}", what.told);
+    }
+    if (!told.done)
+        what.trouble = problem{failure::refused, fmt::format("the program for {} {}",
+                                                             to_string(told.wish.what), told.text)};
+    turns_.happen(what);
+}
+
+} // namespace tasuki::agent
