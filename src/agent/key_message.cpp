@@ -36,8 +36,11 @@ std::string to_hex(byte_view bytes) {
 byte_string from_hex(members& in, std::string_view key) {
     auto const text = in.text(key);
     byte_string out(text.size() / 2);
-    if (text.empty())
-        return out; // the library takes no null pointer, not even for nothing
+    if (out.empty()) { // the library takes no null pointer, not even for nothing
+        if (!text.empty())
+            in.spoil();
+        return out;
+    }
     std::size_t written = 0;
     if (out.size() > wrapped_bytes_max ||
         sodium_hex2bin(reinterpret_cast<unsigned char*>(out.data()), out.size(), text.data(),

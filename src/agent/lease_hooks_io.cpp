@@ -3,6 +3,25 @@
 
 namespace tasuki::agent {
 
+namespace {
+
+address_changed change_of(group_id group, hook_report const& told) {
+    bool const taken = told.wish.what == hook_action::acquire;
+    address_changed what{group, told.wish.under, taken && told.done, {}};
+    if (!told.text.empty()) {
+        what.told =
+            fmt::format("{} by the program: it {}", taken ? "taken" : "given up", told.text);
+        if (!told.done)
+            what.told = fmt::format("not {}", what.told);
+    }
+    if (!told.done)
+        what.trouble = problem{failure::refused, fmt::format("the program for {} {}",
+                                                             to_string(told.wish.what), told.text)};
+    return what;
+}
+
+} // namespace
+
 void lease_loop::body::open_hooks() {
     std::set<group_id> held;
     if (options_.inherited)
@@ -10,7 +29,9 @@ void lease_loop::body::open_hooks() {
             if (group.address_here && group.lease.held)
                 held.insert(id);
     address_hooks::callbacks to;
-    to.on_report = [this](group_id group, hook_report const& told) { on_hook(group, told); };
+    to.on_report = [this](group_id group, hook_report const& told) {
+        turns_.happen(change_of(group, told));
+    };
     to.on_fitness = [this](group_id group, std::string const& trouble) {
         if (!trouble.empty())
             depart(remark{true, trouble});
@@ -45,21 +66,6 @@ void lease_loop::body::close_by_hook(close_address const& it) {
         depart(remark{true, done.error().text});
     guard_->close(slot_of(it.group));
     hooks_->want(it.group, {hook_action::release, it.under});
-}
-
-void lease_loop::body::on_hook(group_id group, hook_report const& told) {
-    bool const taken = told.wish.what == hook_action::acquire;
-    address_changed what{group, told.wish.under, taken && told.done, {}};
-    if (!told.text.empty()) {
-        what.told =
-            fmt::format("{} by the program: it {}", taken ? "taken" : "given up", told.text);
-        if (!told.done)
-            what.told = fmt::format("not {}", what.told);
-    }
-    if (!told.done)
-        what.trouble = problem{failure::refused, fmt::format("the program for {} {}",
-                                                             to_string(told.wish.what), told.text)};
-    turns_.happen(what);
 }
 
 } // namespace tasuki::agent

@@ -7,6 +7,8 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include <algorithm>
+
 namespace tasuki::agent {
 
 namespace {
@@ -115,12 +117,12 @@ result<void> lease_loop::body::open_state() {
 result<void> lease_loop::body::open_addresses() {
     vip::keeper_options wanted;
     wanted.addresses = addresses_of(options_.from, options_.node);
-    wanted.gated = gated_addresses_of(options_.from, options_.node);
     wanted.lease = settings_.terms.lease;
     wanted.only = options_.from.enforcement;
     wanted.now = [] { return read_clocks().now; };
     wanted.on_event = [this](vip::keeper_event const& event) { on_keeper(event); };
-    carries_ = !wanted.addresses.empty();
+    carries_ = std::any_of(wanted.addresses.begin(), wanted.addresses.end(),
+                           [](auto const& one) { return !one.by_hook; });
     keeper_ = std::make_unique<vip::keeper>(io_, std::move(wanted));
     adopt_addresses();
     open_hooks();

@@ -28,22 +28,13 @@ std::vector<vip::configured_address> addresses_of(configuration const& from,
                                                   std::string const& node) {
     std::vector<vip::configured_address> out;
     for (auto const& group : from.groups)
-        if (group.has_member(node) && !group.hook)
+        if (group.has_member(node))
             for (auto const& vip : group.vips)
                 out.push_back({vip.address,
                                std::string{vip.interface_on(node)},
                                group.id,
-                               {vip.announce_repeat, vip.announce_refresh}});
-    return out;
-}
-
-std::vector<vip::gated_address> gated_addresses_of(configuration const& from,
-                                                   std::string const& node) {
-    std::vector<vip::gated_address> out;
-    for (auto const& group : from.groups)
-        if (group.has_member(node) && group.hook)
-            for (auto const& vip : group.vips)
-                out.push_back({vip.address.address, group.id});
+                               {vip.announce_repeat, vip.announce_refresh},
+                               vip.by_hook});
     return out;
 }
 

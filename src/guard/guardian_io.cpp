@@ -58,10 +58,10 @@ struct guardian::body {
     guardian_options options;
     unique_fd listener;
     unique_fd alarm;
+    bool falls_silent = false;
     connections_ready connections;
     requests_ready requests;
     datagrams_ready farewells;
-    bool falls_silent = false;
     bool end_server = false;
     held_process server;
     unique_fd agent_socket;
@@ -124,10 +124,11 @@ void guardian::body::welcome() {
         return options.say(true, problem_of_errno(error, "greeting the agent").text);
     page = std::move(*fresh);
     agent = std::move(*process);
-    agent_socket = std::move(socket);
-    end_server = falls_silent = false;
-    server = held_process{};
     connections = connections_ready::open(); // a listing may have been cut short
+    falls_silent = false;
+    agent_socket = std::move(socket);
+    end_server = false;
+    server = held_process{};
     requests.prepare({});
     farewells.prepare({});
     options.say(false, "an agent is here");

@@ -45,8 +45,8 @@ class keeper::body {
 
   private:
     struct group_state {
-        std::vector<configured_address> addresses;
-        std::vector<ip_address> gated; ///< the gate's business only
+        std::vector<configured_address> addresses; ///< behind the gate
+        std::vector<configured_address> kept;      ///< but for what something else moves
         epoch owner;
         bool here = false;
         instant deadline = long_ago;
@@ -68,6 +68,8 @@ class keeper::body {
     [[nodiscard]] result<void> open();
     [[nodiscard]] result<void> listen_everywhere();
     [[nodiscard]] result<void> check_claim(group_state const&, instant deadline) const;
+    void tell_clients(group_state const&);
+    [[nodiscard]] bool is_gated(ip_address const&) const;
 
     // keeper_reconcile_io.cpp
     /// Lists, plans, changes, verifies. The problems are those of single groups.
@@ -101,10 +103,8 @@ class keeper::body {
     [[nodiscard]] result<void> check_gate() const;
     [[nodiscard]] result<void> open_gate_of(group_state&);
     void close_gate_of(group_state&);
-    [[nodiscard]] static std::vector<ip_address> behind_gate(group_state const&);
     void set_gate(ip_address const&, gate_times const&);
     [[nodiscard]] bool is_served(ip_address const&) const;
-    [[nodiscard]] bool is_gated(ip_address const&) const;
 
     // keeper_watch_io.cpp
     void on_notice(notice const&);

@@ -31,7 +31,7 @@ result<void> keeper::body::open_gate() {
         no_gate_ = "[vip] enforcement = \"" + std::string{to_string(*options_.only)} + "\"";
         return {};
     }
-    if (options_.addresses.empty() && options_.gated.empty()) {
+    if (options_.addresses.empty()) {
         no_gate_ = "no address may be put on this node";
         return {};
     }
@@ -50,8 +50,8 @@ result<void> keeper::body::open_gate() {
         if (one.protocol == options_.tag)
             set_gate(one.address.address, gate_times{});
     for (auto& [id, state] : groups_) {
-        for (auto const& address : behind_gate(state))
-            set_gate(address, gate_times{});
+        for (auto const& one : state.addresses)
+            set_gate(one.address.address, gate_times{});
         if (!state.here)
             continue;
         if (auto const adopted = open_gate_of(state); !adopted)
@@ -89,7 +89,7 @@ void keeper::body::guard_links() {
 /// A problem if the gate is demanded and not everywhere.
 result<void> keeper::body::check_gate() const {
     if (options_.only != enforcement::ebpf || rung() == enforcement::ebpf ||
-        (options_.addresses.empty() && options_.gated.empty()))
+        options_.addresses.empty())
         return {};
     return problem{failure::refused, "[vip] enforcement = \"ebpf\": " + rung_reason()};
 }
@@ -98,8 +98,8 @@ result<void> keeper::body::open_gate_of(group_state& state) {
     if (!gate_)
         return {};
     state.gate_open = true;
-    for (auto const& address : behind_gate(state))
-        if (auto const done = gate_->set(address, open_until(state.deadline)); !done)
+    for (auto const& one : state.addresses)
+        if (auto const done = gate_->set(one.address.address, open_until(state.deadline)); !done)
             return done;
     return {};
 }
@@ -107,15 +107,8 @@ result<void> keeper::body::open_gate_of(group_state& state) {
 void keeper::body::close_gate_of(group_state& state) {
     if (!std::exchange(state.gate_open, false))
         return;
-    for (auto const& address : behind_gate(state))
-        set_gate(address, gate_times{});
-}
-
-std::vector<ip_address> keeper::body::behind_gate(group_state const& state) {
-    auto out = state.gated;
     for (auto const& one : state.addresses)
-        out.push_back(one.address.address);
-    return out;
+        set_gate(one.address.address, gate_times{});
 }
 
 void keeper::body::set_gate(ip_address const& address, gate_times const& times) {
@@ -134,11 +127,6 @@ bool keeper::body::is_served(ip_address const& address) const {
     return state.here && state.deadline > options_.now();
 }
 
-bool keeper::body::is_gated(ip_address const& address) const {
-    return std::any_of(options_.gated.begin(), options_.gated.end(),
-                       [&](gated_address const& one) { return one.address == address; });
-}
-
 /// A node that carries nothing any more is left as it was found, so that an operator can do by hand
 /// what he stopped the agent for. With an address on it, the gate is what guards it.
 void keeper::body::leave() {
@@ -147,8 +135,7 @@ void keeper::body::leave() {
     auto const seen = list_addresses(*routes_);
     bool const carries =
         !seen || std::any_of(seen->begin(), seen->end(), [&](observed_address const& one) {
-            return one.protocol == options_.tag || configured_.contains(one.address.address) ||
-                   is_gated(one.address.address);
+            return one.protocol == options_.tag || is_gated(one.address.address);
         });
     if (!carries)
         take_gate_off(*routes_, known_links());

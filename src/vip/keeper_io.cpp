@@ -15,7 +15,8 @@ namespace {
 std::set<ip_address> addresses_of(keeper_options const& options) {
     std::set<ip_address> out;
     for (auto const& one : options.addresses)
-        out.insert(one.address.address);
+        if (!one.by_hook)
+            out.insert(one.address.address);
     return out;
 }
 
@@ -91,10 +92,11 @@ keeper::body::body(boost::asio::io_context& io, keeper_options options)
     , timer_(io) {
     for (auto const& one : options_.addresses) {
         groups_[one.group].addresses.push_back(one);
+        if (one.by_hook)
+            continue;
+        groups_[one.group].kept.push_back(one);
         group_of_[one.address.address] = one.group;
     }
-    for (auto const& one : options_.gated)
-        groups_[one.group].gated.push_back(one.address);
 }
 
 void keeper::body::adopt(group_id group, epoch owner, instant deadline) {
@@ -102,7 +104,7 @@ void keeper::body::adopt(group_id group, epoch owner, instant deadline) {
     state.owner = owner;
     state.here = true;
     state.deadline = deadline;
-    for (auto const& one : state.addresses)
+    for (auto const& one : state.kept)
         carried_[one.address.address] = {group, 0, one.announce, {}};
 }
 
@@ -159,6 +161,8 @@ result<void> keeper::body::listen_everywhere() {
     auto const links = known_links();
     result<void> outcome;
     for (auto const& one : options_.addresses) {
+        if (one.by_hook)
+            continue;
         auto found = resolve(one, links, *observed);
         if (found) {
             auto const link = link_of_.at(one.address.address);
@@ -180,7 +184,7 @@ result<void> keeper::body::check_claim(group_state const& state, instant deadlin
         return problem{failure::refused, "the lease is over; its addresses are not taken"};
     if (auto const guarded = check_gate(); !guarded && !state.addresses.empty())
         return guarded;
-    if (!state.addresses.empty() && valid_seconds(lifetimes_, deadline, now) == 0)
+    if (!state.kept.empty() && valid_seconds(lifetimes_, deadline, now) == 0)
         return problem{failure::refused, "the lease ends in " +
                                              std::to_string(to_ms(deadline - now)) +
                                              " ms, too soon to take its addresses"};
@@ -197,8 +201,8 @@ result<void> keeper::body::want(group_id group, epoch owner, bool here, instant 
         if (auto const claimable = check_claim(state, deadline); !claimable)
             return claimable;
     state.owner = owner;
-    if (!here && std::exchange(state.here, false) && !state.gated.empty())
-        static_cast<void>(destroy_sockets(*diagnosis_, state.gated, options_.socket_budget));
+    if (!here && std::exchange(state.here, false))
+        tell_clients(state);
     state.here = here;
     // A release keeps the deadline: the time that is left may be used to tell the clients.
     if (here)
@@ -216,6 +220,22 @@ result<void> keeper::body::want(group_id group, epoch owner, bool here, instant 
     if (auto const mine = reconciled->find(group); mine != reconciled->end())
         return mine->second;
     return {};
+}
+
+/// Of what something else moves; what the keeper itself removes has its clients told there.
+void keeper::body::tell_clients(group_state const& state) {
+    std::vector<ip_address> moved;
+    for (auto const& one : state.addresses)
+        if (one.by_hook)
+            moved.push_back(one.address.address);
+    if (!moved.empty())
+        static_cast<void>(destroy_sockets(*diagnosis_, moved, options_.socket_budget));
+}
+
+bool keeper::body::is_gated(ip_address const& address) const {
+    return std::any_of(
+        options_.addresses.begin(), options_.addresses.end(),
+        [&](configured_address const& one) { return one.address.address == address; });
 }
 
 result<void> keeper::body::refresh(group_id group, epoch owner, instant deadline) {
@@ -260,7 +280,7 @@ result<void> keeper::body::probe(group_id group) {
         return observed.error();
     auto const links = known_links();
     state.probed = options_.now();
-    for (auto const& one : state.addresses) {
+    for (auto const& one : state.kept) {
         if (auto const found = resolve(one, links, *observed); !found)
             return found;
         auto const& link = links_.at(link_of_.at(one.address.address));
@@ -274,7 +294,7 @@ std::optional<mac_address> keeper::body::stranger(group_id group) const {
     auto const found = groups_.find(group);
     if (found == groups_.end() || !found->second.probed)
         return std::nullopt;
-    for (auto const& one : found->second.addresses)
+    for (auto const& one : found->second.kept)
         if (auto const mac = conflicts.stranger(one.address.address, *found->second.probed))
             return mac;
     return std::nullopt;
@@ -287,7 +307,7 @@ result<void> keeper::body::announce(group_id group) {
     if (!state.here)
         return problem{failure::refused,
                        "the group is not active on this node: announce it where it is"};
-    if (state.addresses.empty() && !state.gated.empty())
+    if (state.kept.empty() && !state.addresses.empty())
         return problem{failure::refused, "a program moves these addresses, and announces them"};
     begin_announcing(group, options_.now());
     announce_due();
@@ -304,9 +324,9 @@ std::vector<byte_string> keeper::body::removals() const {
 }
 
 std::vector<byte_string> keeper::body::connections() const {
-    std::vector<ip_address> all{configured_.begin(), configured_.end()};
-    for (auto const& one : options_.gated)
-        all.push_back(one.address);
+    std::vector<ip_address> all;
+    for (auto const& one : options_.addresses)
+        all.push_back(one.address.address);
     return list_connections(all);
 }
 

@@ -68,7 +68,7 @@ std::vector<desired_address> keeper::body::desired(std::vector<observed_address>
     for (auto const& [id, state] : groups_) {
         if (!state.here)
             continue;
-        for (auto const& one : state.addresses) {
+        for (auto const& one : state.kept) {
             if (auto const resolved = resolve(one, links, observed); !resolved) {
                 found.emplace(id, resolved.error());
                 continue;
@@ -92,6 +92,8 @@ std::vector<desired_address> keeper::body::desired(std::vector<observed_address>
 void keeper::body::resolve_all(std::vector<observed_address> const& observed) {
     auto const links = known_links();
     for (auto const& one : options_.addresses) {
+        if (one.by_hook)
+            continue;
         if (auto const found = resolve(one, links, observed); found)
             unresolved_.erase(one.address.address);
         else
@@ -347,7 +349,7 @@ void keeper::body::settle_groups(problems const& found, instant now) {
         }
         if (!state.here)
             close_gate_of(state);
-        for (auto const& one : state.addresses) {
+        for (auto const& one : state.kept) {
             auto const& address = one.address.address;
             conflicts.set_held(address, state.here && carried_.contains(address));
         }

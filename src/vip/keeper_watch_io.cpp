@@ -61,7 +61,7 @@ void keeper::body::on_address_gone(observed_address const& gone) {
 /// The first link of the group that does not work.
 std::optional<keeper::body::failed_link>
 keeper::body::failed_link_of(group_state const& state) const {
-    for (auto const& one : state.addresses) {
+    for (auto const& one : state.kept) {
         auto const found = link_of_.find(one.address.address);
         if (found != link_of_.end()) {
             if (auto const works = serving(found->second); !works)

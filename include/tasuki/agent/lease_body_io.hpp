@@ -21,8 +21,6 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 
-#include <map>
-#include <thread>
 #include <utility>
 
 namespace tasuki::agent {
@@ -140,7 +138,6 @@ class lease_loop::body {
     void open_hooks();
     void open_by_hook(open_address const&);
     void close_by_hook(close_address const&);
-    void on_hook(group_id, hook_report const&);
     void try_to_replace(program, std::function<void(problem)> failed, instant until);
     void adopt_addresses();
     void take_over_guard();

@@ -8,20 +8,15 @@
 #include "tasuki/agent/config.hpp"
 #include "tasuki/core/result.hpp"
 #include "tasuki/vip/address.hpp"
-#include "tasuki/vip/keeper_io.hpp"
 
 #include <string>
 #include <vector>
 
 namespace tasuki::agent {
 
-/// All that this node may ever carry, but for what a program moves.
+/// All that this node may ever carry.
 [[nodiscard]] std::vector<vip::configured_address> addresses_of(configuration const&,
                                                                 std::string const& node);
-
-/// What a program may put on this node.
-[[nodiscard]] std::vector<vip::gated_address> gated_addresses_of(configuration const&,
-                                                                 std::string const& node);
 
 /// What was done, one line each, for the log.
 [[nodiscard]] result<std::vector<std::string>>

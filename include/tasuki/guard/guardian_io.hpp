@@ -1,12 +1,13 @@
 #pragma once
 // The guardian: a process of its own that does for a dead, stopped or starved agent what the lease
 // demands. One thread, no lock, no file, no log while it acts; all memory is there beforehand.
+// Clients that wait are reset before an address goes, if there is time for that.
 //
 // What it does, in this order: seize all slots (from then on the agent serves nothing in its eyes),
-// reset the connections of the addresses if there is time, take the addresses away, SIGKILL the
-// agent and wait a moment for its end (a stopped process would go on later), take away what it may
-// have put back, end the mysqld whose data nobody else has, tell the other voters. A new life of
-// the agent begins with a new page. pidfd_open(2), signal(7), netlink(7).
+// take the addresses away, SIGKILL the agent and wait a moment for its end (a stopped process would
+// go on later), take away what it may have put back, end the mysqld whose data nobody else has,
+// tell the other voters. A new life of the agent begins with a new page. pidfd_open(2), signal(7),
+// netlink(7).
 
 #include "tasuki/core/result.hpp"
 #include "tasuki/core/time.hpp"

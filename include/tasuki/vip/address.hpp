@@ -47,6 +47,7 @@ struct configured_address {
     std::string interface; ///< empty: the one whose subnet holds the address
     group_id group;
     announce_policy announce{};
+    bool by_hook = false; ///< something else moves it: it is gated, and nothing more
     friend bool operator==(configured_address const&, configured_address const&) = default;
 };
 

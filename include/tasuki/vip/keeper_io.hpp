@@ -27,15 +27,8 @@ class io_context;
 
 namespace tasuki::vip {
 
-/// Something else may put it on this node: only the gate knows it, and its clients are told.
-struct gated_address {
-    ip_address address;
-    group_id group;
-};
-
 struct keeper_options {
     std::vector<configured_address> addresses; ///< all that this node may ever carry
-    std::vector<gated_address> gated;
     duration lease = milliseconds{2500};       ///< decides which enforcement is possible
     std::optional<enforcement> only;           ///< this rung and no other; else the best there is
     duration probe_every = milliseconds{1500}; ///< who else answers for what stands here?

@@ -264,8 +264,8 @@ TEST_CASE("vip: an address that something else moves is only gated", "[vip][gate
     if (!net || !test::loaded_gate())
         return;
     net->enter_a();
-    kept node{std::vector<std::string>{}};
-    node.options.gated = {{ip(vip4), db}};
+    kept node{{std::string{vip4}}};
+    node.options.addresses.front().by_hook = true;
     node.start();
     CHECK(node.subject->removals().empty());
     CHECK_FALSE(node.subject->connections().empty());
