@@ -76,6 +76,7 @@ void read_services(section_reader& top, configuration& out) {
         addresses.word<std::optional<vip::enforcement>>("enforcement",
                                                         {{"best", std::nullopt},
                                                          {"ebpf", vip::enforcement::ebpf},
+                                                         {"nftables", vip::enforcement::nftables},
                                                          {"lifetime", vip::enforcement::lifetime},
                                                          {"agent", vip::enforcement::agent}},
                                                         std::nullopt);

@@ -47,7 +47,8 @@ result<std::vector<std::string>> sweep_leftovers(configuration const& from, std:
     wanted.addresses = addresses_of(from, node);
     bool const carries = !wanted.addresses.empty();
     wanted.lease = from.cluster.timing.lease;
-    if (from.enforcement != vip::enforcement::ebpf) // sweeping demands nothing
+    // Sweeping demands nothing of the kernel.
+    if (from.enforcement && *from.enforcement < vip::enforcement::nftables)
         wanted.only = from.enforcement;
     wanted.now = [] { return read_clocks().now; };
     wanted.on_event = [&](vip::keeper_event const& event) {

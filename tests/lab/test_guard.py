@@ -6,6 +6,7 @@ import time
 import faults
 import rig
 from lab import agents, guards, network, processes, stage
+from lab.measure import Observer, stopped_at_end
 from watched import BOUND_S, AddressCase
 
 ENDED_EARLY_MS = 600  # well before the lease of 800 ms would have run out
@@ -86,6 +87,36 @@ class GuardedDataTest(faults.FaultCase):
 
         self.may_quarantine = True
         self.play(fault, master=self.old)
+
+
+class NftablesTest(AddressCase):
+    """No guardian, and no eBPF: the kernel's packet filter alone keeps a dead agent's node silent."""
+
+    name = "t-nftables"
+    options = ("--no-mysql", "--no-guard", "--enforcement", "nftables")
+
+    def silenced(self, number):
+        node, = (each for each in agents.status(self.lab, "db1")["nodes"] if each["name"] == "db1")
+        self.assertEqual(node["enforcement"], "nftables", node)
+        self.assertIn('enforcement = "nftables"', node["enforcement_reason"])
+        observer = self.watch(lambda: stage.kill_process(self.lab, "db1", "agent", number))
+        self.assert_one_at_a_time(observer)
+        print(f"nobody answered for {observer.summary['longest_gap_ms']} ms ... ", end="",
+              flush=True)
+        return observer
+
+    def test_a_killed_agent_is_silent_before_the_next_one_answers(self):
+        self.silenced(signal.SIGKILL)
+
+    def test_a_stopped_agent_that_goes_on_takes_nothing_back(self):
+        self.silenced(signal.SIGSTOP)
+        with stopped_at_end(Observer(self.lab)) as observer:
+            time.sleep(0.3)
+            stage.kill_process(self.lab, "db1", "agent", signal.SIGCONT)
+            time.sleep(2)
+        self.assert_one_at_a_time(observer)
+        agents.wait_healthy(self.lab)
+        self.assertNotIn("db1", network.holders(self.lab))
 
 
 class UnguardedTest(AddressCase):

@@ -55,6 +55,19 @@ class ReloadedAddressTest(AddressCase):
         for node in places.AGENTS:
             self.reload(node)
 
+    def test_another_rung_takes_over_without_a_gap(self):
+        text = self.lab.config.read_text()
+        try:
+            for rung in ("nftables", "nftables", "best"):
+                self.lab.config.write_text(
+                    text.replace('enforcement = "best"', f'enforcement = "{rung}"'))
+                self.reload()
+                node, = (each for each in agents.status(self.lab, "db1")["nodes"]
+                         if each["name"] == "db1")
+                self.assertEqual(node["enforcement"], rung.replace("best", "ebpf"), node)
+        finally:
+            self.lab.config.write_text(text)
+
     def test_a_new_address_is_served_and_the_old_one_stays(self):
         text = self.lab.config.read_text()
         entry = re.search(r"\[\[group\.vip\]\][^\[]*", text).group(0)

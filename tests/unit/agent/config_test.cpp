@@ -192,6 +192,7 @@ TEST_CASE("a rung of enforcement may be demanded", "[config]") {
     CHECK_FALSE(parsed(small).enforcement);
     CHECK_FALSE(demanded("best"));
     CHECK(demanded("ebpf") == vip::enforcement::ebpf);
+    CHECK(demanded("nftables") == vip::enforcement::nftables);
     CHECK(demanded("lifetime") == vip::enforcement::lifetime);
     CHECK(demanded("agent") == vip::enforcement::agent);
 }
