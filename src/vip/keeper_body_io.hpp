@@ -30,6 +30,7 @@ class keeper::body {
     [[nodiscard]] result<void> start();
     [[nodiscard]] result<void> want(group_id, epoch, bool here, instant deadline);
     [[nodiscard]] result<void> refresh(group_id, epoch, instant deadline);
+    [[nodiscard]] result<void> open_port(std::uint16_t port, instant until);
     [[nodiscard]] result<void> probe(group_id);
     [[nodiscard]] std::optional<mac_address> stranger(group_id) const;
     [[nodiscard]] result<void> announce(group_id);
@@ -61,6 +62,10 @@ class keeper::body {
         std::uint32_t link = 0;
         announce_policy policy{};
         announce_schedule schedule{};
+    };
+    struct port_state {
+        instant open_until = long_ago;
+        nft_key key = 0; ///< in the gate of nftables
     };
     using problems = std::map<group_id, problem>;
 
@@ -98,6 +103,7 @@ class keeper::body {
     /// Loads the gate and fills it; links get it by guard_links(), and nftables by settle_gates().
     [[nodiscard]] result<void> open_gate();
     [[nodiscard]] result<void> fill_gate();
+    [[nodiscard]] bool guards_nothing() const;
     void guard_links();
     void put_before(std::vector<link_state> const&);
     void settle_gates();
@@ -142,6 +148,7 @@ class keeper::body {
     std::set<ip_address> configured_;
     std::map<group_id, group_state> groups_;
     std::map<ip_address, group_id> group_of_;
+    std::map<std::uint16_t, port_state> ports_;
     std::map<ip_address, std::uint32_t> link_of_;  ///< last resolved; survives a passing absence
     std::map<ip_address, std::string> unresolved_; ///< why no link was found, last time
     std::map<std::uint32_t, link_state> links_;

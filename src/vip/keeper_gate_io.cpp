@@ -33,10 +33,10 @@ result<void> keeper::body::open_gate() {
     if (options_.only == enforcement::lifetime && lifetimes_ != enforcement::lifetime)
         return problem{failure::refused,
                        "[vip] enforcement = \"lifetime\": " + std::string{too_short}};
-    if (options_.addresses.empty()) {
+    if (options_.addresses.empty())
         no_gate_ = "no address may be put on this node";
+    if (guards_nothing())
         return {};
-    }
     for (auto& [id, state] : groups_)
         state.gate_open = state.here;
     if (options_.only && options_.only != enforcement::ebpf) {
@@ -52,7 +52,17 @@ result<void> keeper::body::open_gate() {
     return {};
 }
 
+bool keeper::body::guards_nothing() const {
+    return options_.addresses.empty() && ports_.empty();
+}
+
 result<void> keeper::body::fill_gate() {
+    for (auto const& member : options_.members)
+        if (auto const admitted = gate_->admit(member); !admitted)
+            return admitted;
+    for (auto const& [port, state] : ports_)
+        if (auto const set = gate_->set_port(port, state.open_until); !set)
+            return set;
     auto const seen = list_addresses(*routes_);
     if (!seen)
         return seen.error();
@@ -104,7 +114,7 @@ void keeper::body::put_before(std::vector<link_state> const& links) {
 }
 
 bool keeper::body::wants_nft_gate() const {
-    if (options_.addresses.empty())
+    if (guards_nothing())
         return false;
     return options_.only == enforcement::nftables ||
            (!options_.only && (!gate_ || !gateless_.empty()));
@@ -138,6 +148,14 @@ result<void> keeper::body::put_nft_gate_up() {
     auto const seen = list_addresses(*routes_);
     if (!seen)
         return seen.error();
+    for (auto const& member : options_.members)
+        opened->admit(member);
+    for (auto& [port, state] : ports_) {
+        state.key = opened->new_key();
+        opened->guard(port, state.key);
+        if (auto const noted = opened->set(state.key, open_until(state.open_until)); !noted)
+            return noted;
+    }
     for (auto const& one : *seen)
         if (one.protocol == options_.tag)
             opened->guard(one.address.address, opened->nobody());
@@ -174,6 +192,17 @@ result<void> keeper::body::open_gate_of(group_state& state) {
                 !done)
                 return done;
     return nft_ ? nft_->set(state.key, open_until(state.deadline)) : result<void>{};
+}
+
+result<void> keeper::body::open_port(std::uint16_t port, instant until) {
+    auto const known = ports_.find(port);
+    if (known == ports_.end())
+        return problem{failure::refused, "port " + std::to_string(port) + " is not configured"};
+    known->second.open_until = until;
+    if (gate_)
+        if (auto const done = gate_->set_port(port, until); !done)
+            return done;
+    return nft_ ? nft_->set(known->second.key, open_until(until)) : result<void>{};
 }
 
 void keeper::body::close_gate_of(group_state& state) {
@@ -219,7 +248,8 @@ bool keeper::body::is_served(ip_address const& address) const {
 }
 
 /// A node that carries nothing any more is left as it was found, so that an operator can do by hand
-/// what he stopped the agent for. With an address on it, the gate is what guards it.
+/// what he stopped the agent for. With an address on it, or a port that is not to be open for ever,
+/// the gate is what guards it.
 void keeper::body::leave() {
     if ((!gate_ && !nft_) || !routes_)
         return;
@@ -228,7 +258,9 @@ void keeper::body::leave() {
         !seen || std::any_of(seen->begin(), seen->end(), [&](observed_address const& one) {
             return one.protocol == options_.tag || configured_.contains(one.address.address);
         });
-    if (carries)
+    bool const guards = std::any_of(ports_.begin(), ports_.end(),
+                                    [](auto const& one) { return one.second.open_until != never; });
+    if (carries || guards)
         return;
     take_gate_off(*routes_, known_links());
     if (nft_)

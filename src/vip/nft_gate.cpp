@@ -23,10 +23,13 @@ using nft::rule;
 constexpr std::string_view table = "tasuki";
 constexpr std::string_view addresses_v4 = "addresses_v4";
 constexpr std::string_view addresses_v6 = "addresses_v6";
+constexpr std::string_view ports = "ports";
+constexpr std::string_view members_v4 = "members_v4";
+constexpr std::string_view members_v6 = "members_v6";
 constexpr std::array<family, 2> families{family::inet, family::arp};
 
-/// As nft(8) shows them: an address of either family, a mark.
-enum class shown_as : std::uint32_t { v4 = 7, v6 = 8, mark = 19 };
+/// As nft(8) shows them: an address of either family, a port, a mark.
+enum class shown_as : std::uint32_t { v4 = 7, v6 = 8, port = 13, mark = 19 };
 
 /// Before whatever rewrites addresses, and after it: an address is judged as the wire sees it.
 constexpr int before_all = -300;
@@ -34,6 +37,8 @@ constexpr int after_all = 300;
 
 /// Of Ethernet and of InfiniBand: where the addresses stand in ARP depends on it.
 constexpr std::array<std::uint8_t, 2> hardware_lengths{6, 20};
+constexpr std::uint32_t loopback = 1; // the index of lo in every network namespace
+constexpr std::uint8_t next_tcp = 6;
 constexpr std::uint8_t next_icmpv6 = 58;
 constexpr std::array solicitation{std::byte{135}};
 constexpr std::array advertisement{std::byte{136}};
@@ -92,20 +97,24 @@ attributes value_of(byte_view bytes) {
     return out;
 }
 
-void add_address(attributes& to, nft_address const& one, bool with_key) {
+/// With a key it is one of a map.
+void add_element(attributes& to, byte_view what, nft_key const* key) {
     attributes element;
-    element.nested(NFTA_SET_ELEM_KEY,
-                   value_of(byte_view{one.address.bytes()}.first(one.address.size())));
-    if (with_key)
-        element.nested(NFTA_SET_ELEM_DATA, value_of(bytes_of(one.key)));
+    element.nested(NFTA_SET_ELEM_KEY, value_of(what));
+    if (key != nullptr)
+        element.nested(NFTA_SET_ELEM_DATA, value_of(bytes_of(*key)));
     to.nested(NFTA_LIST_ELEM, element);
+}
+
+byte_view octets_of(ip_address const& address) {
+    return byte_view{address.bytes()}.first(address.size());
 }
 
 byte_string opening_message(std::uint16_t type, family of, nft_opening const& one,
                             milliseconds lives) {
     attributes element;
     element.nested(NFTA_SET_ELEM_KEY, value_of(bytes_of(one.key)));
-    if (type == NFT_MSG_NEWSETELEM)
+    if (type == NFT_MSG_NEWSETELEM && lives != nft_for_ever)
         element.number64(NFTA_SET_ELEM_TIMEOUT, static_cast<std::uint64_t>(lives.count()));
     attributes elements;
     elements.nested(NFTA_LIST_ELEM, element);
@@ -116,10 +125,33 @@ void put_addresses(nft_batch& out, family of, std::vector<nft_address> const& ad
     attributes elements;
     for (auto const& one : addresses)
         if (one.address.is_v4() == v4)
-            add_address(elements, one, true);
+            add_element(elements, octets_of(one.address), &one.key);
     if (!elements.bytes().empty())
         out.push_back(
             elements_message(NFT_MSG_NEWSETELEM, of, v4 ? addresses_v4 : addresses_v6, elements));
+}
+
+void put_ports(nft_batch& out, nft_tables const& from) {
+    attributes closed;
+    for (auto const& one : from.ports) {
+        byte_writer port;
+        port.u16(one.port);
+        add_element(closed, port.view(), &one.key);
+    }
+    out.push_back(set_message(family::inet, ports, shown_as::port, 2, NFT_SET_MAP, 5));
+    out.push_back(set_message(family::inet, members_v4, shown_as::v4, 4, 0, 6));
+    out.push_back(set_message(family::inet, members_v6, shown_as::v6, 16, 0, 7));
+    if (!from.ports.empty())
+        out.push_back(elements_message(NFT_MSG_NEWSETELEM, family::inet, ports, closed));
+    for (bool const v4 : {true, false}) {
+        attributes admitted;
+        for (auto const& one : from.members)
+            if (one.is_v4() == v4)
+                add_element(admitted, octets_of(one), nullptr);
+        if (!admitted.bytes().empty())
+            out.push_back(elements_message(NFT_MSG_NEWSETELEM, family::inet,
+                                           v4 ? members_v4 : members_v6, admitted));
+    }
 }
 
 void put_sets(nft_batch& out, family of) {
@@ -160,6 +192,34 @@ void put_ip_rules(nft_batch& out, gate_side side) {
             .take(base::transport, 8, 16)
             .find_in(addresses_v6)
             .found_is_not_in(name_of(side))
+            .verdict(NF_DROP));
+}
+
+/// The other members come over the wire: on lo it is this node's own clients. Comes last, as what
+/// is accepted here meets no other rule of ours.
+void put_port_rules(nft_batch& out, gate_side side) {
+    bool const arriving = side == gate_side::arriving;
+    auto const put = [&](rule const& one) {
+        out.push_back(one.message(family::inet, table, name_of(side)));
+    };
+    put(rule{}
+            .is_protocol(NFPROTO_IPV4)
+            .is_not_on(arriving ? NFT_META_IIF : NFT_META_OIF, loopback)
+            .take(base::network, arriving ? 12 : 16, 4)
+            .is_in(members_v4)
+            .verdict(NF_ACCEPT));
+    put(rule{}
+            .is_protocol(NFPROTO_IPV6)
+            .is_not_on(arriving ? NFT_META_IIF : NFT_META_OIF, loopback)
+            .take(base::network, arriving ? 8 : 24, 16)
+            .is_in(members_v6)
+            .verdict(NF_ACCEPT));
+    put(rule{}
+            .is_transport(next_tcp)
+            .take(base::transport, arriving ? 2 : 0, 2)
+            .find_in(ports)
+            .found_is_not_in(name_of(side))
+            .is_local(arriving ? NFTA_FIB_F_DADDR : NFTA_FIB_F_SADDR)
             .verdict(NF_DROP));
 }
 
@@ -213,23 +273,26 @@ void put_removal(nft_batch& out) {
 milliseconds nft_life(instant until, instant now) {
     // A month is far beyond any lease and keeps the kernel's arithmetic from wrapping.
     constexpr milliseconds longest = std::chrono::hours{30 * 24};
+    if (until == never)
+        return nft_for_ever;
     if (until - longest > now)
         return longest;
     auto const left = std::chrono::floor<milliseconds>(until - now) - nft_margin;
     return std::max(left, milliseconds{0});
 }
 
-nft_batch nft_tables_batch(std::vector<nft_address> const& addresses,
-                           std::vector<nft_opening> const& openings) {
+nft_batch nft_tables_batch(nft_tables const& from) {
     nft_batch out;
     put_removal(out);
     for (auto const of : families) {
         out.push_back(nft::message(NFT_MSG_NEWTABLE, NLM_F_CREATE, of, table_name()));
         put_sets(out, of);
-        put_addresses(out, of, addresses, true);
-        if (of == family::inet)
-            put_addresses(out, of, addresses, false);
-        for (auto const& one : openings)
+        put_addresses(out, of, from.addresses, true);
+        if (of == family::inet) {
+            put_addresses(out, of, from.addresses, false);
+            put_ports(out, from);
+        }
+        for (auto const& one : from.openings)
             if (one.lives > milliseconds{0})
                 out.push_back(opening_message(NFT_MSG_NEWSETELEM, of, one, one.lives));
     }
@@ -243,6 +306,7 @@ nft_batch nft_tables_batch(std::vector<nft_address> const& addresses,
         put_ip_rules(out, side);
         for (auto const hardware_bytes : hardware_lengths)
             put_arp_rules(out, side, hardware_bytes);
+        put_port_rules(out, side);
     }
     return whole(std::move(out));
 }
@@ -272,7 +336,7 @@ nft_batch nft_forget_batch(ip_address const& address) {
         if (of == family::arp && !address.is_v4())
             continue;
         attributes elements;
-        add_address(elements, {address, 0}, false);
+        add_element(elements, octets_of(address), nullptr);
         out.push_back(elements_message(NFT_MSG_DELSETELEM, of,
                                        address.is_v4() ? addresses_v4 : addresses_v6, elements));
     }

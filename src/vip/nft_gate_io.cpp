@@ -54,28 +54,29 @@ result<nft_gate> nft_gate::open(std::function<instant()> now) {
 }
 
 void nft_gate::guard(ip_address const& address, nft_key key) {
-    std::erase_if(addresses_, [&](nft_address const& one) { return one.address == address; });
-    addresses_.push_back({address, key});
+    std::erase_if(tables_.addresses, [&](auto const& one) { return one.address == address; });
+    tables_.addresses.push_back({address, key});
 }
 
 result<void> nft_gate::put_up() {
     for (int attempt = 0; attempt < attempts; ++attempt) {
         auto const before = now_();
-        std::vector<nft_opening> openings;
+        tables_.openings.clear();
         for (auto const& [key, times] : wanted_)
             for (auto const side : sides)
-                openings.push_back({side, key, nft_life(until(times, side), before)});
-        if (int const error = talk_.transact(nft_tables_batch(addresses_, openings)); error != 0)
+                tables_.openings.push_back({side, key, nft_life(until(times, side), before)});
+        if (int const error = talk_.transact(nft_tables_batch(tables_)); error != 0)
             return refused(error);
         up_ = true;
         told_.clear();
-        note(openings, before);
+        note(tables_.openings, before);
         if (told_.empty() || now_() - before <= nft_margin)
             return {};
     }
     wanted_.clear();
     told_.clear();
-    if (int const error = talk_.transact(nft_tables_batch(addresses_, {})); error != 0)
+    tables_.openings.clear();
+    if (int const error = talk_.transact(nft_tables_batch(tables_)); error != 0)
         return refused(error);
     return too_slow();
 }
@@ -98,7 +99,7 @@ std::vector<nft_opening> nft_gate::changes(nft_key key, gate_times const& times,
 void nft_gate::note(std::vector<nft_opening> const& openings, instant now) {
     for (auto const& one : openings)
         if (one.lives > milliseconds{0})
-            told_[{one.side, one.key}] = now + one.lives;
+            told_[{one.side, one.key}] = one.lives == nft_for_ever ? never : now + one.lives;
         else
             told_.erase({one.side, one.key});
 }
@@ -152,7 +153,8 @@ result<void> nft_gate::look_after() {
 }
 
 void nft_gate::forget(ip_address const& address) {
-    if (std::erase_if(addresses_, [&](auto const& one) { return one.address == address; }) == 0)
+    if (std::erase_if(tables_.addresses, [&](auto const& one) { return one.address == address; }) ==
+        0)
         return;
     // Where the tables are gone, they come back without it.
     (void)talk_.transact(nft_forget_batch(address));

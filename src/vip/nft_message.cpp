@@ -79,14 +79,24 @@ rule& rule::expression(std::string_view name, attributes const& data) {
     return *this;
 }
 
-rule& rule::equals(byte_view value) {
+rule& rule::compare(std::uint32_t how, byte_view value) {
     attributes wanted;
     wanted.raw(NFTA_DATA_VALUE, value);
     attributes data;
     data.number(NFTA_CMP_SREG, number(place::key))
-        .number(NFTA_CMP_OP, NFT_CMP_EQ)
+        .number(NFTA_CMP_OP, how)
         .nested(NFTA_CMP_DATA, wanted);
     return expression("cmp", data);
+}
+
+rule& rule::equals(byte_view value) {
+    return compare(NFT_CMP_EQ, value);
+}
+
+rule& rule::is_not_on(std::uint32_t meta_key, std::uint32_t link) {
+    attributes data;
+    data.number(NFTA_META_KEY, meta_key).number(NFTA_META_DREG, number(place::key));
+    return expression("meta", data).compare(NFT_CMP_NEQ, bytes_of(link));
 }
 
 rule& rule::is_protocol(std::uint8_t protocol) {
@@ -119,6 +129,12 @@ rule& rule::find_in(std::string_view map) {
     data.text(NFTA_LOOKUP_SET, map)
         .number(NFTA_LOOKUP_SREG, number(place::key))
         .number(NFTA_LOOKUP_DREG, number(place::found));
+    return expression("lookup", data);
+}
+
+rule& rule::is_in(std::string_view set) {
+    attributes data;
+    data.text(NFTA_LOOKUP_SET, set).number(NFTA_LOOKUP_SREG, number(place::key));
     return expression("lookup", data);
 }
 

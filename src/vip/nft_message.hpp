@@ -42,13 +42,16 @@ class rule {
     rule& is(base, std::uint32_t at, byte_view); ///< the packet has these octets there
     rule& take(base, std::uint32_t at, std::uint32_t length); ///< into `key`
     rule& find_in(std::string_view map); ///< `key` is there, and leads to `found`
+    rule& is_in(std::string_view set);   ///< `key`
     rule& found_is_not_in(std::string_view set);
+    rule& is_not_on(std::uint32_t meta_key, std::uint32_t link); ///< NFT_META_IIF or NFT_META_OIF
     rule& is_local(std::uint32_t fib_flag); ///< NFTA_FIB_F_SADDR or NFTA_FIB_F_DADDR
     rule& verdict(std::uint32_t code);      ///< NF_DROP or NF_ACCEPT
     [[nodiscard]] byte_string message(family, std::string_view table, std::string_view chain) const;
 
   private:
     rule& expression(std::string_view name, attributes const&);
+    rule& compare(std::uint32_t how, byte_view);
     rule& equals(byte_view);
     attributes expressions_;
 };

@@ -26,6 +26,15 @@ struct nft_address {
     friend bool operator==(nft_address const&, nft_address const&) = default;
 };
 
+/// A TCP port of this node, whatever the address, closed to all but the members.
+struct nft_port {
+    std::uint16_t port = 0;
+    nft_key key = 0;
+    friend bool operator==(nft_port const&, nft_port const&) = default;
+};
+
+inline constexpr milliseconds nft_for_ever = milliseconds::max();
+
 /// An element of one of the sets. Zero: none, the direction is closed.
 struct nft_opening {
     gate_side side = gate_side::arriving;
@@ -37,15 +46,21 @@ struct nft_opening {
 
 /// What is taken off the time that is left, for the way from the clock to the kernel.
 inline constexpr milliseconds nft_margin{3};
-/// What an element may live so that it is surely gone at `until`; zero if that is too near.
+/// What an element may live so that it is surely gone at `until`; zero if that is too near, and
+/// `nft_for_ever` for never.
 [[nodiscard]] milliseconds nft_life(instant until, instant now);
 
 /// A whole batch each, for netlink_conversation::transact().
 using nft_batch = std::vector<byte_string>;
 
+struct nft_tables {
+    std::vector<nft_address> addresses;
+    std::vector<nft_port> ports;
+    std::vector<ip_address> members; ///< reach a closed port all the same, over the wire
+    std::vector<nft_opening> openings;
+};
 /// Both tables with all they hold, in the place of any former ones, without a gap.
-[[nodiscard]] nft_batch nft_tables_batch(std::vector<nft_address> const&,
-                                         std::vector<nft_opening> const&);
+[[nodiscard]] nft_batch nft_tables_batch(nft_tables const&);
 [[nodiscard]] nft_batch nft_removal_batch();
 
 /// Refused with ENOENT if something that was to be prolonged has died by now, or the tables have.

@@ -29,6 +29,8 @@ class nft_gate {
     [[nodiscard]] nft_key new_key() { return ++last_key_; }
     /// Before put_up(). Closed until set() says otherwise.
     void guard(ip_address const&, nft_key);
+    void guard(std::uint16_t port, nft_key key) { tables_.ports.push_back({port, key}); }
+    void admit(ip_address const& member) { tables_.members.push_back(member); }
     /// The tables with all that is guarded, open as set() said; in the place of any former ones.
     /// The problem says what is missing.
     [[nodiscard]] result<void> put_up();
@@ -51,7 +53,7 @@ class nft_gate {
     nft_key nobody_;
     nft_key last_key_;
     bool up_ = false;
-    std::vector<nft_address> addresses_;
+    nft_tables tables_;
     std::map<nft_key, gate_times> wanted_;
     std::map<std::pair<gate_side, nft_key>, instant> told_; ///< until when its element may live
 };

@@ -26,7 +26,8 @@ TEST_CASE("vip: an element of nftables is given less than what is left, and neve
     CHECK(nft_life(now + 4ms, now) == 1ms);
     CHECK(nft_life(now - 1s, now) == 0ms);
     CHECK(nft_life(long_ago, now) == 0ms);
-    CHECK(nft_life(never, now) == 30 * 24h);
+    CHECK(nft_life(now + 100 * 24h, now) == 30 * 24h);
+    CHECK(nft_life(never, now) == nft_for_ever);
 }
 
 TEST_CASE("vip: a prolongation deletes what lives, an opening deletes whatever was there",
