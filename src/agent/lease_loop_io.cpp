@@ -115,6 +115,8 @@ result<void> lease_loop::body::open_state() {
 result<void> lease_loop::body::open_addresses() {
     vip::keeper_options wanted;
     wanted.addresses = addresses_of(options_.from, options_.node);
+    wanted.ports = ports_at_start();
+    wanted.members = all_addresses(options_.from);
     wanted.lease = settings_.terms.lease;
     wanted.only = options_.from.enforcement;
     wanted.now = [] { return read_clocks().now; };

@@ -1,14 +1,18 @@
 """The agent dies, hangs or is starved, and its guardian does what the lease demands."""
 
+import select
 import signal
+import socket
+import subprocess
 import time
 
 import faults
 import rig
-from lab import agents, guards, network, processes, stage
+from lab import agents, guards, mariadb, namespaces, network, places, processes, stage
 from lab.measure import Observer, stopped_at_end
 from watched import BOUND_S, AddressCase
 
+LEASE_S = 0.8  # of the profile `fast`
 ENDED_EARLY_MS = 600  # well before the lease of 800 ms would have run out
 
 
@@ -117,6 +121,68 @@ class NftablesTest(AddressCase):
         self.assert_one_at_a_time(observer)
         agents.wait_healthy(self.lab)
         self.assertNotIn("db1", network.holders(self.lab))
+
+
+class ClosedPortTest(faults.FaultCase):
+    """Clients that go past the virtual address, to a server's own one."""
+
+    name = "t-port"
+
+    def session(self, node):
+        """A client outside the cluster that is connected to the server's own address."""
+        command = ["mariadb", "--no-defaults", "-uapp", f"-p{mariadb.PASSWORD['app']}",
+                   f"-h{places.address(node)}", "--connect-timeout=2", "--unbuffered", "--batch",
+                   "--skip-column-names"]
+        child = subprocess.Popen(processes.in_namespace(self.lab, "client", command),
+                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                 stderr=subprocess.DEVNULL)
+        self.addCleanup(child.communicate)
+        self.addCleanup(child.kill)
+        return child
+
+    def answered(self, child, statement, seconds):
+        try:
+            child.stdin.write(f"{statement};\n".encode())
+            child.stdin.flush()
+        except BrokenPipeError:
+            return False
+        ready, _, _ = select.select([child.stdout], [], [], seconds)
+        return bool(ready and child.stdout.readline())
+
+    def greets(self, source, node, seconds=1.0):
+        """The server's own address answers to a connection from another node."""
+        with namespaces.inside(self.lab.namespace(source)):
+            probe = socket.socket()
+        with probe:
+            probe.settimeout(seconds)
+            try:
+                probe.connect((places.address(node), places.MYSQL_PORT))
+                return bool(probe.recv(4))
+            except OSError:
+                return False
+
+    def test_nobody_outside_reaches_a_master_whose_programs_hang_after_its_deadline(self):
+        writer, reader = self.session(self.old), self.session(self.old)
+        write = "INSERT INTO app.writes VALUES (998, {}, 0); SELECT 'written'"
+        self.assertTrue(self.answered(writer, write.format(1), BOUND_S))
+        self.assertTrue(self.answered(reader, "SELECT 'read'", BOUND_S))
+
+        def fault():
+            for role in ("guard", "agent"):
+                stage.kill_process(self.lab, self.old, role, signal.SIGSTOP)
+            time.sleep(LEASE_S)
+            self.assertFalse(self.answered(reader, "SELECT 'read'", 1))
+            self.assertFalse(self.answered(writer, write.format(2), 1))
+            self.assertFalse(self.greets("client", self.old))
+            self.assertTrue(self.greets(self.new, self.old))
+            self.assertTrue(self.greets("client", self.new))
+
+        self.play(fault)
+        for role in ("guard", "agent"):
+            stage.kill_process(self.lab, self.old, role, signal.SIGCONT)
+        self.recovers()
+        processes.wait_until(lambda: self.greets("client", self.old), BOUND_S,
+                             "a replica is open to clients again")
 
 
 class UnguardedTest(AddressCase):

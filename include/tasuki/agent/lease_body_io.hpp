@@ -29,7 +29,6 @@
 namespace tasuki::agent {
 
 namespace asio = boost::asio;
-
 /// The name of a group's state in the state folder.
 [[nodiscard]] std::string folder_name(group_settings const&);
 
@@ -39,7 +38,7 @@ class lease_loop::body {
         : options_(std::move(options))
         , settings_(make_settings(options_.from, options_.node))
         , cluster_(heartbeat::cluster_named(settings_.cluster))
-        , turns_([this](happening const& what) { return node_->handle(what, read_clocks()); },
+        , turns_([this](happening const& what) { return handle(what); },
                  [this](effect& it) { std::visit([this](auto& wanted) { act(wanted); }, it); })
         , rejects_(std::chrono::seconds{10}) {}
 
@@ -140,6 +139,9 @@ class lease_loop::body {
     }
 
     void try_to_replace(program, std::function<void(problem)> failed, instant until);
+    [[nodiscard]] std::vector<effect> handle(happening const&);
+    void keep_ports();
+    [[nodiscard]] std::vector<vip::guarded_port> ports_at_start();
     void adopt_addresses();
     void take_over_guard();
     [[nodiscard]] std::size_t slot_of(group_id);
@@ -173,8 +175,9 @@ class lease_loop::body {
     std::unique_ptr<heartbeat::udp_paths> paths_;
     std::unique_ptr<node> node_;
     std::unique_ptr<guard_link> guard_;
-    std::map<group_id, std::size_t> slots_;  ///< in its page
-    std::vector<std::uint64_t> guard_basis_; ///< what its orders were made from
+    std::map<group_id, vip::guarded_port> ports_; ///< of the servers, as the keeper was told
+    std::map<group_id, std::size_t> slots_;       ///< in its page
+    std::vector<std::uint64_t> guard_basis_;      ///< what its orders were made from
     std::map<group_id, mysql::process_handle> servers_;
     heartbeat::reject_log rejects_;
     conditions conditions_;
