@@ -10,7 +10,7 @@ import faults
 import rig
 from lab import agents, guards, mariadb, namespaces, network, places, processes, stage
 from lab.measure import Observer, stopped_at_end
-from watched import BOUND_S, AddressCase
+from watched import BOUND_S, UNDER_WAY, AddressCase, unanswered
 
 LEASE_S = 0.8  # of the profile `fast`
 ENDED_EARLY_MS = 600  # well before the lease of 800 ms would have run out
@@ -56,6 +56,37 @@ class GuardedAddressTest(AddressCase):
                              "the next one is met")
         observer = self.watch(lambda: stage.kill_process(self.lab, "db1", "agent"))
         self.assertLess(self.gap(observer), ENDED_EARLY_MS)
+
+
+    def test_a_guardian_whose_program_is_replaced_guards_on(self):
+        node = agents.status(self.lab, "db1")["nodes"][0]
+        self.assertTrue(node["guard"], node)
+        before = agents.group(self.lab, "wit")["epoch"]
+        with stopped_at_end(Observer(self.lab)) as observer:
+            time.sleep(0.3)
+            stage.kill_process(self.lab, "db1", "guard", signal.SIGHUP)
+            processes.wait_until(lambda: "goes on for" in guards.log(self.lab, "db1"), BOUND_S,
+                                 "the next program is there")
+            time.sleep(1)
+        self.assert_one_at_a_time(observer)
+        self.assertLessEqual(unanswered(observer), UNDER_WAY)
+        self.assertEqual(agents.group(self.lab, "wit")["epoch"], before)
+        self.assertNotIn(b"no guardian", self.lab.log("db1", "agent").read_bytes())
+        observer = self.watch(lambda: stage.kill_process(self.lab, "db1", "agent"))
+        self.assertLess(self.gap(observer), ENDED_EARLY_MS)
+        self.assertRegex(guards.log(self.lab, "db1"), r"[1-9]\d* datagrams of release sent")
+
+    def test_a_guardian_that_is_restarted_is_back_in_a_moment(self):
+        before = agents.group(self.lab, "wit")["epoch"]
+        with stopped_at_end(Observer(self.lab)) as observer:
+            time.sleep(0.3)
+            stage.stop(self.lab, "db1", "guard")
+            stage.start(self.lab, "db1", "guard")
+            processes.wait_until(lambda: agents.status(self.lab, "db1")["nodes"][0]["guard"],
+                                 BOUND_S, "status says so")
+            time.sleep(1)
+        self.assertLessEqual(unanswered(observer), UNDER_WAY)
+        self.assertEqual(agents.group(self.lab, "wit")["epoch"], before)
 
 
 class GuardedDataTest(faults.FaultCase):
@@ -178,8 +209,10 @@ class ClosedPortTest(faults.FaultCase):
             self.assertTrue(self.greets("client", self.new))
 
         self.play(fault)
-        for role in ("guard", "agent"):
-            stage.kill_process(self.lab, self.old, role, signal.SIGCONT)
+        stage.kill_process(self.lab, self.old, "guard", signal.SIGCONT)
+        processes.wait_until(lambda: not processes.running(self.lab, self.old, "agent"), BOUND_S,
+                             "the guardian ends what is late")
+        self.assertFalse(self.greets("client", self.old))
         self.recovers()
         processes.wait_until(lambda: self.greets("client", self.old), BOUND_S,
                              "a replica is open to clients again")

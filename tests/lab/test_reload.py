@@ -8,20 +8,13 @@ import faults
 import rig
 from lab import agents, network, places, processes
 from lab.measure import Observer, stopped_at_end
-from watched import BOUND_S, AddressCase
+from watched import BOUND_S, UNDER_WAY, AddressCase, unanswered
 
 ANOTHER = "10.77.0.51"
-UNDER_WAY = 2  # questions at the observer's end: one by ARP, one by ping each millisecond
 
 
 def agent_of(lab, node):
     return processes.running(lab, node, "agent")[0].pid
-
-
-def unanswered(observer):
-    """Late answers are the machine's; one that never came was held back or asked of nobody."""
-    spans = [span for source in observer.summary["sources"] for span in source["spans"]]
-    return 2 * observer.summary["probes"] - sum(answers for _, _, answers in spans)
 
 
 def status_of(lab, node):
