@@ -85,6 +85,7 @@ void read_services(section_reader& top, configuration& out) {
     auto agent = section("agent");
     out.state_dir = agent.path("state_dir", "/var/lib/tasuki");
     out.runtime_dir = agent.path("runtime_dir", "/run/tasuki");
+    out.watchdog = agent.path("watchdog", "");
     agent.finish();
 
     auto http = section("http");

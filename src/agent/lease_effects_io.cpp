@@ -271,6 +271,9 @@ void lease_loop::body::leave() {
 
 void lease_loop::body::wait_until_idle() {
     if (may_end()) {
+        if (watchdog_ && node_->is_idle())
+            if (auto const stopped = watchdog_->disarm(); !stopped)
+                depart(remark{true, stopped.error().text});
         io_.stop();
         return;
     }

@@ -7,6 +7,8 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include <algorithm>
+
 namespace tasuki::agent {
 
 namespace {
@@ -109,6 +111,26 @@ result<void> lease_loop::body::open_state() {
     for (auto const& group : settings_.groups)
         start.voters[group.id] = start_of(group, found->at(folder_name(group)));
     node_ = std::make_unique<node>(settings_, start, read_clocks());
+    return {};
+}
+
+result<void> lease_loop::body::arm_watchdog() {
+    if (options_.from.watchdog.empty())
+        return {};
+    // Nothing may answer here beyond its lease, as far as this thread can see to it.
+    auto const is_well = [this] {
+        auto const now = read_clocks().now;
+        return std::none_of(node_->groups().begin(), node_->groups().end(), [&](auto const& one) {
+            return one.second->address_here() && one.second->election_state().until.hard <= now;
+        });
+    };
+    auto const device = for_node(options_.from.watchdog, options_.node);
+    auto armed = watchdog::open(io_, device, is_well);
+    if (!armed)
+        return armed.error();
+    watchdog_ = std::move(*armed);
+    depart(remark{false, "the watchdog " + device + " resets this machine after " +
+                             std::to_string(watchdog_->limit().count()) + " s without this agent"});
     return {};
 }
 

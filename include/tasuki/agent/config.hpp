@@ -136,6 +136,7 @@ struct configuration {
     std::optional<vip::enforcement> enforcement; ///< this rung and no other; unset: the best
     std::string state_dir;                       ///< may hold {node}
     std::string runtime_dir;                     ///< may hold {node}
+    std::string watchdog;                        ///< a device, or empty: none; may hold {node}
 
     safety promise = safety::safe;
     std::vector<config_notice> warnings;

@@ -10,6 +10,7 @@
 #include "tasuki/agent/make_settings.hpp"
 #include "tasuki/agent/stamp_io.hpp"
 #include "tasuki/agent/store_io.hpp"
+#include "tasuki/agent/watchdog_io.hpp"
 #include "tasuki/core/overloaded.hpp"
 #include "tasuki/heartbeat/key_io.hpp"
 #include "tasuki/heartbeat/log_limit.hpp"
@@ -51,23 +52,22 @@ class lease_loop::body {
         if (auto const opened = open_state(); !opened)
             return opened.error();
         open_guard();
+        if (auto const armed = arm_watchdog(); !armed)
+            return armed.error();
         if (auto const opened = open_addresses(); !opened)
             return opened.error();
         open_paths();
         return {};
     }
-
     void start() {
         thread_ = std::thread{[this] { run(); }};
     }
-
     void stop() {
         if (!thread_.joinable())
             return;
         asio::post(io_, [this] { leave(); });
         thread_.join();
     }
-
     void post(happening what) {
         asio::post(io_, [this, what = std::move(what)] {
             if (auto const* const answered = std::get_if<order_answered>(&what))
@@ -75,7 +75,6 @@ class lease_loop::body {
             turns_.happen(what);
         });
     }
-
     void ask(std::function<void(node const&, conditions const&, moment)> question) {
         asio::post(io_, [this, question = std::move(question)] {
             refresh_conditions();
@@ -84,7 +83,6 @@ class lease_loop::body {
     }
 
     void replace(program by, std::function<void(problem)> failed);
-
     void set_peer_macs(std::set<mac_address> macs) {
         asio::post(io_, [this, macs = std::move(macs)] { keeper_->set_peer_macs(macs); });
     }
@@ -114,6 +112,7 @@ class lease_loop::body {
     // --- opening ----------------------------------------------------------------------------
     result<void> open_alarm();
     result<void> open_state();
+    result<void> arm_watchdog();
     result<void> open_addresses();
     void open_paths();
     void open_guard();
@@ -123,16 +122,16 @@ class lease_loop::body {
     // --- the thread -------------------------------------------------------------------------
     void run();
 
-    void act(transmit& it);
-    void act(store_state& it);
-    void act(stamp_grant& it);
-    void act(open_address& it);
-    void act(extend_address& it);
-    void act(close_address& it);
-    void act(probe_address& it);
-    void act(submit_order& it);
-    void act(wake& it);
-    void act(refused_heartbeat& it);
+    void act(transmit&);
+    void act(store_state&);
+    void act(stamp_grant&);
+    void act(open_address&);
+    void act(extend_address&);
+    void act(close_address&);
+    void act(probe_address&);
+    void act(submit_order&);
+    void act(wake&);
+    void act(refused_heartbeat&);
     template<class Other>
     void act(Other& it) {
         depart(std::move(it));
@@ -175,6 +174,7 @@ class lease_loop::body {
     std::unique_ptr<heartbeat::udp_paths> paths_;
     std::unique_ptr<node> node_;
     std::unique_ptr<guard_link> guard_;
+    std::unique_ptr<watchdog> watchdog_;          ///< where one is configured
     std::map<group_id, vip::guarded_port> ports_; ///< of the servers, as the keeper was told
     std::map<group_id, std::size_t> slots_;       ///< in its page
     std::vector<std::uint64_t> guard_basis_;      ///< what its orders were made from
