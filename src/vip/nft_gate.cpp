@@ -270,14 +270,14 @@ void put_removal(nft_batch& out) {
 
 } // namespace
 
-milliseconds nft_life(instant until, instant now) {
+milliseconds nft_life(instant until, instant now, milliseconds margin) {
     // A month is far beyond any lease and keeps the kernel's arithmetic from wrapping.
     constexpr milliseconds longest = std::chrono::hours{30 * 24};
     if (until == never)
         return nft_for_ever;
     if (until - longest > now)
         return longest;
-    auto const left = std::chrono::floor<milliseconds>(until - now) - nft_margin;
+    auto const left = std::chrono::floor<milliseconds>(until - now) - margin;
     return std::max(left, milliseconds{0});
 }
 

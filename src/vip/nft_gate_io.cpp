@@ -15,8 +15,11 @@ namespace {
 /// What is closed is opened for a moment first, and prolonged then: an opening that was held up on
 /// its way into the kernel is over before it can matter.
 constexpr milliseconds first_life{20};
-/// A change that took longer than its margin may have come too late, and is made again.
+/// A change that took longer than its margin may have come too late, and is made again with more.
 constexpr int attempts = 5;
+milliseconds margin_after(duration took) {
+    return 2 * std::chrono::ceil<milliseconds>(took);
+}
 
 constexpr std::array sides{gate_side::arriving, gate_side::leaving};
 
@@ -59,19 +62,23 @@ void nft_gate::guard(ip_address const& address, nft_key key) {
 }
 
 result<void> nft_gate::put_up() {
+    auto margin = nft_margin;
     for (int attempt = 0; attempt < attempts; ++attempt) {
         auto const before = now_();
         tables_.openings.clear();
         for (auto const& [key, times] : wanted_)
             for (auto const side : sides)
-                tables_.openings.push_back({side, key, nft_life(until(times, side), before)});
+                tables_.openings.push_back(
+                    {side, key, nft_life(until(times, side), before, margin)});
         if (int const error = talk_.transact(nft_tables_batch(tables_)); error != 0)
             return refused(error);
         up_ = true;
         told_.clear();
         note(tables_.openings, before);
-        if (told_.empty() || now_() - before <= nft_margin)
+        auto const took = now_() - before;
+        if (told_.empty() || took <= margin)
             return {};
+        margin = margin_after(took);
     }
     wanted_.clear();
     told_.clear();
@@ -81,11 +88,11 @@ result<void> nft_gate::put_up() {
     return too_slow();
 }
 
-std::vector<nft_opening> nft_gate::changes(nft_key key, gate_times const& times,
-                                           instant now) const {
+std::vector<nft_opening> nft_gate::changes(nft_key key, gate_times const& times, instant now,
+                                           milliseconds margin) const {
     std::vector<nft_opening> out;
     for (auto const side : sides) {
-        auto const life = nft_life(until(times, side), now);
+        auto const life = nft_life(until(times, side), now, margin);
         auto const told = told_.find({side, key});
         bool const lives = told != told_.end() && told->second > now;
         if (life > milliseconds{0})
@@ -108,9 +115,10 @@ result<void> nft_gate::set(nft_key key, gate_times const& times) {
     wanted_[key] = times;
     if (!up_)
         return {};
+    auto margin = nft_margin;
     for (int attempt = 0; attempt < attempts; ++attempt) {
         auto const before = now_();
-        auto const changed = changes(key, times, before);
+        auto const changed = changes(key, times, before, margin);
         if (changed.empty())
             return {};
         int const error = talk_.transact(nft_change_batch(changed));
@@ -127,10 +135,13 @@ result<void> nft_gate::set(nft_key key, gate_times const& times) {
             return one.lives > milliseconds{0};
         });
         bool const whole = std::all_of(changed.begin(), changed.end(), [&](auto const& one) {
-            return one.lives == nft_life(until(times, one.side), before);
+            return one.lives == nft_life(until(times, one.side), before, margin);
         });
-        if (!opened || (whole && now_() - before <= nft_margin))
+        auto const took = now_() - before;
+        if (!opened || (whole && took <= margin))
             return {};
+        if (took > margin)
+            margin = margin_after(took);
     }
     if (times != gate_times{})
         if (auto const closed = set(key, {}); !closed)

@@ -44,11 +44,11 @@ struct nft_opening {
     friend bool operator==(nft_opening const&, nft_opening const&) = default;
 };
 
-/// What is taken off the time that is left, for the way from the clock to the kernel.
+/// What is taken off the time that is left, for the way from the clock to the kernel: at least.
 inline constexpr milliseconds nft_margin{3};
 /// What an element may live so that it is surely gone at `until`; zero if that is too near, and
 /// `nft_for_ever` for never.
-[[nodiscard]] milliseconds nft_life(instant until, instant now);
+[[nodiscard]] milliseconds nft_life(instant until, instant now, milliseconds margin = nft_margin);
 
 /// A whole batch each, for netlink_conversation::transact().
 using nft_batch = std::vector<byte_string>;

@@ -44,7 +44,8 @@ class nft_gate {
 
   private:
     nft_gate(netlink_conversation, std::function<instant()> now);
-    [[nodiscard]] std::vector<nft_opening> changes(nft_key, gate_times const&, instant now) const;
+    [[nodiscard]] std::vector<nft_opening> changes(nft_key, gate_times const&, instant now,
+                                                   milliseconds margin) const;
     void note(std::vector<nft_opening> const&, instant now);
     [[nodiscard]] result<void> put_back(nft_key);
 
