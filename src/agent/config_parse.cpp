@@ -76,6 +76,7 @@ void read_services(section_reader& top, configuration& out) {
         addresses.word<std::optional<vip::enforcement>>("enforcement",
                                                         {{"best", std::nullopt},
                                                          {"ebpf", vip::enforcement::ebpf},
+                                                         {"nftables", vip::enforcement::nftables},
                                                          {"lifetime", vip::enforcement::lifetime},
                                                          {"agent", vip::enforcement::agent}},
                                                         std::nullopt);
@@ -89,6 +90,7 @@ void read_services(section_reader& top, configuration& out) {
     auto agent = section("agent");
     out.state_dir = agent.path("state_dir", "/var/lib/tasuki");
     out.runtime_dir = agent.path("runtime_dir", "/run/tasuki");
+    out.watchdog = agent.path("watchdog", "");
     agent.finish();
 
     auto http = section("http");

@@ -65,8 +65,10 @@ void group::grant_wishes(work& job) {
 }
 
 void group::on_wish(work& job, mysql::ask& it) {
-    if (it.node == node_.self && std::holds_alternative<mysql::open_writes>(it.what.what))
+    if (it.node == node_.self && std::holds_alternative<mysql::open_writes>(it.what.what)) {
         writable_ = true;
+        server_gate_.opened(job.at.now);
+    }
     if (it.node == node_.self)
         job.effects.emplace_back(submit_order{settings_.id, std::move(it.what)});
     else
@@ -195,6 +197,7 @@ void group::own_facts(work& job, mysql::server_facts const& read) {
         if (elect_.now_role == election::role::active)
             open_database(job);
     }
+    server_gate_.read(read);
     guard_own_server(job, read);
     bool const serving =
         elect_.now_role == election::role::active && data_->state() == service::open;
@@ -211,6 +214,7 @@ void group::gone(work& job, server_incarnation life) {
         return;
     own_server_gone_ = true;
     writable_ = false;
+    server_gate_.ended();
     fence_ = {};
     mysql::server_facts dead;
     dead.condition = mysql::health::down;

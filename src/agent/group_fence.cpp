@@ -143,6 +143,15 @@ void group::guard_own_server(work& job, mysql::server_facts const& read) {
     close_own_server(job, under, fence_limit);
 }
 
+instant group::open_to_clients_until() const {
+    if (!data_ || !record().exists())
+        return never; // nobody has said yet that it is ours
+    auto const role = elect_.now_role;
+    bool const ours = role == election::role::recovering || role == election::role::active ||
+                      role == election::role::stepping_down;
+    return server_gate_.until({ours, writable_, elect_.until.hard});
+}
+
 void group::link(work& job, bool up, std::string trouble) {
     link_up_ = up;
     link_trouble_ = std::move(trouble);

@@ -29,6 +29,7 @@ void group::inherit(work& job, group_inheritance const& left) {
     if (!data_)
         return;
     writable_ = true;
+    server_gate_.opened(job.at.now);
     data_->go_on(opening_now(job), job.at.now);
     grant_wishes(job);
 }

@@ -2,6 +2,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <string_view>
 #include <utility>
@@ -10,7 +11,9 @@ namespace tasuki::agent {
 
 namespace {
 
-constexpr std::chrono::seconds retry_after{1};
+/// One that is only restarted is back in a moment; where there is none, it is asked for no oftener.
+constexpr milliseconds first_pause{50};
+constexpr milliseconds longest_pause{1'000};
 constexpr std::size_t greeting_bytes_max = 64;
 
 } // namespace
@@ -19,7 +22,8 @@ guard_link::guard_link(boost::asio::io_context& io, std::string socket_path, cal
     : io_(io)
     , path_(std::move(socket_path))
     , callbacks_(std::move(to))
-    , retry_(io) {}
+    , retry_(io)
+    , pause_(first_pause) {}
 
 void guard_link::take_over(guard_place const& from) {
     if (from.socket < 0)
@@ -52,7 +56,8 @@ void guard_link::connect() {
 }
 
 void guard_link::connect_later() {
-    retry_.expires_after(retry_after);
+    retry_.expires_after(pause_);
+    pause_ = std::min(2 * pause_, longest_pause);
     retry_.async_wait([this](boost::system::error_code const& error) {
         if (!error)
             connect();
@@ -80,6 +85,7 @@ void guard_link::greet(guard::parcel what) {
         return lose(page.error().text);
     page_ = std::move(*page);
     trouble_.clear();
+    pause_ = first_pause;
     callbacks_.on_here();
     for (auto const& [slot, each] : held_)
         static_cast<void>((*page_)->slots.at(slot).open(each.under, each.deadline));

@@ -25,6 +25,42 @@ conflict_note note_of(group_id group, vip::conflict const& what, bool begun) {
 
 } // namespace
 
+/// The gate before a server is told before anything that may open the server.
+std::vector<effect> lease_loop::body::handle(happening const& what) {
+    auto effects = node_->handle(what, read_clocks());
+    keep_ports();
+    return effects;
+}
+
+void lease_loop::body::keep_ports() {
+    for (auto& [id, told] : ports_) {
+        auto const until = node_->groups().at(id)->open_to_clients_until();
+        if (until == std::exchange(told.open_until, until))
+            continue;
+        if (auto const done = keeper_->open_port(told.port, until); !done)
+            depart(remark{true, done.error().text});
+    }
+}
+
+/// A program that takes over closes nothing that its predecessor has under a lease.
+std::vector<vip::guarded_port> lease_loop::body::ports_at_start() {
+    std::vector<vip::guarded_port> out;
+    for (auto const& group : options_.from.groups) {
+        if (!group.mysql || !group.has_member(options_.node))
+            continue;
+        auto until = node_->groups().at(group.id)->open_to_clients_until();
+        if (options_.inherited) {
+            auto const& left = options_.inherited->left.groups;
+            auto const found = left.find(group.id);
+            if (found != left.end() && found->second.lease.held)
+                until = found->second.lease.held->until.hard;
+        }
+        ports_[group.id] = {group.mysql->port, until};
+        out.push_back(ports_[group.id]);
+    }
+    return out;
+}
+
 void lease_loop::body::act(transmit& it) {
     auto const* peer = options_.from.find_node(it.header.to);
     if (peer == nullptr || it.path >= peer->addresses.size())
@@ -250,6 +286,9 @@ void lease_loop::body::leave() {
 
 void lease_loop::body::wait_until_idle() {
     if (may_end()) {
+        if (watchdog_ && node_->is_idle())
+            if (auto const stopped = watchdog_->disarm(); !stopped)
+                depart(remark{true, stopped.error().text});
         io_.stop();
         return;
     }

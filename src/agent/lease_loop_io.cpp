@@ -114,9 +114,31 @@ result<void> lease_loop::body::open_state() {
     return {};
 }
 
+result<void> lease_loop::body::arm_watchdog() {
+    if (options_.from.watchdog.empty())
+        return {};
+    // Nothing may answer here beyond its lease, as far as this thread can see to it.
+    auto const is_well = [this] {
+        auto const now = read_clocks().now;
+        return std::none_of(node_->groups().begin(), node_->groups().end(), [&](auto const& one) {
+            return one.second->address_here() && one.second->election_state().until.hard <= now;
+        });
+    };
+    auto const device = for_node(options_.from.watchdog, options_.node);
+    auto armed = watchdog::open(io_, device, is_well);
+    if (!armed)
+        return armed.error();
+    watchdog_ = std::move(*armed);
+    depart(remark{false, "the watchdog " + device + " resets this machine after " +
+                             std::to_string(watchdog_->limit().count()) + " s without this agent"});
+    return {};
+}
+
 result<void> lease_loop::body::open_addresses() {
     vip::keeper_options wanted;
     wanted.addresses = addresses_of(options_.from, options_.node);
+    wanted.ports = ports_at_start();
+    wanted.members = all_addresses(options_.from);
     wanted.lease = settings_.terms.lease;
     wanted.only = options_.from.enforcement;
     wanted.now = [] { return read_clocks().now; };

@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <utility>
@@ -20,6 +21,12 @@ namespace {
 bool another_agent_runs(std::string const& state_dir) {
     unique_fd const lock{::open((state_dir + "/lock").c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC)};
     return lock && ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+}
+
+/// It has kept something of this group.
+bool has_been_here(std::string const& state_dir, std::string const& group) {
+    auto const file = state_dir + "/group-" + group + ".";
+    return ::access((file + "0").c_str(), F_OK) == 0 || ::access((file + "1").c_str(), F_OK) == 0;
 }
 
 } // namespace
@@ -38,6 +45,13 @@ std::vector<vip::configured_address> addresses_of(configuration const& from,
     return out;
 }
 
+std::set<ip_address> all_addresses(configuration const& from) {
+    std::set<ip_address> out;
+    for (auto const& node : from.nodes)
+        out.insert(node.addresses.begin(), node.addresses.end());
+    return out;
+}
+
 result<std::vector<std::string>> sweep_leftovers(configuration const& from, std::string const& node,
                                                  std::string const& state_dir) {
     std::vector<std::string> done;
@@ -46,9 +60,15 @@ result<std::vector<std::string>> sweep_leftovers(configuration const& from, std:
     boost::asio::io_context io;
     vip::keeper_options wanted;
     wanted.addresses = addresses_of(from, node);
+    wanted.members = all_addresses(from);
+    // What a killed agent has left may still take writes: only where one has been at all.
+    for (auto const& group : from.groups)
+        if (group.mysql && group.has_member(node) && has_been_here(state_dir, group.name))
+            wanted.ports.push_back({group.mysql->port, long_ago});
     bool const carries = !wanted.addresses.empty();
     wanted.lease = from.cluster.timing.lease;
-    if (from.enforcement != vip::enforcement::ebpf) // sweeping demands nothing
+    // Sweeping demands nothing of the kernel.
+    if (from.enforcement && *from.enforcement < vip::enforcement::nftables)
         wanted.only = from.enforcement;
     wanted.now = [] { return read_clocks().now; };
     wanted.on_event = [&](vip::keeper_event const& event) {

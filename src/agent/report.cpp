@@ -262,7 +262,8 @@ void add_reports(http::cluster_view& view, node_settings const& settings, report
 void add_gates(http::cluster_view& view) {
     auto const has_gate = [&](std::string const& name) {
         return std::any_of(view.nodes.begin(), view.nodes.end(), [&](http::node_view const& node) {
-            return node.name == name && node.enforcement == to_string(vip::enforcement::ebpf);
+            return node.name == name && (node.enforcement == to_string(vip::enforcement::ebpf) ||
+                                         node.enforcement == to_string(vip::enforcement::nftables));
         });
     };
     for (auto& group : view.groups)

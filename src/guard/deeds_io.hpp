@@ -24,6 +24,7 @@ class held_process {
     /// Whoever is at the other end of a connected socket.
     [[nodiscard]] static result<held_process> at_end_of(int socket);
     explicit operator bool() const { return static_cast<bool>(descriptor_); }
+    [[nodiscard]] int descriptor() const { return descriptor_.get(); }
     /// SIGKILL. True if it is gone within the limit, or was not there.
     [[nodiscard]] bool end(milliseconds limit) const;
 

@@ -1,6 +1,7 @@
 #include "tasuki/guard/guardian_io.hpp"
 
 #include "deeds_io.hpp"
+#include "tasuki/guard/estate.hpp"
 #include "tasuki/guard/wire_io.hpp"
 
 #include <fcntl.h>
@@ -9,7 +10,9 @@
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/timerfd.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -30,6 +33,16 @@ constexpr milliseconds server_end_limit{20'000};
 /// Before the agent's thread, which may be what starves the machine.
 constexpr int real_time_priority = 20;
 
+result<byte_string> read_all(int descriptor) {
+    struct stat status {};
+    if (::fstat(descriptor, &status) != 0 || status.st_size > 2 * std::int64_t{orders_bytes_max})
+        return problem_of_errno(errno, "what the guardian before this one left");
+    byte_string out(static_cast<std::size_t>(status.st_size));
+    if (::pread(descriptor, out.data(), out.size(), 0) != static_cast<ssize_t>(out.size()))
+        return problem_of_errno(errno, "what the guardian before this one left");
+    return out;
+}
+
 result<unique_fd> open_alarm() {
     unique_fd alarm{::timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC)};
     if (!alarm)
@@ -48,6 +61,8 @@ struct guardian::body {
         , requests(std::move(netlink)) {}
 
     void turn(milliseconds limit);
+    [[nodiscard]] estate left() const;
+    [[nodiscard]] result<void> inherit(estate const&);
     void set_alarm();
     void welcome();
     void read_agent();
@@ -62,6 +77,7 @@ struct guardian::body {
     connections_ready connections;
     requests_ready requests;
     datagrams_ready farewells;
+    byte_string standing; ///< the orders as they came, for the next program
     bool end_server = false;
     held_process server;
     unique_fd agent_socket;
@@ -129,6 +145,7 @@ void guardian::body::welcome() {
     agent_socket = std::move(socket);
     end_server = false;
     server = held_process{};
+    standing.clear();
     requests.prepare({});
     farewells.prepare({});
     options.say(false, "an agent is here");
@@ -152,6 +169,7 @@ void guardian::body::take(parcel what) {
     connections.prepare(std::move(given->listings));
     requests.prepare(given->requests);
     farewells.prepare(given->datagrams);
+    standing = std::move(what.bytes);
     end_server = given->end_server;
     falls_silent = given->falls_silent;
     server = held_process{std::move(what.with)};
@@ -192,17 +210,82 @@ void guardian::body::act(std::string_view why) {
                                                            std::strerror(taken.error))));
 }
 
+estate guardian::body::left() const {
+    estate out;
+    out.listener = listener.get();
+    if (!agent_socket)
+        return out;
+    out.agent_socket = agent_socket.get();
+    out.agent = agent.descriptor();
+    out.page = page->descriptor();
+    out.server = server.descriptor();
+    out.orders = standing;
+    return out;
+}
+
+result<void> guardian::body::inherit(estate const& from) {
+    if (from.agent_socket < 0)
+        return {};
+    unique_fd socket{from.agent_socket};
+    agent = held_process{unique_fd{from.agent}};
+    unique_fd process{from.server};
+    auto shared = shared_page::open(unique_fd{from.page});
+    if (!shared)
+        return shared.error();
+    page = std::move(*shared);
+    agent_socket = std::move(socket);
+    if (!from.orders.empty())
+        take({from.orders, std::move(process)});
+    return {};
+}
+
 result<guardian> guardian::open(guardian_options options) {
     auto listener = listen_at(options.socket_path);
     if (!listener)
         return listener.error();
+    return with(std::move(options), std::move(*listener));
+}
+
+result<guardian> guardian::take_over(guardian_options options, unique_fd left) {
+    auto const bytes = read_all(left.get());
+    if (!bytes)
+        return bytes.error();
+    auto const found = decode_estate(*bytes);
+    if (!found)
+        return found.error();
+    for (int const each :
+         {found->listener, found->agent_socket, found->agent, found->page, found->server})
+        if (each >= 0)
+            ::fcntl(each, F_SETFD, FD_CLOEXEC);
+    auto out = with(std::move(options), unique_fd{found->listener});
+    if (!out)
+        return out;
+    if (auto const inherited = out->body_->inherit(*found); !inherited)
+        return inherited.error();
+    return out;
+}
+
+result<unique_fd> guardian::bequeath() const {
+    auto const what = body_->left();
+    auto const bytes = encode(what);
+    unique_fd out{::memfd_create("tasuki-guard", 0)};
+    if (!out ||
+        ::write(out.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()))
+        return problem_of_errno(errno, "memory for the next guardian");
+    for (int const each : {what.listener, what.agent_socket, what.agent, what.page, what.server})
+        if (each >= 0)
+            ::fcntl(each, F_SETFD, 0);
+    return out;
+}
+
+result<guardian> guardian::with(guardian_options options, unique_fd listener) {
     auto alarm = open_alarm();
     if (!alarm)
         return alarm.error();
     auto requests = requests_ready::open();
     if (!requests)
         return requests.error();
-    return guardian{std::make_unique<body>(std::move(options), std::move(*listener),
+    return guardian{std::make_unique<body>(std::move(options), std::move(listener),
                                            std::move(*alarm), std::move(*requests))};
 }
 

@@ -9,6 +9,7 @@
  * Arriving: IP to the address, and ARP requests and neighbour solicitations for it (RFC 826, 4861).
  * Leaving: IP from it, and ARP and neighbour advertisements that announce it. What this node merely
  * forwards to or from another holder passes, as does everything of an address without an entry.
+ * The same for TCP ports of this node, whatever the address, except from and to the members.
  * Whatever passes goes on to the filters of others: the gate never accepts on its own. */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
@@ -25,7 +26,9 @@ enum {
     FAMILY_V4 = 2,
     FAMILY_V6 = 10,
     ARP_REQUEST = 1,
+    NEXT_TCP = 6,
     NEXT_ICMPV6 = 58,
+    LOOPBACK = 1, /* the index of lo in every network namespace */
     SOLICITATION = 135,
     ADVERTISEMENT = 136,
 };
@@ -47,6 +50,21 @@ struct {
     __type(key, struct address);
     __type(value, struct times);
 } gate_times SEC(".maps");
+
+/* Ports in host order; until when they are open to whoever is no member. */
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 64);
+    __type(key, __u32);
+    __type(value, __u64);
+} gate_ports SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 256);
+    __type(key, struct address);
+    __type(value, __u8);
+} gate_members SEC(".maps");
 
 static __always_inline int load(struct __sk_buff* skb, enum layer layer, __u32 at, void* to,
                                 __u32 size) {
@@ -76,13 +94,33 @@ static __always_inline int is_local(struct __sk_buff* skb, struct address const*
            found == BPF_FIB_LKUP_RET_FWD_DISABLED;
 }
 
-static __always_inline int refuses(struct __sk_buff* skb, struct address const* address, int family,
-                                   enum way way) {
-    if (!is_closed(address, way))
-        return 0;
+static __always_inline int is_own(struct __sk_buff* skb, struct address const* address, int family,
+                                  enum way way) {
     __u32 const link = way == ARRIVING ? skb->ifindex : skb->ingress_ifindex;
     /* What leaves without having arrived was made here. */
     return link == 0 || is_local(skb, address, family, link);
+}
+
+static __always_inline int refuses(struct __sk_buff* skb, struct address const* address, int family,
+                                   enum way way) {
+    return is_closed(address, way) && is_own(skb, address, family, way);
+}
+
+/* Ours is the address on this node, theirs the one at the other end of the connection. */
+static __always_inline int refuses_tcp(struct __sk_buff* skb, enum layer layer, __u32 at,
+                                       int family, enum way way, struct address const* ours,
+                                       struct address const* theirs) {
+    __be16 port;
+    if (load(skb, layer, at + (way == ARRIVING ? 2 : 0), &port, sizeof port))
+        return 0;
+    __u32 const number = bpf_ntohs(port);
+    __u64 const* until = bpf_map_lookup_elem(&gate_ports, &number);
+    if (!until || bpf_ktime_get_boot_ns() < *until)
+        return 0;
+    /* The other members come over the wire: on lo it is this node's own clients. */
+    if (skb->ifindex != LOOPBACK && bpf_map_lookup_elem(&gate_members, theirs))
+        return 0;
+    return is_own(skb, ours, family, way);
 }
 
 static __always_inline int refuses_v4(struct __sk_buff* skb, enum layer layer, __u32 at,
@@ -96,7 +134,23 @@ static __always_inline int refuses_v4(struct __sk_buff* skb, enum layer layer, _
 
 static __always_inline int refuses_ip(struct __sk_buff* skb, enum layer layer, __u32 at,
                                       enum way way) {
-    return refuses_v4(skb, layer, at + (way == ARRIVING ? 16 : 12), way);
+    __u32 const ours_at = at + (way == ARRIVING ? 16 : 12);
+    __u32 const theirs_at = at + (way == ARRIVING ? 12 : 16);
+    struct address ours = {}, theirs = {};
+    __u8 length, protocol;
+    __be16 fragment;
+    if (refuses_v4(skb, layer, ours_at, way))
+        return 1;
+    if (load(skb, layer, at, &length, sizeof length) ||
+        load(skb, layer, at + 6, &fragment, sizeof fragment) ||
+        load(skb, layer, at + 9, &protocol, sizeof protocol) || protocol != NEXT_TCP ||
+        (fragment & bpf_htons(0x1fff)))
+        return 0;
+    ours.word[2] = theirs.word[2] = bpf_htonl(0xffff);
+    if (load(skb, layer, ours_at, &ours.word[3], sizeof ours.word[3]) ||
+        load(skb, layer, theirs_at, &theirs.word[3], sizeof theirs.word[3]))
+        return 0;
+    return refuses_tcp(skb, layer, at + (length & 0xfU) * 4, FAMILY_V4, way, &ours, &theirs);
 }
 
 static __always_inline int refuses_arp(struct __sk_buff* skb, enum layer layer, __u32 at,
@@ -123,14 +177,17 @@ static __always_inline int refuses_arp(struct __sk_buff* skb, enum layer layer, 
 
 static __always_inline int refuses_ipv6(struct __sk_buff* skb, enum layer layer, __u32 at,
                                         enum way way) {
-    struct address address;
+    struct address address, theirs;
     __u8 next, type;
-    if (load(skb, layer, at + (way == ARRIVING ? 24 : 8), &address, sizeof address))
+    if (load(skb, layer, at + (way == ARRIVING ? 24 : 8), &address, sizeof address) ||
+        load(skb, layer, at + (way == ARRIVING ? 8 : 24), &theirs, sizeof theirs) ||
+        load(skb, layer, at + 6, &next, sizeof next))
         return 0;
     if (refuses(skb, &address, FAMILY_V6, way))
         return 1;
-    if (load(skb, layer, at + 6, &next, sizeof next) || next != NEXT_ICMPV6 ||
-        load(skb, layer, at + 40, &type, sizeof type) ||
+    if (next == NEXT_TCP)
+        return refuses_tcp(skb, layer, at + 40, FAMILY_V6, way, &address, &theirs);
+    if (next != NEXT_ICMPV6 || load(skb, layer, at + 40, &type, sizeof type) ||
         type != (way == ARRIVING ? SOLICITATION : ADVERTISEMENT) ||
         load(skb, layer, at + 48, &address, sizeof address))
         return 0;
@@ -191,6 +248,5 @@ int tasuki_out_bare(struct __sk_buff* skb) {
     return judge(skb, BARE, (__be16)skb->protocol, 0, LEAVING);
 }
 
-/* The kernel lends some helpers to programs under the GPL only: this file may be used under it. */
 /* What the kernel gives its helpers to; this file alone may be used under either licence. */
 char _license[] SEC("license") = "GPL";

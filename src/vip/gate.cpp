@@ -40,16 +40,6 @@ tcmsg filter_header(std::uint32_t link, gate_side side) {
     return out;
 }
 
-void append_attribute(byte_string& to, std::uint16_t type, byte_view value) {
-    nlattr header{};
-    header.nla_len = static_cast<std::uint16_t>(sizeof header + value.size());
-    header.nla_type = type;
-    auto const head = bytes_of(header);
-    to.insert(to.end(), head.begin(), head.end());
-    to.insert(to.end(), value.begin(), value.end());
-    to.resize(NLA_ALIGN(to.size()));
-}
-
 } // namespace
 
 gate_times open_until(instant deadline) {

@@ -16,6 +16,8 @@ namespace tasuki::vip {
 namespace {
 
 constexpr char const* entries_name = "gate_times";
+constexpr char const* ports_name = "gate_ports";
+constexpr char const* members_name = "gate_members";
 
 int say_nothing(libbpf_print_level, char const*, va_list) {
     return 0;
@@ -82,7 +84,9 @@ void gate::closer::operator()(bpf_object* loaded) const {
 
 gate::gate(std::unique_ptr<bpf_object, closer> loaded)
     : loaded_(std::move(loaded))
-    , entries_(bpf_object__find_map_fd_by_name(loaded_.get(), entries_name)) {}
+    , entries_(bpf_object__find_map_fd_by_name(loaded_.get(), entries_name))
+    , ports_(bpf_object__find_map_fd_by_name(loaded_.get(), ports_name))
+    , members_(bpf_object__find_map_fd_by_name(loaded_.get(), members_name)) {}
 
 result<gate> gate::open() {
     if (has_own_boottime())
@@ -109,6 +113,22 @@ result<void> gate::set(ip_address const& address, gate_times const& times) {
     int const error = bpf_map_update_elem(entries_, key.data(), value.data(), BPF_ANY);
     if (error != 0)
         return problem_of_errno(-error, "cannot set the gate of " + address.to_string());
+    return {};
+}
+
+result<void> gate::set_port(std::uint16_t port, instant until) {
+    std::uint32_t const key = port;
+    auto const value = value_of(open_until(until))[0];
+    if (int const error = bpf_map_update_elem(ports_, &key, &value, BPF_ANY); error != 0)
+        return problem_of_errno(-error, "cannot set the gate of port " + std::to_string(port));
+    return {};
+}
+
+result<void> gate::admit(ip_address const& member) {
+    auto const key = key_of(member);
+    std::uint8_t const value = 1;
+    if (int const error = bpf_map_update_elem(members_, key.data(), &value, BPF_ANY); error != 0)
+        return problem_of_errno(-error, "cannot admit " + member.to_string() + " to the gate");
     return {};
 }
 

@@ -10,6 +10,7 @@
 #include "tasuki/vip/gate_io.hpp"
 #include "tasuki/vip/keeper_io.hpp"
 #include "tasuki/vip/netlink_io.hpp"
+#include "tasuki/vip/nft_gate_io.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 
@@ -29,6 +30,7 @@ class keeper::body {
     [[nodiscard]] result<void> start();
     [[nodiscard]] result<void> want(group_id, epoch, bool here, instant deadline);
     [[nodiscard]] result<void> refresh(group_id, epoch, instant deadline);
+    [[nodiscard]] result<void> open_port(std::uint16_t port, instant until);
     [[nodiscard]] result<void> probe(group_id);
     [[nodiscard]] std::optional<mac_address> stranger(group_id) const;
     [[nodiscard]] result<void> announce(group_id);
@@ -52,6 +54,7 @@ class keeper::body {
         instant deadline = long_ago;
         told_lifetime told;
         bool gate_open = false;
+        nft_key key = 0; ///< in the gate of nftables
         std::optional<instant> probed;
         std::string last_problem; ///< so that one problem is reported once
         std::string failed_link;  ///< as reported; empty while all its links work
@@ -61,6 +64,10 @@ class keeper::body {
         std::uint32_t link = 0;
         announce_policy policy{};
         announce_schedule schedule{};
+    };
+    struct port_state {
+        instant open_until = long_ago;
+        nft_key key = 0; ///< in the gate of nftables
     };
     using problems = std::map<group_id, problem>;
 
@@ -97,13 +104,22 @@ class keeper::body {
     [[nodiscard]] result<void> read_links();
 
     // keeper_gate_io.cpp
-    /// Loads the gate and fills it; links get it by guard_links().
+    /// Loads the gate and fills it; links get it by guard_links(), and nftables by settle_gates().
     [[nodiscard]] result<void> open_gate();
+    [[nodiscard]] result<void> fill_gate();
+    [[nodiscard]] bool guards_nothing() const;
     void guard_links();
+    void put_before(std::vector<link_state> const&);
+    void settle_gates();
+    [[nodiscard]] result<void> put_nft_gate_up();
+    [[nodiscard]] bool wants_nft_gate() const;
     [[nodiscard]] result<void> check_gate() const;
     [[nodiscard]] result<void> open_gate_of(group_state&);
     void close_gate_of(group_state&);
+    void close_gate_to(ip_address const&, instant leaving_until);
     void set_gate(ip_address const&, gate_times const&);
+    void forget_gate(ip_address const&);
+    void note_gate(result<void> const& done);
     [[nodiscard]] bool is_served(ip_address const&) const;
 
     // keeper_watch_io.cpp
@@ -136,6 +152,7 @@ class keeper::body {
     std::set<ip_address> configured_;
     std::map<group_id, group_state> groups_;
     std::map<ip_address, group_id> group_of_;
+    std::map<std::uint16_t, port_state> ports_;
     std::map<ip_address, std::uint32_t> link_of_;  ///< last resolved; survives a passing absence
     std::map<ip_address, std::string> unresolved_; ///< why no link was found, last time
     std::map<std::uint32_t, link_state> links_;
@@ -147,6 +164,9 @@ class keeper::body {
     std::string no_gate_;                           ///< why there is none
     std::set<std::uint32_t> unguarded_;             ///< links to put it before
     std::map<std::uint32_t, std::string> gateless_; ///< links that do not take it, and why
+    std::optional<nft_gate> nft_;                   ///< where the gate is not everywhere
+    std::string no_nft_;                            ///< why there is none although it is needed
+    bool nft_settled_ = false;                      ///< what a former life left of it is gone
 
     std::optional<netlink_conversation> routes_;
     std::optional<netlink_conversation> diagnosis_;

@@ -11,13 +11,19 @@ constexpr std::string_view too_short = "the lease is shorter than 2500 ms, too s
 } // namespace
 
 enforcement keeper::body::rung() const {
-    return gate_ && gateless_.empty() ? enforcement::ebpf : lifetimes_;
+    if (gate_ && gateless_.empty())
+        return enforcement::ebpf;
+    return nft_ ? enforcement::nftables : lifetimes_;
 }
 
 std::string keeper::body::rung_reason() const {
     if (rung() == enforcement::ebpf)
         return {};
     std::string out = gateless_.empty() ? no_gate_ : gateless_.begin()->second;
+    if (rung() == enforcement::nftables)
+        return out;
+    if (!no_nft_.empty())
+        out += (out.empty() ? "" : "; ") + no_nft_;
     if (lifetimes_ == enforcement::agent && !options_.only)
         out += "; " + std::string{too_short};
     return out;
@@ -27,24 +33,39 @@ result<void> keeper::body::open_gate() {
     if (options_.only == enforcement::lifetime && lifetimes_ != enforcement::lifetime)
         return problem{failure::refused,
                        "[vip] enforcement = \"lifetime\": " + std::string{too_short}};
+    if (options_.addresses.empty())
+        no_gate_ = "no address may be put on this node";
+    if (guards_nothing())
+        return {};
+    for (auto& [id, state] : groups_)
+        state.gate_open = state.here;
     if (options_.only && options_.only != enforcement::ebpf) {
         no_gate_ = "[vip] enforcement = \"" + std::string{to_string(*options_.only)} + "\"";
-        return {};
-    }
-    if (options_.addresses.empty()) {
-        no_gate_ = "no address may be put on this node";
-        return {};
-    }
-    auto opened = gate::open();
-    if (!opened) {
+    } else if (auto opened = gate::open(); opened) {
+        gate_ = std::move(*opened);
+        if (auto const filled = fill_gate(); !filled)
+            return filled;
+    } else {
         no_gate_ = opened.error().text; // demanded or not: what is left here is swept first
-        return {};
     }
+    settle_gates();
+    return {};
+}
+
+bool keeper::body::guards_nothing() const {
+    return options_.addresses.empty() && ports_.empty();
+}
+
+result<void> keeper::body::fill_gate() {
+    for (auto const& member : options_.members)
+        if (auto const admitted = gate_->admit(member); !admitted)
+            return admitted;
+    for (auto const& [port, state] : ports_)
+        if (auto const set = gate_->set_port(port, state.open_until); !set)
+            return set;
     auto const seen = list_addresses(*routes_);
     if (!seen)
         return seen.error();
-    gate_ = std::move(*opened);
-    no_gate_.clear();
     // What a former life has left behind is still behind that life's gate, until ours replaces it.
     for (auto const& one : *seen)
         if (one.protocol == options_.tag)
@@ -63,14 +84,20 @@ result<void> keeper::body::open_gate() {
 /// Puts the gate before all links that are known to be without it.
 void keeper::body::guard_links() {
     auto const indices = std::exchange(unguarded_, {});
-    if (!gate_)
-        return;
     std::vector<link_state> links;
     for (auto const index : indices)
         if (auto const found = links_.find(index); found != links_.end())
             links.push_back(found->second);
     if (links.empty())
         return;
+    if (gate_)
+        put_before(links);
+    else
+        take_gate_off(*routes_, links); // of a former life that had another rung
+    settle_gates();
+}
+
+void keeper::body::put_before(std::vector<link_state> const& links) {
     auto const refused = gate_->put_before(*routes_, links);
     for (auto const& link : links) {
         auto const found = refused.find(link.index);
@@ -86,22 +113,96 @@ void keeper::body::guard_links() {
     }
 }
 
-/// A problem if the gate is demanded and not everywhere.
+bool keeper::body::wants_nft_gate() const {
+    if (guards_nothing())
+        return false;
+    return options_.only == enforcement::nftables ||
+           (!options_.only && (!gate_ || !gateless_.empty()));
+}
+
+/// The gate of nftables stands where the better one is not everywhere; and the better one first,
+/// so that no address is without any on the way from one to the other.
+void keeper::body::settle_gates() {
+    if (wants_nft_gate()) {
+        if (nft_)
+            return;
+        nft_settled_ = true;
+        auto const put = put_nft_gate_up();
+        if (!put && no_nft_ != put.error().text)
+            report(keeper_failure{put.error(), options_.now()});
+        no_nft_ = put ? std::string{} : put.error().text;
+        return;
+    }
+    no_nft_.clear();
+    bool const stands_before_links = !gate_ || (unguarded_.empty() && !links_.empty());
+    if (!stands_before_links || (std::exchange(nft_settled_, true) && !nft_))
+        return;
+    nft_.reset();
+    take_nft_gate_off();
+}
+
+result<void> keeper::body::put_nft_gate_up() {
+    auto opened = nft_gate::open(options_.now);
+    if (!opened)
+        return opened.error();
+    auto const seen = list_addresses(*routes_);
+    if (!seen)
+        return seen.error();
+    for (auto const& member : options_.members)
+        opened->admit(member);
+    for (auto& [port, state] : ports_) {
+        state.key = opened->new_key();
+        opened->guard(port, state.key);
+        if (auto const noted = opened->set(state.key, open_until(state.open_until)); !noted)
+            return noted;
+    }
+    for (auto const& one : *seen)
+        if (one.protocol == options_.tag)
+            opened->guard(one.address.address, opened->nobody());
+    for (auto& [id, state] : groups_) {
+        state.key = opened->new_key();
+        for (auto const& one : state.addresses)
+            opened->guard(one.address.address, state.key);
+        if (state.gate_open)
+            if (auto const noted = opened->set(state.key, open_until(state.deadline)); !noted)
+                return noted;
+    }
+    if (auto const up = opened->put_up(); !up)
+        return up;
+    nft_ = std::move(*opened);
+    return {};
+}
+
+/// A problem if a gate is demanded and is not everywhere.
 result<void> keeper::body::check_gate() const {
-    if (options_.only != enforcement::ebpf || rung() == enforcement::ebpf ||
-        options_.addresses.empty())
+    bool const is_gate =
+        options_.only == enforcement::ebpf || options_.only == enforcement::nftables;
+    if (!is_gate || rung() == options_.only || options_.addresses.empty())
         return {};
-    return problem{failure::refused, "[vip] enforcement = \"ebpf\": " + rung_reason()};
+    auto const why = options_.only == enforcement::nftables ? no_nft_ : rung_reason();
+    return problem{failure::refused, "[vip] enforcement = \"" +
+                                         std::string{to_string(*options_.only)} + "\": " + why};
 }
 
 result<void> keeper::body::open_gate_of(group_state& state) {
-    if (!gate_)
-        return {};
     state.gate_open = true;
-    for (auto const& one : state.addresses)
-        if (auto const done = gate_->set(one.address.address, open_until(state.deadline)); !done)
+    if (gate_)
+        for (auto const& one : state.addresses)
+            if (auto const done = gate_->set(one.address.address, open_until(state.deadline));
+                !done)
+                return done;
+    return nft_ ? nft_->set(state.key, open_until(state.deadline)) : result<void>{};
+}
+
+result<void> keeper::body::open_port(std::uint16_t port, instant until) {
+    auto const known = ports_.find(port);
+    if (known == ports_.end())
+        return problem{failure::refused, "port " + std::to_string(port) + " is not configured"};
+    known->second.open_until = until;
+    if (gate_)
+        if (auto const done = gate_->set_port(port, until); !done)
             return done;
-    return {};
+    return nft_ ? nft_->set(known->second.key, open_until(until)) : result<void>{};
 }
 
 void keeper::body::close_gate_of(group_state& state) {
@@ -109,12 +210,31 @@ void keeper::body::close_gate_of(group_state& state) {
         return;
     for (auto const& one : state.addresses)
         set_gate(one.address.address, gate_times{});
+    if (nft_)
+        note_gate(nft_->set(state.key, gate_times{}));
+}
+
+/// Nothing comes in any more; the clients may be told until the end.
+void keeper::body::close_gate_to(ip_address const& address, instant leaving_until) {
+    set_gate(address, only_leaving_until(leaving_until));
+    if (auto const group = group_of_.find(address); nft_ && group != group_of_.end())
+        note_gate(nft_->set(groups_.at(group->second).key, only_leaving_until(leaving_until)));
 }
 
 void keeper::body::set_gate(ip_address const& address, gate_times const& times) {
-    if (!gate_)
-        return;
-    if (auto const done = gate_->set(address, times); !done)
+    if (gate_)
+        note_gate(gate_->set(address, times));
+}
+
+void keeper::body::forget_gate(ip_address const& address) {
+    if (gate_)
+        gate_->forget(address);
+    if (nft_)
+        nft_->forget(address);
+}
+
+void keeper::body::note_gate(result<void> const& done) {
+    if (!done)
         report(keeper_failure{done.error(), options_.now()});
 }
 
@@ -128,17 +248,23 @@ bool keeper::body::is_served(ip_address const& address) const {
 }
 
 /// A node that carries nothing any more is left as it was found, so that an operator can do by hand
-/// what he stopped the agent for. With an address on it, the gate is what guards it.
+/// what he stopped the agent for. With an address on it, or a port that is not to be open for ever,
+/// the gate is what guards it.
 void keeper::body::leave() {
-    if (!gate_ || !routes_)
+    if ((!gate_ && !nft_) || !routes_)
         return;
     auto const seen = list_addresses(*routes_);
     bool const carries =
         !seen || std::any_of(seen->begin(), seen->end(), [&](observed_address const& one) {
             return one.protocol == options_.tag || is_gated(one.address.address);
         });
-    if (!carries)
-        take_gate_off(*routes_, known_links());
+    bool const guards = std::any_of(ports_.begin(), ports_.end(),
+                                    [](auto const& one) { return one.second.open_until != never; });
+    if (carries || guards)
+        return;
+    take_gate_off(*routes_, known_links());
+    if (nft_)
+        take_nft_gate_off();
 }
 
 } // namespace tasuki::vip

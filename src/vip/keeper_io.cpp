@@ -50,6 +50,9 @@ result<void> keeper::want(group_id group, epoch owner, bool here, instant deadli
 result<void> keeper::refresh(group_id group, epoch owner, instant deadline) {
     return body_->refresh(group, owner, deadline);
 }
+result<void> keeper::open_port(std::uint16_t port, instant until) {
+    return body_->open_port(port, until);
+}
 result<void> keeper::probe(group_id group) {
     return body_->probe(group);
 }
@@ -90,6 +93,8 @@ keeper::body::body(boost::asio::io_context& io, keeper_options options)
                                                      : enforcement_for(options_.lease))
     , neighbours_(io, addresses_of(options_), [this](claim const& said) { on_claim(said); })
     , timer_(io) {
+    for (auto const& one : options_.ports)
+        ports_[one.port].open_until = one.open_until;
     for (auto const& one : options_.addresses) {
         groups_[one.group].addresses.push_back(one);
         if (one.by_hook)

@@ -34,6 +34,9 @@ result<keeper::body::problems> keeper::body::reconcile() {
     for (auto const& [link, why] : gateless_)
         unguarded_.insert(link);
     guard_links();
+    settle_gates();
+    if (nft_)
+        note_gate(nft_->look_after());
     dirty_ = false;
     recheck_at_ = options_.now() + options_.recheck;
     auto const seen = list_addresses(*routes_);
@@ -241,7 +244,7 @@ result<void> keeper::body::take_away(std::vector<operation> removals) {
     std::vector<operation> const timely{split, removals.end()};
     for (auto const& one : removals)
         if (!is_served(one.address.address))
-            set_gate(one.address.address, only_leaving_until(hard_deadline(one)));
+            close_gate_to(one.address.address, hard_deadline(one));
     auto const first = remove(overdue);
     destroy_clients(timely, time_for_clients(timely));
     auto const second = remove(timely);
@@ -282,8 +285,8 @@ result<void> keeper::body::remove(std::vector<operation> removals) {
                                name_of(one.link), one.why, options_.now()});
         if (was != carried_.end())
             carried_.erase(was);
-        if (gate_ && !configured_.contains(one.address.address))
-            gate_->forget(one.address.address);
+        if (!configured_.contains(one.address.address))
+            forget_gate(one.address.address);
     }
     return outcome;
 }

@@ -176,6 +176,9 @@ void keeper::body::announce(ip_address const& address, carried const& place) {
     auto const link = links_.find(place.link);
     if (link == links_.end() || !link->second.up)
         return;
+    // Not every gate is in the way of what is said here.
+    if (groups_.at(place.group).deadline <= options_.now())
+        return;
     note_sending(place.group, neighbours_.announce(address, link->second));
 }
 

@@ -10,6 +10,8 @@ std::string_view to_string(enforcement rung) {
         return "agent";
     case enforcement::lifetime:
         return "lifetime";
+    case enforcement::nftables:
+        return "nftables";
     case enforcement::ebpf:
         return "ebpf";
     }

@@ -1,5 +1,7 @@
 #include "tasuki/vip/netlink_io.hpp"
 
+#include "tasuki/core/require.hpp"
+
 #include <libmnl/libmnl.h>
 #include <linux/filter.h>
 #include <linux/rtnetlink.h>
@@ -131,6 +133,37 @@ void netlink_conversation::send_some(std::span<byte_string> messages, std::vecto
                 continue;
             errors[first + at] = *error;
             ++answered;
+        }
+    }
+}
+
+int netlink_conversation::transact(std::vector<byte_string> batch) {
+    TASUKI_REQUIRE(batch.size() > 2);
+    ask_for_answer(batch[batch.size() - 2]);
+    byte_string all;
+    auto const base = sequence_ + 1;
+    for (auto& message : batch) {
+        stamp_sequence(message, ++sequence_);
+        all.insert(all.end(), message.begin(), message.end());
+    }
+    auto const last = static_cast<std::uint32_t>(batch.size() - 2);
+    if (mnl_socket_sendto(socket_.get(), all.data(), all.size()) < 0)
+        return errno;
+    // Refusals come before the answer to the last; a refusal of the whole comes under the first.
+    int outcome = 0;
+    for (;;) {
+        auto const received = receive(unbounded);
+        if (!received)
+            return outcome != 0 ? outcome : ETIMEDOUT;
+        auto rest = *received;
+        while (auto const part = take_message(rest)) {
+            auto const error = acknowledged(*part);
+            auto const at = part->sequence - base;
+            if (!error || at >= batch.size())
+                continue;
+            outcome = outcome == 0 ? *error : outcome;
+            if (at == last || (at == 0 && *error != 0))
+                return outcome;
         }
     }
 }

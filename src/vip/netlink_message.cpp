@@ -39,17 +39,30 @@ netlink_message& netlink_message::body(byte_view bytes) {
 }
 
 netlink_message& netlink_message::attribute(std::uint16_t type, byte_view value) {
-    nlattr header{};
-    header.nla_len = static_cast<std::uint16_t>(sizeof header + value.size());
-    header.nla_type = type;
-    body(bytes_of(header));
-    return body(value);
+    append_attribute(bytes_, type, value);
+    return *this;
 }
 
 byte_string netlink_message::take() && {
     auto const length = static_cast<std::uint32_t>(bytes_.size());
     std::memcpy(bytes_.data() + offsetof(nlmsghdr, nlmsg_len), &length, sizeof length);
     return std::move(bytes_);
+}
+
+void append_attribute(byte_string& to, std::uint16_t type, byte_view value) {
+    nlattr header{};
+    header.nla_len = static_cast<std::uint16_t>(sizeof header + value.size());
+    header.nla_type = type;
+    auto const head = bytes_of(header);
+    to.insert(to.end(), head.begin(), head.end());
+    to.insert(to.end(), value.begin(), value.end());
+    pad(to);
+}
+
+void ask_for_answer(byte_string& message) {
+    auto header = *load<nlmsghdr>(message);
+    header.nlmsg_flags |= NLM_F_ACK;
+    std::memcpy(message.data(), &header, sizeof header);
 }
 
 void stamp_sequence(byte_string& message, std::uint32_t sequence) {

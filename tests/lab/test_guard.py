@@ -1,13 +1,18 @@
 """The agent dies, hangs or is starved, and its guardian does what the lease demands."""
 
+import select
 import signal
+import socket
+import subprocess
 import time
 
 import faults
 import rig
-from lab import agents, guards, network, processes, stage
-from watched import BOUND_S, AddressCase
+from lab import agents, guards, mariadb, namespaces, network, places, processes, stage
+from lab.measure import Observer, stopped_at_end
+from watched import BOUND_S, UNDER_WAY, AddressCase, unanswered
 
+LEASE_S = 0.8  # of the profile `fast`
 ENDED_EARLY_MS = 600  # well before the lease of 800 ms would have run out
 
 
@@ -53,6 +58,37 @@ class GuardedAddressTest(AddressCase):
         self.assertLess(self.gap(observer), ENDED_EARLY_MS)
 
 
+    def test_a_guardian_whose_program_is_replaced_guards_on(self):
+        node = agents.status(self.lab, "db1")["nodes"][0]
+        self.assertTrue(node["guard"], node)
+        before = agents.group(self.lab, "wit")["epoch"]
+        with stopped_at_end(Observer(self.lab)) as observer:
+            time.sleep(0.3)
+            stage.kill_process(self.lab, "db1", "guard", signal.SIGHUP)
+            processes.wait_until(lambda: "goes on for" in guards.log(self.lab, "db1"), BOUND_S,
+                                 "the next program is there")
+            time.sleep(1)
+        self.assert_one_at_a_time(observer)
+        self.assertLessEqual(unanswered(observer), UNDER_WAY)
+        self.assertEqual(agents.group(self.lab, "wit")["epoch"], before)
+        self.assertNotIn(b"no guardian", self.lab.log("db1", "agent").read_bytes())
+        observer = self.watch(lambda: stage.kill_process(self.lab, "db1", "agent"))
+        self.assertLess(self.gap(observer), ENDED_EARLY_MS)
+        self.assertRegex(guards.log(self.lab, "db1"), r"[1-9]\d* datagrams of release sent")
+
+    def test_a_guardian_that_is_restarted_is_back_in_a_moment(self):
+        before = agents.group(self.lab, "wit")["epoch"]
+        with stopped_at_end(Observer(self.lab)) as observer:
+            time.sleep(0.3)
+            stage.stop(self.lab, "db1", "guard")
+            stage.start(self.lab, "db1", "guard")
+            processes.wait_until(lambda: agents.status(self.lab, "db1")["nodes"][0]["guard"],
+                                 BOUND_S, "status says so")
+            time.sleep(1)
+        self.assertLessEqual(unanswered(observer), UNDER_WAY)
+        self.assertEqual(agents.group(self.lab, "wit")["epoch"], before)
+
+
 class GuardedDataTest(faults.FaultCase):
     name = "t-guarded"
 
@@ -86,6 +122,100 @@ class GuardedDataTest(faults.FaultCase):
 
         self.may_quarantine = True
         self.play(fault, master=self.old)
+
+
+class NftablesTest(AddressCase):
+    """No guardian, and no eBPF: the kernel's packet filter alone keeps a dead agent's node silent."""
+
+    name = "t-nftables"
+    options = ("--no-mysql", "--no-guard", "--enforcement", "nftables")
+
+    def silenced(self, number):
+        node, = (each for each in agents.status(self.lab, "db1")["nodes"] if each["name"] == "db1")
+        self.assertEqual(node["enforcement"], "nftables", node)
+        self.assertIn('enforcement = "nftables"', node["enforcement_reason"])
+        observer = self.watch(lambda: stage.kill_process(self.lab, "db1", "agent", number))
+        self.assert_one_at_a_time(observer)
+        print(f"nobody answered for {observer.summary['longest_gap_ms']} ms ... ", end="",
+              flush=True)
+        return observer
+
+    def test_a_killed_agent_is_silent_before_the_next_one_answers(self):
+        self.silenced(signal.SIGKILL)
+
+    def test_a_stopped_agent_that_goes_on_takes_nothing_back(self):
+        self.silenced(signal.SIGSTOP)
+        with stopped_at_end(Observer(self.lab)) as observer:
+            time.sleep(0.3)
+            stage.kill_process(self.lab, "db1", "agent", signal.SIGCONT)
+            time.sleep(2)
+        self.assert_one_at_a_time(observer)
+        agents.wait_healthy(self.lab)
+        self.assertNotIn("db1", network.holders(self.lab))
+
+
+class ClosedPortTest(faults.FaultCase):
+    """Clients that go past the virtual address, to a server's own one."""
+
+    name = "t-port"
+
+    def session(self, node):
+        """A client outside the cluster that is connected to the server's own address."""
+        command = ["mariadb", "--no-defaults", "-uapp", f"-p{mariadb.PASSWORD['app']}",
+                   f"-h{places.address(node)}", "--connect-timeout=2", "--unbuffered", "--batch",
+                   "--skip-column-names"]
+        child = subprocess.Popen(processes.in_namespace(self.lab, "client", command),
+                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                 stderr=subprocess.DEVNULL)
+        self.addCleanup(child.communicate)
+        self.addCleanup(child.kill)
+        return child
+
+    def answered(self, child, statement, seconds):
+        try:
+            child.stdin.write(f"{statement};\n".encode())
+            child.stdin.flush()
+        except BrokenPipeError:
+            return False
+        ready, _, _ = select.select([child.stdout], [], [], seconds)
+        return bool(ready and child.stdout.readline())
+
+    def greets(self, source, node, seconds=1.0):
+        """The server's own address answers to a connection from another node."""
+        with namespaces.inside(self.lab.namespace(source)):
+            probe = socket.socket()
+        with probe:
+            probe.settimeout(seconds)
+            try:
+                probe.connect((places.address(node), places.MYSQL_PORT))
+                return bool(probe.recv(4))
+            except OSError:
+                return False
+
+    def test_nobody_outside_reaches_a_master_whose_programs_hang_after_its_deadline(self):
+        writer, reader = self.session(self.old), self.session(self.old)
+        write = "INSERT INTO app.writes VALUES (998, {}, 0); SELECT 'written'"
+        self.assertTrue(self.answered(writer, write.format(1), BOUND_S))
+        self.assertTrue(self.answered(reader, "SELECT 'read'", BOUND_S))
+
+        def fault():
+            for role in ("guard", "agent"):
+                stage.kill_process(self.lab, self.old, role, signal.SIGSTOP)
+            time.sleep(LEASE_S)
+            self.assertFalse(self.answered(reader, "SELECT 'read'", 1))
+            self.assertFalse(self.answered(writer, write.format(2), 1))
+            self.assertFalse(self.greets("client", self.old))
+            self.assertTrue(self.greets(self.new, self.old))
+            self.assertTrue(self.greets("client", self.new))
+
+        self.play(fault)
+        stage.kill_process(self.lab, self.old, "guard", signal.SIGCONT)
+        processes.wait_until(lambda: not processes.running(self.lab, self.old, "agent"), BOUND_S,
+                             "the guardian ends what is late")
+        self.assertFalse(self.greets("client", self.old))
+        self.recovers()
+        processes.wait_until(lambda: self.greets("client", self.old), BOUND_S,
+                             "a replica is open to clients again")
 
 
 class UnguardedTest(AddressCase):

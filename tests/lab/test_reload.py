@@ -8,20 +8,13 @@ import faults
 import rig
 from lab import agents, network, places, processes
 from lab.measure import Observer, stopped_at_end
-from watched import BOUND_S, AddressCase
+from watched import BOUND_S, UNDER_WAY, AddressCase, unanswered
 
 ANOTHER = "10.77.0.51"
-UNDER_WAY = 2  # questions at the observer's end: one by ARP, one by ping each millisecond
 
 
 def agent_of(lab, node):
     return processes.running(lab, node, "agent")[0].pid
-
-
-def unanswered(observer):
-    """Late answers are the machine's; one that never came was held back or asked of nobody."""
-    spans = [span for source in observer.summary["sources"] for span in source["spans"]]
-    return 2 * observer.summary["probes"] - sum(answers for _, _, answers in spans)
 
 
 def status_of(lab, node):
@@ -54,6 +47,19 @@ class ReloadedAddressTest(AddressCase):
     def test_every_node_is_reloaded_one_after_the_other(self):
         for node in places.AGENTS:
             self.reload(node)
+
+    def test_another_rung_takes_over_without_a_gap(self):
+        text = self.lab.config.read_text()
+        try:
+            for rung in ("nftables", "nftables", "best"):
+                self.lab.config.write_text(
+                    text.replace('enforcement = "best"', f'enforcement = "{rung}"'))
+                self.reload()
+                node, = (each for each in agents.status(self.lab, "db1")["nodes"]
+                         if each["name"] == "db1")
+                self.assertEqual(node["enforcement"], rung.replace("best", "ebpf"), node)
+        finally:
+            self.lab.config.write_text(text)
 
     def test_a_new_address_is_served_and_the_old_one_stays(self):
         text = self.lab.config.read_text()

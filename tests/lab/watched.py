@@ -7,6 +7,13 @@ from lab import agents, network, processes
 from lab.measure import Observer, stopped_at_end
 
 BOUND_S = 20
+UNDER_WAY = 2  # questions at the observer's end: one by ARP, one by ping each millisecond
+
+
+def unanswered(observer):
+    """Late answers are the machine's; one that never came was held back or asked of nobody."""
+    spans = [span for source in observer.summary["sources"] for span in source["spans"]]
+    return 2 * observer.summary["probes"] - sum(answers for _, _, answers in spans)
 
 
 class WatchedCase(rig.LabCase):

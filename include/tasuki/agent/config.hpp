@@ -146,6 +146,7 @@ struct configuration {
     std::optional<hook_config> notify;           ///< is told what happens
     std::string state_dir;                       ///< may hold {node}
     std::string runtime_dir;                     ///< may hold {node}
+    std::string watchdog;                        ///< a device, or empty: none; may hold {node}
 
     safety promise = safety::safe;
     std::vector<config_notice> warnings;

@@ -10,6 +10,7 @@
 #include "tasuki/agent/database.hpp"
 #include "tasuki/agent/inheritance.hpp"
 #include "tasuki/agent/journal.hpp"
+#include "tasuki/agent/server_gate.hpp"
 #include "tasuki/agent/work.hpp"
 
 #include <deque>
@@ -63,6 +64,7 @@ class group {
     }
     [[nodiscard]] bool link_is_up() const { return link_up_; }
     [[nodiscard]] std::uint64_t active_since_ms() const { return active_since_ms_; }
+    [[nodiscard]] instant open_to_clients_until() const; ///< see server_gate
     /// Who holds the lease, as far as this node knows.
     [[nodiscard]] node_id holder(instant now) const;
     [[nodiscard]] mysql::readiness readiness(work const&) const;
@@ -155,15 +157,14 @@ class group {
     server_incarnation buried_; ///< a life whose end was seen by that of its successor's begin
     bool own_server_gone_ = false;
     bool writable_ = false; ///< our server may accept writes, as far as is known
+    server_gate server_gate_;
     bool retiring_ = false;
     instant retire_by_ = never; ///< what was to be done in order is cut short then
-
     fencing fence_;
     std::uint64_t own_tickets_ = 0; ///< below the ranges of the procedures
 
     std::deque<change> changes_;
     bool change_sent_ = false;
-
     bool address_wanted_ = false;
     bool address_here_ = false;
     bool closing_ = false;
@@ -174,7 +175,6 @@ class group {
     std::string conflict_;
     bool link_up_ = true;
     std::string link_trouble_; ///< while it is down
-
     running_operation operation_;
     std::optional<operator_asked> pending_plan_; ///< a dry run that waits for its plan
     std::optional<patient_bootstrap> pending_bootstrap_;

@@ -1,9 +1,9 @@
 #pragma once
 // The agent's side of its guardian (tasuki/guard): deadlines in the shared page, orders that stand.
 //
-// Without a guardian everything goes on as before, less safely: it is called again each second.
-// What is held when one comes is opened in its page at once. One io_context, one thread, nothing
-// here waits.
+// Without a guardian everything goes on as before, less safely: it is called again, at last each
+// second. What is held when one comes is opened in its page at once. One io_context, one thread,
+// nothing here waits.
 
 #include "tasuki/agent/program_io.hpp"
 #include "tasuki/core/ids.hpp"
@@ -66,6 +66,7 @@ class guard_link {
     std::string path_;
     callbacks callbacks_;
     boost::asio::steady_timer retry_;
+    milliseconds pause_;
     std::unique_ptr<vip::readable> socket_;
     std::optional<guard::shared_page> page_;
     std::map<std::size_t, held> held_;

@@ -10,6 +10,7 @@
 #include "tasuki/agent/make_settings.hpp"
 #include "tasuki/agent/stamp_io.hpp"
 #include "tasuki/agent/store_io.hpp"
+#include "tasuki/agent/watchdog_io.hpp"
 #include "tasuki/core/overloaded.hpp"
 #include "tasuki/heartbeat/key_io.hpp"
 #include "tasuki/heartbeat/log_limit.hpp"
@@ -25,7 +26,6 @@
 
 namespace tasuki::agent {
 namespace asio = boost::asio;
-
 /// The name of a group's state in the state folder.
 [[nodiscard]] std::string folder_name(group_settings const&);
 
@@ -35,7 +35,7 @@ class lease_loop::body {
         : options_(std::move(options))
         , settings_(make_settings(options_.from, options_.node))
         , cluster_(heartbeat::cluster_named(settings_.cluster))
-        , turns_([this](happening const& what) { return node_->handle(what, read_clocks()); },
+        , turns_([this](happening const& what) { return handle(what); },
                  [this](effect& it) { std::visit([this](auto& wanted) { act(wanted); }, it); })
         , rejects_(std::chrono::seconds{10}) {}
 
@@ -48,23 +48,22 @@ class lease_loop::body {
         if (auto const opened = open_state(); !opened)
             return opened.error();
         open_guard();
+        if (auto const armed = arm_watchdog(); !armed)
+            return armed.error();
         if (auto const opened = open_addresses(); !opened)
             return opened.error();
         open_paths();
         return {};
     }
-
     void start() {
         thread_ = std::thread{[this] { run(); }};
     }
-
     void stop() {
         if (!thread_.joinable())
             return;
         asio::post(io_, [this] { leave(); });
         thread_.join();
     }
-
     void post(happening what) {
         asio::post(io_, [this, what = std::move(what)] {
             if (auto const* const answered = std::get_if<order_answered>(&what))
@@ -72,7 +71,6 @@ class lease_loop::body {
             turns_.happen(what);
         });
     }
-
     void ask(std::function<void(node const&, conditions const&, moment)> question) {
         asio::post(io_, [this, question = std::move(question)] {
             refresh_conditions();
@@ -81,7 +79,6 @@ class lease_loop::body {
     }
 
     void replace(program by, std::function<void(problem)> failed);
-
     void set_peer_macs(std::set<mac_address> macs) {
         asio::post(io_, [this, macs = std::move(macs)] { keeper_->set_peer_macs(macs); });
     }
@@ -111,6 +108,7 @@ class lease_loop::body {
     // --- opening ----------------------------------------------------------------------------
     result<void> open_alarm();
     result<void> open_state();
+    result<void> arm_watchdog();
     result<void> open_addresses();
     void open_paths();
     void open_guard();
@@ -120,16 +118,16 @@ class lease_loop::body {
     // --- the thread -------------------------------------------------------------------------
     void run();
 
-    void act(transmit& it);
-    void act(store_state& it);
-    void act(stamp_grant& it);
-    void act(open_address& it);
-    void act(extend_address& it);
-    void act(close_address& it);
-    void act(probe_address& it);
-    void act(submit_order& it);
-    void act(wake& it);
-    void act(refused_heartbeat& it);
+    void act(transmit&);
+    void act(store_state&);
+    void act(stamp_grant&);
+    void act(open_address&);
+    void act(extend_address&);
+    void act(close_address&);
+    void act(probe_address&);
+    void act(submit_order&);
+    void act(wake&);
+    void act(refused_heartbeat&);
     template<class Other>
     void act(Other& it) {
         depart(std::move(it));
@@ -139,6 +137,9 @@ class lease_loop::body {
     void open_by_hook(open_address const&);
     void close_by_hook(close_address const&);
     void try_to_replace(program, std::function<void(problem)> failed, instant until);
+    [[nodiscard]] std::vector<effect> handle(happening const&);
+    void keep_ports();
+    [[nodiscard]] std::vector<vip::guarded_port> ports_at_start();
     void adopt_addresses();
     void take_over_guard();
     [[nodiscard]] std::size_t slot_of(group_id);
@@ -173,8 +174,10 @@ class lease_loop::body {
     std::unique_ptr<address_hooks> hooks_;
     std::unique_ptr<node> node_;
     std::unique_ptr<guard_link> guard_;
-    std::map<group_id, std::size_t> slots_;  ///< in its page
-    std::vector<std::uint64_t> guard_basis_; ///< what its orders were made from
+    std::unique_ptr<watchdog> watchdog_;          ///< where one is configured
+    std::map<group_id, vip::guarded_port> ports_; ///< of the servers, as the keeper was told
+    std::map<group_id, std::size_t> slots_;       ///< in its page
+    std::vector<std::uint64_t> guard_basis_;      ///< what its orders were made from
     std::map<group_id, mysql::process_handle> servers_;
     heartbeat::reject_log rejects_;
     conditions conditions_;

@@ -9,6 +9,7 @@
 #include "tasuki/core/result.hpp"
 #include "tasuki/vip/address.hpp"
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,9 @@ namespace tasuki::agent {
 /// All that this node may ever carry.
 [[nodiscard]] std::vector<vip::configured_address> addresses_of(configuration const&,
                                                                 std::string const& node);
+
+/// Of all nodes, on all paths.
+[[nodiscard]] std::set<ip_address> all_addresses(configuration const&);
 
 /// What was done, one line each, for the log.
 [[nodiscard]] result<std::vector<std::string>>

@@ -6,11 +6,13 @@
 // What it does, in this order: seize all slots (from then on the agent serves nothing in its eyes),
 // take the addresses away, SIGKILL the agent and wait a moment for its end (a stopped process would
 // go on later), take away what it may have put back, end the mysqld whose data nobody else has,
-// tell the other voters. A new life of the agent begins with a new page. pidfd_open(2), signal(7),
-// netlink(7).
+// tell the other voters. A new life of the agent begins with a new page. Another program may take
+// its place in the same process: the agent sees no end, and what became due meanwhile is done
+// first. pidfd_open(2), signal(7), netlink(7), execve(2).
 
 #include "tasuki/core/result.hpp"
 #include "tasuki/core/time.hpp"
+#include "tasuki/core/unique_fd_io.hpp"
 
 #include <functional>
 #include <memory>
@@ -27,6 +29,8 @@ struct guardian_options {
 class guardian {
   public:
     [[nodiscard]] static result<guardian> open(guardian_options);
+    /// In the place of the guardian that has left this (bequeath).
+    [[nodiscard]] static result<guardian> take_over(guardian_options, unique_fd left);
     guardian(guardian&&) noexcept;
     guardian& operator=(guardian&&) noexcept;
     ~guardian();
@@ -35,6 +39,10 @@ class guardian {
     /// Returns what was not, as one sentence; empty if all was.
     [[nodiscard]] static std::string harden();
 
+    /// For the program that takes its place: a descriptor that, as all those that it names, stays
+    /// open beyond execve. This one goes on if there is none.
+    [[nodiscard]] result<unique_fd> bequeath() const;
+
     /// Waits for the next event, at most `limit`, and handles it.
     void turn(milliseconds limit);
     /// Until `ended` says so; it is asked after each event, at least each second.
@@ -42,6 +50,7 @@ class guardian {
 
   private:
     struct body;
+    [[nodiscard]] static result<guardian> with(guardian_options, unique_fd listener);
     explicit guardian(std::unique_ptr<body>);
     std::unique_ptr<body> body_;
 };

@@ -45,7 +45,7 @@ struct node_view {
     std::string version;
     std::string config_digest;
     std::string keys;               ///< which it accepts and which signs; empty: not told yet
-    std::string enforcement;        ///< ebpf, lifetime, agent, none
+    std::string enforcement;        ///< ebpf, nftables, lifetime, agent, none
     std::string enforcement_reason; ///< why it is not a better one
     std::string guard_reason;       ///< why no guardian stands by; empty if one does
     bool voter = true;

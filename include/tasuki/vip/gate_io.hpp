@@ -30,6 +30,10 @@ class gate {
     [[nodiscard]] result<void> set(ip_address const&, gate_times const&);
     /// The address passes again as if there were no gate.
     void forget(ip_address const&);
+    /// From now on the TCP port is open to whoever is no member only until then; at most 64.
+    [[nodiscard]] result<void> set_port(std::uint16_t port, instant until);
+    /// Whoever reaches a closed port all the same, over the wire; at most 256.
+    [[nodiscard]] result<void> admit(ip_address const& member);
     /// What was set last; nothing for an address without an entry.
     [[nodiscard]] std::optional<gate_times> times(ip_address const&) const;
 
@@ -47,6 +51,8 @@ class gate {
 
     std::unique_ptr<bpf_object, closer> loaded_;
     int entries_ = -1;
+    int ports_ = -1;
+    int members_ = -1;
 };
 
 /// Takes away whatever gate stands before these links, whoever put it up. The qdiscs stay: others

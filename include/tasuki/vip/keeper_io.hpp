@@ -27,8 +27,17 @@ class io_context;
 
 namespace tasuki::vip {
 
+/// A TCP port of this node that the gate, where there is one, keeps closed to all but the members
+/// of the cluster from this instant on, whatever the address.
+struct guarded_port {
+    std::uint16_t port = 0;
+    instant open_until = long_ago;
+};
+
 struct keeper_options {
     std::vector<configured_address> addresses; ///< all that this node may ever carry
+    std::vector<guarded_port> ports;
+    std::set<ip_address> members;              ///< who reaches a closed port all the same
     duration lease = milliseconds{2500};       ///< decides which enforcement is possible
     std::optional<enforcement> only;           ///< this rung and no other; else the best there is
     duration probe_every = milliseconds{1500}; ///< who else answers for what stands here?
@@ -71,6 +80,9 @@ class keeper {
     [[nodiscard]] result<void> want(group_id group, epoch owner, bool here, instant deadline);
     /// A renewed lease: the deadline moves, and with it the lifetime in the kernel.
     [[nodiscard]] result<void> refresh(group_id group, epoch owner, instant deadline);
+
+    /// Of one of the configured ports; refused where it cannot be told to a gate that stands.
+    [[nodiscard]] result<void> open_port(std::uint16_t port, instant until);
 
     /// Asks the neighbours now who has the group's addresses; the answers come in later.
     [[nodiscard]] result<void> probe(group_id group);

@@ -19,8 +19,9 @@
 namespace tasuki::vip {
 
 /// What takes the address away when the lease ends, weakest first: the agent itself, a lifetime in
-/// the kernel, or the gate in the kernel (gate.hpp). Each comes on top of the ones before it.
-enum class enforcement { agent, lifetime, ebpf };
+/// the kernel, or a gate in the kernel: of nftables (nft_gate.hpp), or of eBPF (gate.hpp). Either
+/// gate comes on top of the ones before both.
+enum class enforcement { agent, lifetime, nftables, ebpf };
 
 [[nodiscard]] std::string_view to_string(enforcement);
 

@@ -30,7 +30,7 @@ class netlink_conversation {
     static constexpr milliseconds wait_max{500};
     static constexpr clock::time_point unbounded = clock::time_point::max();
 
-    /// `bus` is NETLINK_ROUTE or NETLINK_SOCK_DIAG.
+    /// `bus` is NETLINK_ROUTE, NETLINK_SOCK_DIAG or NETLINK_NETFILTER.
     [[nodiscard]] static result<netlink_conversation> open(int bus);
 
     /// Our port number, which the kernel puts into the notices that we cause.
@@ -40,6 +40,9 @@ class netlink_conversation {
     /// not sent, or not answered in time).
     [[nodiscard]] std::vector<int> perform(std::vector<byte_string> messages,
                                            clock::time_point until = unbounded);
+    /// Sends a batch that begins and ends as its bus wants it and of which the kernel carries out
+    /// all or nothing; returns the first errno (zero: done). It is done or refused on return.
+    [[nodiscard]] int transact(std::vector<byte_string> batch);
     /// Sends one dump request and hands out its answers. A list that changed while it was read
     /// is reported by `interrupted`, after which the caller asks again. After `timed_out` the
     /// kernel may still be listing: the conversation is of no use for another list.

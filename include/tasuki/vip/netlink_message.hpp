@@ -42,6 +42,11 @@ class netlink_message {
     byte_string bytes_;
 };
 
+/// To a list of attributes that will be the value of one itself.
+void append_attribute(byte_string& to, std::uint16_t type, byte_view value);
+
+/// Success is answered too, not only failure.
+void ask_for_answer(byte_string& message);
 void stamp_sequence(byte_string& message, std::uint32_t sequence);
 
 struct netlink_part {

@@ -1,4 +1,4 @@
-"""What a node that hangs does to its address: tasuki and keepalived in turn.
+"""What a node that hangs does to its address: keepalived and tasuki, with either gate, in turn.
 
 Each kind of hang befalls the holder's programs while its network goes on. An observer on the wire
 asks every millisecond: how long did two answer (dual), how long nobody (gap). A program that can go
@@ -11,14 +11,20 @@ import signal
 import subprocess
 import time
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 from lab import network, places, processes, stage
 from lab.measure import Observer, stopped_at_end
 
 from . import keepalived, rows, tasuki
 
-SUBJECTS = {"keepalived": keepalived, "tasuki": tasuki}
+# Without eBPF.
+NFTABLES = SimpleNamespace(name="tasuki-nft",
+                           set_up=partial(tasuki.set_up, enforcement="nftables"))
+OURS = (tasuki, NFTABLES)
+SUBJECTS = {each.name: each for each in (keepalived, *OURS)}
 COLUMNS = {"case": "case", "subject": "subject", "median": "median ms", "max": "max ms",
            "taken": "taken over", "runs": "runs"}
 TIMING = {"lease_ms": 300, "step_down_ms": 50}
@@ -38,7 +44,7 @@ def programs(subject, lab, node, roles=None) -> list:
 @contextmanager
 def signalled(subject, lab, node, number, roles):
     # keepalived has one part that serves and one that watches it: a hang is one of both.
-    hit = programs(subject, lab, node, roles if subject is tasuki else None)
+    hit = programs(subject, lab, node, roles if subject in OURS else None)
     for process in hit:
         processes.send_signal(process, number)
     yield
@@ -120,7 +126,7 @@ def log_blocked(subject, lab, node):
 
 
 def role_of(subject) -> str:
-    return "agent" if subject is tasuki else "keepalived"
+    return "agent" if subject in OURS else "keepalived"
 
 
 def by_signal(number, *roles):

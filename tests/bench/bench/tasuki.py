@@ -14,9 +14,9 @@ def timing(options) -> list:
     return words
 
 
-def set_up(lab, options, before=lambda node: None):
+def set_up(lab, options, before=lambda node: None, enforcement="best"):
     stage.up(lab, cli.up_options("--no-mysql", "--addresses", str(options.addresses),
-                                 *timing(options)),
+                                 "--enforcement", enforcement, *timing(options)),
              say=lambda line: None, before_agent=before)
 
 

@@ -53,7 +53,7 @@ def add_up(part: argparse.ArgumentParser) -> None:
         part.add_argument(f"--{key}-ms", type=int)
     part.add_argument("--addresses", type=int, default=1, metavar="N",
                       help=f"virtual addresses of the group; {places.VIP} is the first")
-    part.add_argument("--enforcement", choices=("best", "ebpf", "lifetime", "agent"),
+    part.add_argument("--enforcement", choices=("best", "ebpf", "nftables", "lifetime", "agent"),
                       default="best", help="what takes the address from a node without a lease")
     part.add_argument("--on-no-acker", choices=("degrade", "block"), default="degrade")
     part.add_argument("--no-mysql", action="store_true", help="a group with an address only")

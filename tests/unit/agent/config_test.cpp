@@ -185,6 +185,11 @@ TEST_CASE("the digest follows values and not their spelling", "[config]") {
     CHECK(parsed(small + "[vip]\nenforcement = \"best\"\n").digest == digest);
 }
 
+TEST_CASE("a watchdog device is one only where it is named", "[config]") {
+    CHECK(parsed(small).watchdog.empty());
+    CHECK(parsed(small + "[agent]\nwatchdog = \"/dev/watchdog0\"\n").watchdog == "/dev/watchdog0");
+}
+
 TEST_CASE("a rung of enforcement may be demanded", "[config]") {
     auto const demanded = [](std::string const& word) {
         return parsed(small + "[vip]\nenforcement = \"" + word + "\"\n").enforcement;
@@ -192,6 +197,7 @@ TEST_CASE("a rung of enforcement may be demanded", "[config]") {
     CHECK_FALSE(parsed(small).enforcement);
     CHECK_FALSE(demanded("best"));
     CHECK(demanded("ebpf") == vip::enforcement::ebpf);
+    CHECK(demanded("nftables") == vip::enforcement::nftables);
     CHECK(demanded("lifetime") == vip::enforcement::lifetime);
     CHECK(demanded("agent") == vip::enforcement::agent);
 }

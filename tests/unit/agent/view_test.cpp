@@ -294,6 +294,7 @@ TEST_CASE("view: the gate of an address is open at its holder, and closed everyw
     };
     CHECK(gate("ebpf", "ebpf", "a") == "open");
     CHECK(gate("ebpf", "lifetime", "a") == "open");
+    CHECK(gate("nftables", "lifetime", "a") == "open");
     CHECK(gate("lifetime", "ebpf", "a") == "none");
     CHECK(gate("ebpf", "ebpf", std::nullopt) == "closed");
     CHECK(gate("ebpf", "agent", std::nullopt) == "none");

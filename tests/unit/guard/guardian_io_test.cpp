@@ -297,3 +297,75 @@ TEST_CASE("guard: where no guardian listens, that is said with the path", "[guar
     CHECK(none.error().text.find("/tmp/tasuki-nobody/guard.sock") != std::string::npos);
     CHECK(connect_to(std::string(200, 'x')).error().kind == failure::invalid);
 }
+
+namespace {
+
+/// As after execve: a process with the same descriptors and nothing else of this one. It ends when
+/// it has said something with `words`, or at the end of patience.
+pid_t successor(scene& on, std::string const& words, instant not_before = long_ago) {
+    auto left = on.one->bequeath();
+    REQUIRE(left.has_value());
+    pid_t const child = ::fork();
+    if (child == 0) {
+        bool said = false;
+        while (now() < not_before)
+            ::poll(nullptr, 0, 1);
+        auto taken = guardian::take_over({socket_path(on.folder),
+                                          [&](bool, std::string const& text) {
+                                              said = said || text.find(words) != std::string::npos;
+                                          }},
+                                         std::move(*left));
+        auto const begun = now();
+        while (taken && !said && now() - begun < patience)
+            taken->turn(milliseconds{50});
+        ::_exit(said ? 0 : 1);
+    }
+    return child;
+}
+
+bool ended_well(pid_t child) {
+    int status = -1;
+    ::waitpid(child, &status, 0);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+} // namespace
+
+TEST_CASE("guardian: the program that takes its place acts for the agent that it never met",
+          "[guard]") {
+    voter peer;
+    scene on;
+    auto const agent = on.agent([&](deadline_page& page, int socket) {
+        (void)page.slots[0].open(epoch{3}, now() + std::chrono::seconds{60});
+        (void)send_parcel(socket, encode(orders_for(peer, "released")));
+    });
+    auto const next = successor(on, "the agent has ended: 0 addresses");
+    ::kill(agent, SIGKILL);
+    CHECK(ended_well(next));
+    CHECK(peer.hear() == "released");
+}
+
+TEST_CASE("guardian: what became due while its program was replaced is done at once", "[guard]") {
+    voter peer;
+    scene on;
+    auto const deadline = now() + milliseconds{1'000};
+    auto const agent = on.agent([&](deadline_page& page, int socket) {
+        (void)page.slots[0].open(epoch{3}, deadline);
+        (void)send_parcel(socket, encode(orders_for(peer, "released")));
+    });
+    ::kill(agent, SIGSTOP);
+    CHECK(ended_well(successor(on, "a lease was not renewed in time", deadline)));
+    CHECK(peer.hear() == "released");
+    siginfo_t gone{};
+    REQUIRE(::waitid(P_PID, static_cast<id_t>(agent), &gone, WEXITED | WNOWAIT) == 0);
+    CHECK(gone.si_status == SIGKILL);
+}
+
+TEST_CASE("guardian: without an agent its place is taken, too, and the next agent is met",
+          "[guard]") {
+    scene on;
+    auto const next = successor(on, "an agent is here");
+    auto const socket = connect_to(socket_path(on.folder));
+    REQUIRE(socket.has_value());
+    CHECK(ended_well(next));
+}

@@ -8,16 +8,18 @@
 namespace tasuki::vip::test {
 
 struct behind_gate {
-    static std::unique_ptr<behind_gate> make() {
+    static std::unique_ptr<behind_gate> make(enforcement rung = enforcement::ebpf) {
         auto out = std::make_unique<behind_gate>();
         out->net = lan::make();
-        if (!out->net || !loaded_gate())
+        if (!out->net || (rung == enforcement::ebpf && !loaded_gate()))
             return nullptr;
         out->net->enter_a();
         out->node.options.recheck = std::chrono::hours{1};
+        if (rung != enforcement::ebpf)
+            out->node.options.only = rung;
         out->start();
-        REQUIRE(out->node.subject->rung() == enforcement::ebpf);
-        CHECK(out->node.subject->rung_reason().empty());
+        REQUIRE(out->node.subject->rung() == rung);
+        CHECK(out->node.subject->rung_reason().empty() == (rung == enforcement::ebpf));
         return out;
     }
     void start() {

@@ -71,7 +71,7 @@ TEST_CASE("vip: while a release tells the clients nothing comes in any more, and
 
 TEST_CASE("vip: a hung agent's addresses fall silent at the deadline, still being there",
           "[vip][gate]") {
-    auto const it = behind_gate::make();
+    auto const it = behind_gate::make(GENERATE(enforcement::ebpf, enforcement::nftables));
     if (!it)
         return;
     auto const deadline = test::boot_now() + 1100ms; // and a lifetime of two seconds
@@ -89,7 +89,7 @@ TEST_CASE("vip: a hung agent's addresses fall silent at the deadline, still bein
 
 TEST_CASE("vip: a renewal moves the deadline of the gate, also where lifetimes need none",
           "[vip][gate]") {
-    auto const it = behind_gate::make();
+    auto const it = behind_gate::make(GENERATE(enforcement::ebpf, enforcement::nftables));
     if (!it)
         return;
     auto const first = test::boot_now() + 400ms;
@@ -186,7 +186,7 @@ TEST_CASE("vip: a port of a bridge is without a gate, and has one again afterwar
 
 TEST_CASE("vip: an address that is put right under a lease stays behind an open gate",
           "[vip][gate]") {
-    auto const it = behind_gate::make();
+    auto const it = behind_gate::make(GENERATE(enforcement::ebpf, enforcement::nftables));
     if (!it)
         return;
     it->node.take();
@@ -198,7 +198,7 @@ TEST_CASE("vip: an address that is put right under a lease stays behind an open 
 }
 
 TEST_CASE("vip: the gate of an agent that is gone closes all the same", "[vip][gate]") {
-    auto const it = behind_gate::make();
+    auto const it = behind_gate::make(GENERATE(enforcement::ebpf, enforcement::nftables));
     if (!it)
         return;
     auto const deadline = test::boot_now() + 1100ms;
@@ -211,7 +211,7 @@ TEST_CASE("vip: the gate of an agent that is gone closes all the same", "[vip][g
 }
 
 TEST_CASE("vip: the next life of a killed agent closes and clears what it left", "[vip][gate]") {
-    auto const it = behind_gate::make();
+    auto const it = behind_gate::make(GENERATE(enforcement::ebpf, enforcement::nftables));
     if (!it)
         return;
     it->node.take();
@@ -234,7 +234,7 @@ TEST_CASE("vip: the next life of a killed agent closes and clears what it left",
 
 TEST_CASE("vip: a planned restart keeps the gate open until the deadline that is handed on",
           "[vip][gate]") {
-    auto const it = behind_gate::make();
+    auto const it = behind_gate::make(GENERATE(enforcement::ebpf, enforcement::nftables));
     if (!it)
         return;
     it->node.take();
@@ -249,7 +249,7 @@ TEST_CASE("vip: a planned restart keeps the gate open until the deadline that is
 }
 
 TEST_CASE("vip: an agent that leaves nothing behind takes its gate along", "[vip][gate]") {
-    auto const it = behind_gate::make();
+    auto const it = behind_gate::make(GENERATE(enforcement::ebpf, enforcement::nftables));
     if (!it)
         return;
     it->node.take();

@@ -24,10 +24,9 @@ TEST_CASE("vip: where a link takes no gate the rung is a lower one, until it doe
     it->net->tc({"qdisc del dev eth0 clsact", "qdisc add dev eth0 ingress"});
     it->node.options.recheck = 50ms;
     it->start();
-    CHECK(it->node.subject->rung() == enforcement::agent);
+    CHECK(it->node.subject->rung() == enforcement::nftables);
     CHECK(it->node.subject->rung_reason() ==
-          "eth0 has an ingress qdisc, the gate needs clsact: tc qdisc del dev eth0 ingress; the "
-          "lease is shorter than 2500 ms, too short for lifetimes");
+          "eth0 has an ingress qdisc, the gate needs clsact: tc qdisc del dev eth0 ingress");
     CHECK(it->node.reports<keeper_failure>());
     it->node.take();
     CHECK(it->serving());
@@ -53,6 +52,7 @@ TEST_CASE("vip: a rung that is demanded is kept to, or nothing is begun", "[vip]
         return std::string{to_string(node.subject->rung())} + ": " + node.subject->rung_reason();
     };
     CHECK(start_with(enforcement::ebpf, 800ms) == "ebpf: ");
+    CHECK(start_with(enforcement::nftables, 800ms) == "nftables: [vip] enforcement = \"nftables\"");
     CHECK(start_with(enforcement::agent, 5s) == "agent: [vip] enforcement = \"agent\"");
     CHECK(start_with(enforcement::lifetime, 5s) == "lifetime: [vip] enforcement = \"lifetime\"");
     CHECK(start_with(enforcement::lifetime, 800ms) ==
@@ -62,7 +62,7 @@ TEST_CASE("vip: a rung that is demanded is kept to, or nothing is begun", "[vip]
     CHECK(start_with(enforcement::ebpf, 5s) ==
           "refused: [vip] enforcement = \"ebpf\": eth0 has an ingress qdisc, the gate needs "
           "clsact: tc qdisc del dev eth0 ingress");
-    CHECK(start_with(std::nullopt, 5s).starts_with("lifetime: eth0 has an ingress qdisc"));
+    CHECK(start_with(std::nullopt, 5s).starts_with("nftables: eth0 has an ingress qdisc"));
 }
 
 TEST_CASE("vip: a demanded gate that a later link does not take stops new claims", "[vip][gate]") {
@@ -95,7 +95,7 @@ TEST_CASE("vip: the gate takes CAP_BPF and CAP_NET_ADMIN, and its lack is told",
         });
     };
     CHECK(rung_with({CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF}, "ebpf"));
-    CHECK(rung_with({CAP_NET_ADMIN, CAP_NET_RAW}, "agent"));
+    CHECK(rung_with({CAP_NET_ADMIN, CAP_NET_RAW}, "nftables"));
     // Where it is demanded nothing begins without it, but what a former life left is taken away.
     test::add_tagged(vip4);
     CHECK(test::capable({CAP_NET_ADMIN, CAP_NET_RAW}, [&] {

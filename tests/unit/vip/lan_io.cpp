@@ -195,7 +195,7 @@ bool lan::batch(std::string program, std::vector<std::string> const& lines) {
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, input.get(), 0);
-    std::array<char, 7> option{"-batch"};
+    std::string option = program == "nft" ? "-f" : "-batch";
     std::array<char, 2> standard_input{"-"};
     std::array<char*, 4> const arguments{program.data(), option.data(), standard_input.data(),
                                          nullptr};

@@ -51,6 +51,11 @@ class lan {
     [[nodiscard]] bool try_ip(std::vector<std::string> const& lines) { return batch("ip", lines); }
     /// The same with `tc`.
     void tc(std::vector<std::string> const& lines) { must("tc", lines); }
+    /// The same with `nft`.
+    void nft(std::vector<std::string> const& lines) { must("nft", lines); }
+    [[nodiscard]] bool try_nft(std::vector<std::string> const& lines) {
+        return batch("nft", lines);
+    }
 
   private:
     lan() = default;

@@ -1,0 +1,210 @@
+// The gate of nftables in the kernel: what it lets through and what not, and until when.
+#include "filtered_io.hpp"
+
+#include <poll.h>
+
+namespace tasuki::vip {
+namespace {
+
+using namespace std::chrono_literals;
+using test::answers;
+using test::closed;
+using test::eventually;
+using test::filtered;
+using test::ip;
+using test::is_silent;
+using test::is_told;
+using test::only_arriving;
+using test::only_leaving;
+using test::open;
+using test::vip4;
+using test::vip6;
+
+} // namespace
+
+TEST_CASE("vip: packets to and from an address pass the open gate of nftables and no closed one",
+          "[vip][nft]") {
+    auto const node = filtered::make();
+    if (!node)
+        return;
+    node->know_neighbours();
+    for (auto const address : {vip4, vip6}) {
+        INFO(address);
+        CHECK(is_silent(address)); // closed from the start
+        node->set(open);
+        CHECK(answers(address));
+        node->set(closed);
+        CHECK(is_silent(address));
+        node->set(only_arriving);
+        CHECK(is_silent(address)); // the answer does not leave
+        node->set(only_leaving);
+        CHECK(is_silent(address)); // the question does not arrive
+        node->set(open);
+        CHECK(answers(address));
+        node->set(closed);
+    }
+    CHECK(answers("10.77.0.1")); // other addresses of the node are not touched
+    CHECK(answers("fd77::1"));
+    for (auto const address : {vip4, vip6}) {
+        node->subject->forget(ip(address));
+        CHECK(answers(address));
+    }
+}
+
+TEST_CASE("vip: neighbours that ask for an address hear nothing through a closed gate of nftables",
+          "[vip][nft]") {
+    auto const node = filtered::make();
+    if (!node)
+        return;
+    for (auto const address : {vip4, vip6}) {
+        INFO(address);
+        node->set(open);
+        CHECK(is_told(*node, address, true));
+        for (auto const& shut : {closed, only_arriving, only_leaving}) {
+            node->set(shut);
+            CHECK_FALSE(is_told(*node, address, false));
+        }
+    }
+}
+
+TEST_CASE("vip: another holder's announcement passes the closed gate of nftables", "[vip][nft]") {
+    auto const node = filtered::make();
+    if (!node)
+        return;
+    auto const own = test::mac("02:00:00:00:00:fd");
+    node->net->enter_a();
+    node->net->ip({"addr del 10.77.0.50/32 dev eth0",
+                   "neigh replace 10.77.0.50 lladdr 02:00:00:00:00:01 nud stale dev eth0"});
+    node->net->enter_b();
+    test::speaker mouth;
+    mouth.say(encode(gratuitous_request(ip(vip4), own)));
+    node->net->enter_a();
+    CHECK(eventually([&] { return test::neighbour_here(vip4) == own; }));
+}
+
+TEST_CASE("vip: the node itself cannot use an address closed by nftables either, on lo",
+          "[vip][nft]") {
+    auto const node = filtered::make();
+    if (!node)
+        return;
+    node->net->enter_a();
+    for (auto const address : {vip4, vip6}) {
+        INFO(address);
+        node->set(open);
+        CHECK(answers(address));
+        node->set(closed);
+        CHECK(is_silent(address));
+        CHECK(answers("127.0.0.1"));
+    }
+}
+
+TEST_CASE("vip: an address falls silent before its deadline by nftables, with nobody alive",
+          "[vip][nft]") {
+    auto const node = filtered::make();
+    if (!node)
+        return;
+    node->know_neighbours();
+    for (auto const& [source, address] : {std::pair{"10.77.0.2", vip4}, {"fd77::2", vip6}}) {
+        auto const question = test::echo_frame(node->mac_b, node->mac_a, source, address);
+        // An answer that the gate has let through can be late on a busy machine, but not each time.
+        duration after = 1h;
+        for (int attempt = 0; attempt < 3 && after >= 0ms; ++attempt) {
+            test::speaker mouth;
+            test::stopwatch ear;
+            auto const deadline = test::boot_now() + 300ms;
+            node->net->enter_a();
+            auto life = node->fresh();
+            REQUIRE(life->put_up());
+            REQUIRE(life->set(node->key, open_until(deadline)));
+            life.reset();
+            node->net->enter_b();
+            while (test::boot_now() < deadline + 20ms) {
+                mouth.say(question);
+                (void)ear.replies();
+            }
+            auto const heard = ear.replies();
+            REQUIRE_FALSE(heard.empty());
+            after = heard.back() - deadline;
+            WARN("the last of " << heard.size() << " answers of " << address << " came "
+                                << static_cast<double>(after.count()) / 1e6
+                                << " ms after the deadline");
+        }
+        CHECK(after < 0ms);
+        CHECK(after > -100ms);
+        CHECK(is_silent(address));
+    }
+}
+
+TEST_CASE("vip: prolonged time and again, an address never falls silent in between", "[vip][nft]") {
+    auto const node = filtered::make();
+    if (!node)
+        return;
+    node->know_neighbours();
+    auto const question = test::echo_frame(node->mac_b, node->mac_a, "10.77.0.2", vip4);
+    node->set(open_until(test::boot_now() + 300ms));
+    test::speaker mouth;
+    test::stopwatch ear;
+    std::size_t asked = 0;
+    duration longest{};
+    for (auto const end = test::boot_now() + 1s; test::boot_now() < end;) {
+        auto const before = test::boot_now();
+        node->set(open_until(before + 300ms));
+        longest = std::max(longest, test::boot_now() - before);
+        for (int count = 0; count < 10; ++count, ++asked)
+            mouth.say(question);
+        (void)ear.replies();
+    }
+    WARN("the longest of the prolongations took " << static_cast<double>(longest.count()) / 1e6
+                                                  << " ms");
+    CHECK(eventually([&] { return ear.replies().size() >= asked; }));
+    CHECK(ear.replies().size() == asked);
+}
+
+TEST_CASE("vip: what is told to nftables too late is taken back at once", "[vip][nft]") {
+    auto const node = filtered::make();
+    if (!node)
+        return;
+    node->know_neighbours();
+    auto now = test::boot_now();
+    // The way from the clock to the kernel takes ever longer than the margin.
+    node->clock = [&now, step = duration{5ms}]() mutable {
+        step *= 3;
+        return now += step;
+    };
+    auto const late = node->subject->set(node->key, open_until(now + 24h));
+    REQUIRE_FALSE(late);
+    CHECK(late.error().kind == failure::timed_out);
+    CHECK(is_silent(vip4));
+    CHECK(is_silent(vip6));
+    node->clock = test::boot_now;
+    node->set(open);
+    CHECK(answers(vip4));
+}
+
+TEST_CASE("vip: on a slow machine an element is given the less instead of nothing", "[vip][nft]") {
+    auto const node = filtered::make();
+    if (!node)
+        return;
+    node->know_neighbours();
+    auto now = test::boot_now();
+    node->clock = [&] { return now += 8ms; };
+    REQUIRE(node->subject->set(node->key, open_until(now + 60s)));
+    CHECK(answers(vip4));
+}
+
+TEST_CASE("vip: an element that has died is not prolonged but made anew", "[vip][nft]") {
+    auto const node = filtered::make();
+    if (!node)
+        return;
+    node->know_neighbours();
+    auto const before = test::boot_now();
+    node->set(open_until(before + 100ms));
+    node->clock = [&] { return before + 50ms; }; // the sender believes that it is still there
+    while (test::boot_now() < before + 120ms)
+        ::poll(nullptr, 0, 1);
+    CHECK(is_silent(vip4));
+    node->set(open_until(before + 10s));
+    CHECK(answers(vip4));
+}
+
+} // namespace tasuki::vip
