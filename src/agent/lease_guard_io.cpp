@@ -65,7 +65,7 @@ void lease_loop::body::equip_guard() {
     guard_basis_ = guard_basis();
     guard::orders out;
     out.listings = keeper_->connections();
-    out.falls_silent = keeper_->rung() == vip::enforcement::ebpf;
+    out.falls_silent = keeper_->rung() >= vip::enforcement::nftables;
     out.requests = keeper_->removals();
     // Nobody else has what was written here: nothing is given away before that server is dead. Of
     // several such servers none can be named, so that the leases run out by themselves.

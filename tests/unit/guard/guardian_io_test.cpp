@@ -339,7 +339,7 @@ TEST_CASE("guardian: the program that takes its place acts for the agent that it
         (void)page.slots[0].open(epoch{3}, now() + std::chrono::seconds{60});
         (void)send_parcel(socket, encode(orders_for(peer, "released")));
     });
-    auto const next = successor(on, "the agent has ended: 0 addresses");
+    auto const next = successor(on, "the agent has ended: 0 connections");
     ::kill(agent, SIGKILL);
     CHECK(ended_well(next));
     CHECK(peer.hear() == "released");
