@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace tasuki::agent {
@@ -47,6 +48,11 @@ std::string address_hooks::caution() const {
         names += (names.empty() ? "" : ", ") + group.config->name;
     return "a program moves the addresses of " + names +
            ", and when this node hangs they stay until the program of the next one takes them";
+}
+
+bool address_hooks::is_busy() const {
+    return std::any_of(groups_.begin(), groups_.end(),
+                       [](auto const& each) { return each.second.turns.is_running(); });
 }
 
 void address_hooks::start() {

@@ -27,6 +27,19 @@ std::vector<node_config const*> nodes_at(configuration const& config,
     return out;
 }
 
+std::string moved_by_programs(configuration const& config) {
+    std::string out;
+    for (auto const& group : config.groups)
+        if (std::any_of(group.vips.begin(), group.vips.end(),
+                        [](vip_config const& vip) { return vip.by_hook; }))
+            out += (out.empty() ? "" : " ") + group.name;
+    return out;
+}
+
+std::string or_none(std::string text) {
+    return text.empty() ? "none" : text;
+}
+
 } // namespace
 
 std::string identity_text(configuration const& config, std::string_view node,
@@ -36,8 +49,10 @@ std::string identity_text(configuration const& config, std::string_view node,
         if (each.voter)
             voters.push_back(each.name);
     std::sort(voters.begin(), voters.end());
-    return fmt::format("node {} of cluster {}, voters {}, state in {}, runtime files in {}", node,
-                       config.cluster.name, fmt::join(voters, " "), state_dir, runtime_dir);
+    return fmt::format("node {} of cluster {}, voters {}, state in {}, runtime files in {}, "
+                       "watchdog {}, addresses moved by a program: {}",
+                       node, config.cluster.name, fmt::join(voters, " "), state_dir, runtime_dir,
+                       or_none(config.watchdog), or_none(moved_by_programs(config)));
 }
 
 result<std::string> identify(configuration const& config,

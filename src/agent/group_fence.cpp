@@ -14,9 +14,9 @@ constexpr duration fence_limit = milliseconds{1000};
 constexpr duration shortest_limit = milliseconds{50};
 constexpr duration answer_margin = milliseconds{500}; // an answer later than this counts as lost
 constexpr duration fence_pause = milliseconds{1000};
-// The agent waits a little longer than this for its groups to become idle.
 constexpr duration vacate_patience = milliseconds{30'000};
 constexpr duration refused_pause = milliseconds{30'000};
+// The agent waits a little longer than this for its groups to become idle.
 constexpr duration retire_patience = milliseconds{5000};
 
 } // namespace
@@ -27,6 +27,8 @@ void group::stop_serving(work& job, election::stop_serving const& order) {
     if (data_)
         data_->close();
     leave_by_ = std::max(elect_.until.hard, job.at.now);
+    if (writable_) // a reading that was under way when it was opened may have come since
+        server_gate_.opened(job.at.now);
     if (data_ && writable_ && !planted(bug::server_left_open)) {
         fence_.owed = true;
         // Half of what is left, so that a server that cannot be closed can still be ended in time.

@@ -7,7 +7,7 @@ namespace tasuki::agent {
 namespace {
 
 constexpr std::uint32_t magic = 0x54534b49; // "TSKI"
-constexpr std::uint16_t form = 1;
+constexpr std::uint16_t form = 2;
 constexpr std::size_t items_max = 256;
 
 void put(byte_writer& out, group_inheritance const& it) {

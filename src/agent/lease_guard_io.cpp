@@ -8,6 +8,15 @@ namespace tasuki::agent {
 
 static_assert(groups_max <= guard::slots_max);
 
+namespace {
+
+/// Whoever is dead: what is behind a gate is silent at its deadline.
+bool falls_silent(vip::keeper const& addresses) {
+    return addresses.rung() >= vip::enforcement::nftables;
+}
+
+} // namespace
+
 void lease_loop::body::open_guard() {
     guard_ = std::make_unique<guard_link>(
         io_, guard::socket_path(options_.runtime_dir),
@@ -52,6 +61,7 @@ std::vector<std::uint64_t> lease_loop::body::guard_basis() const {
     for (auto const id : degraded_here())
         out.push_back(id.value());
     out.push_back(options_.keys.print(options_.keys.signer()).value());
+    out.push_back(falls_silent(*keeper_) ? 1 : 0);
     return out;
 }
 
@@ -65,7 +75,7 @@ void lease_loop::body::equip_guard() {
     guard_basis_ = guard_basis();
     guard::orders out;
     out.listings = keeper_->connections();
-    out.falls_silent = keeper_->rung() >= vip::enforcement::nftables;
+    out.falls_silent = falls_silent(*keeper_);
     out.requests = keeper_->removals();
     // Nobody else has what was written here: nothing is given away before that server is dead. Of
     // several such servers none can be named, so that the leases run out by themselves.

@@ -24,7 +24,8 @@ void lease_loop::body::try_to_replace(program by, std::function<void(problem)> f
                                       instant until) {
     if (leaving_)
         return failed({failure::refused, "this agent is about to end"});
-    if (auto left = node_->bequeath()) {
+    auto left = hooks_->is_busy() ? std::nullopt : node_->bequeath();
+    if (left) {
         estate what{std::move(*left), guard_->place()};
         if (what.guard.socket >= 0)
             what.guard.slots = slots_;

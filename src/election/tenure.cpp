@@ -52,7 +52,8 @@ std::optional<inheritance> bequeath(state const& it) {
                     it.vote.granted,
                     it.vote.released,
                     it.vote.silent_until,
-                    {}};
+                    {},
+                    it.under};
     if (it.now_role == role::active)
         out.held = {it.under, it.until, it.sequence, it.latest};
     return out;
@@ -65,6 +66,7 @@ state inherit(policy const& rules, voter_start const& begin, inheritance const& 
     it.vote.granted = left.granted;
     it.vote.released = left.released;
     it.vote.silent_until = left.silent_until;
+    it.under = left.under;
     if (!left.held)
         return it;
     it.now_role = role::active;
@@ -90,6 +92,7 @@ void encode(inheritance const& it, byte_writer& out) {
     out.u8(it.held ? 1 : 0);
     if (it.held)
         put(out, *it.held);
+    out.u64(it.under.value());
 }
 
 result<inheritance> decode_inheritance(byte_reader& in) {
@@ -104,6 +107,7 @@ result<inheritance> decode_inheritance(byte_reader& in) {
             return held.error();
         it.held = std::move(*held);
     }
+    it.under = epoch{in.u64()};
     if (in.failed())
         return problem{failure::invalid, "a lease that is cut off"};
     return it;

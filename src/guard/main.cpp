@@ -1,6 +1,6 @@
 // tasuki-guard: takes over where the agent of this node cannot act.
 //   tasuki-guard [--runtime-dir DIR]
-// SIGHUP: the program that is installed by now takes its place, with nothing left unguarded.
+// SIGHUP: the program that is installed by now takes its place, and makes up for what became due.
 // Exit codes: 0 ended on request, 1 could not start, 2 usage.
 #include "tasuki/guard/guardian_io.hpp"
 #include "tasuki/guard/wire_io.hpp"
@@ -90,7 +90,10 @@ void replace(guard::guardian const& now, arguments const& given) {
     std::string descriptor = std::to_string(left->get());
     std::array<char*, 6> words{program.data(), folder_option.data(), folder.data(),
                                option.data(),  descriptor.data(),    nullptr};
+    // Until the new program has said what SIGHUP means to it, another one would end it.
+    auto* const meaning = ::signal(SIGHUP, SIG_IGN);
     ::execv(program.c_str(), words.data());
+    ::signal(SIGHUP, meaning);
     say(true, problem_of_errno(errno, given.self).text + ": this guardian goes on");
 }
 

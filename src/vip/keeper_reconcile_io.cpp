@@ -285,7 +285,7 @@ result<void> keeper::body::remove(std::vector<operation> removals) {
                                name_of(one.link), one.why, options_.now()});
         if (was != carried_.end())
             carried_.erase(was);
-        if (!configured_.contains(one.address.address))
+        if (!is_gated(one.address.address))
             forget_gate(one.address.address);
     }
     return outcome;

@@ -278,7 +278,7 @@ milliseconds nft_life(instant until, instant now, milliseconds margin) {
     if (until - longest > now)
         return longest;
     auto const left = std::chrono::floor<milliseconds>(until - now) - margin;
-    return std::max(left, milliseconds{0});
+    return left < nft_shortest_life ? milliseconds{0} : left;
 }
 
 nft_batch nft_tables_batch(nft_tables const& from) {

@@ -44,6 +44,8 @@ class address_hooks {
     /// What is not promised for the groups that a program moves, for status.
     [[nodiscard]] std::string caution() const;
     [[nodiscard]] bool is_swept(group_id group) const { return groups_.at(group).swept; }
+    /// A program runs: whoever takes over could not know when it ends.
+    [[nodiscard]] bool is_busy() const;
     /// Gives up what an earlier life has left.
     void start();
     void want(group_id, hook_run);

@@ -13,7 +13,7 @@ namespace tasuki::agent {
 
 class server_gate {
   public:
-    /// It is told to accept writes.
+    /// It is told to accept writes, or may have been: what was read before says nothing any more.
     void opened(instant now);
     void read(mysql::server_facts const&);
     /// Its process has ended.
@@ -28,6 +28,7 @@ class server_gate {
 
   private:
     bool seen_ = false;
+    bool alive_ = false;  ///< seen, and its process has not ended since
     bool closed_ = false; ///< as it was read last, since it was opened
     instant opened_at_ = long_ago;
 };

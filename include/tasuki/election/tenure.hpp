@@ -27,6 +27,7 @@ struct inheritance {
     epoch released;       ///< of which it grants no renewal any more
     instant silent_until; ///< of a voter that does not know what it had granted in a former life
     std::optional<tenure> held; ///< if this node is active
+    epoch under; ///< the last one that it wrote under: no claim up to there is withdrawn
     friend bool operator==(inheritance const&, inheritance const&) = default;
 };
 

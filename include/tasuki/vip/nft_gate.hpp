@@ -48,6 +48,10 @@ struct nft_opening {
 inline constexpr milliseconds nft_margin{3};
 /// What an element may live so that it is surely gone at `until`; zero if that is too near, and
 /// `nft_for_ever` for never.
+/// A life that is shorter than a tick of the kernel's clock would never end on kernels of before
+/// autumn 2024 ("elements with timeout below CONFIG_HZ never expire"): at HZ=100 a tick is 10 ms.
+inline constexpr milliseconds nft_shortest_life{11};
+/// Zero: it may not live any more.
 [[nodiscard]] milliseconds nft_life(instant until, instant now, milliseconds margin = nft_margin);
 
 /// A whole batch each, for netlink_conversation::transact().

@@ -140,10 +140,10 @@ void add_inheritance(seeds& to) {
     inheritance left;
     left.life = incarnation{5};
     to.push_back({"agent_inheritance", "nothing", encode(left)});
-    left.groups[group_named("web")] = {{epoch{2}, {}, {}, long_ago, {}}, false, 0, {}};
+    left.groups[group_named("web")] = {{epoch{2}, {}, {}, long_ago, {}, {}}, false, 0, {}};
     left.heard[second] = instant{milliseconds{250}};
     to.push_back({"agent_inheritance", "standby", encode(left)});
-    left.groups[db] = {{epoch{9}, granted, epoch{3}, instant{milliseconds{77}}, held},
+    left.groups[db] = {{epoch{9}, granted, epoch{3}, instant{milliseconds{77}}, held, epoch{8}},
                        true,
                        4711,
                        server_incarnation{8}};

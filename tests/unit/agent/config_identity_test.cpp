@@ -38,6 +38,20 @@ result<std::string> identified(std::optional<std::string_view> option, std::stri
 
 } // namespace
 
+TEST_CASE("what a program that takes over could not go on with is part of the identity",
+          "[config]") {
+    auto const text = [](configuration const& of) { return identity_text(of, "db1", "/s", "/r"); };
+    auto const plain = shop();
+    auto watched = shop();
+    watched.watchdog = "/dev/watchdog";
+    CHECK(text(watched) != text(plain));
+    auto moved = shop();
+    moved.groups.emplace_back().name = "web";
+    auto const by_kernel = text(moved);
+    moved.groups.back().vips.emplace_back().by_hook = true;
+    CHECK(text(moved) != by_kernel);
+}
+
 TEST_CASE("--node decides, whatever host name and addresses say", "[config]") {
     CHECK(*identified("wit", "db1", {"10.77.0.2"}) == "wit");
     CHECK(identified("db9", "db1", {"10.77.0.1"}).error() ==

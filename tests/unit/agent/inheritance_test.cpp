@@ -23,8 +23,8 @@ inheritance full() {
                                        instant{milliseconds{950}}};
     instant const silent{milliseconds{77}};
     out.groups[group_named("db")] = {
-        {epoch{9}, granted, epoch{3}, silent, held}, true, 4711, server_incarnation{8}};
-    out.groups[group_named("web")] = {{epoch{2}, {}, {}, long_ago, {}}, false, 0, {}};
+        {epoch{9}, granted, epoch{3}, silent, held, epoch{7}}, true, 4711, server_incarnation{8}};
+    out.groups[group_named("web")] = {{epoch{2}, {}, {}, long_ago, {}, {}}, false, 0, {}};
     out.heard[node_named("b")] = instant{milliseconds{250}};
     return out;
 }

@@ -54,6 +54,19 @@ TEST_CASE(
     CHECK(gate.until(master) == hard);
 }
 
+TEST_CASE("gate of a server: one whose socket is gone is not dead before its process is",
+          "[agent]") {
+    server_gate gate;
+    gate.opened(now);
+    gate.read(facts_of(false, now + seconds{1}));
+    mysql::server_facts unreachable;
+    unreachable.condition = mysql::health::down;
+    gate.read(unreachable);
+    CHECK(gate.until(former) == long_ago);
+    gate.ended();
+    CHECK(gate.until(former) == never);
+}
+
 TEST_CASE("gate of a server: a master's ends with its lease, those of replicas do not", "[agent]") {
     master_on_a on;
     auto const until = [&](std::string const& node) {
@@ -66,6 +79,9 @@ TEST_CASE("gate of a server: a master's ends with its lease, those of replicas d
         return node == "a" && (std::holds_alternative<mysql::close_writes>(what.what) ||
                                std::holds_alternative<mysql::kill_server>(what.what));
     };
+    auto stale = facts_of(true, on.now()); // begun before it was opened, ended after
+    stale.life = on.group_of("a").data()->facts().at(a).life;
+    on.tell("a", server_facts_read{group_named("db"), a, stale});
     on.link("a", false);
     CHECK(on.takes_over("b", seconds{5})); // its server does not obey
     CHECK(until("a") == long_ago);

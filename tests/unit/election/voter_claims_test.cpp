@@ -1,5 +1,6 @@
 // What a voter does with claims that fail: whom it follows then.
 #include "fixture.hpp"
+#include "tasuki/election/tenure.hpp"
 
 namespace tasuki::election {
 
@@ -96,6 +97,26 @@ TEST_CASE("a voter whose promise keeps it from the holder asks the claimant, who
     CHECK(claimant.sent_to<withdraw>(b) == std::vector{withdraw{late, life_a}});
     claimant.hear(b, promise{late, incarnation{99}, true, late, milliseconds{0}, {}});
     CHECK(claimant.sent_to<withdraw>(b).size() == 1);
+}
+
+TEST_CASE("a claim under which something was written is not withdrawn after a reload either",
+          "[election]") {
+    machine_under_test it;
+    it.make(role::recovering);
+    epoch const under = it.it.under;
+    it.wait(milliseconds{2000}); // nobody answers: it gives up
+    it.feed(tick{});
+    auto const left = bequeath(it.it);
+    REQUIRE(left.has_value());
+    byte_writer out;
+    encode(*left, out);
+    byte_reader in{out.view()};
+    auto const arrived = decode_inheritance(in);
+    REQUIRE(arrived.has_value());
+    it.it = inherit(it.rules, {it.it.vote.memory, {}}, *arrived, 1, it.now);
+    it.said.clear();
+    it.hear(c, promise{under, life_a, true, under, milliseconds{0}, {}});
+    CHECK(it.sent_to<withdraw>(c).empty());
 }
 
 TEST_CASE("a claim under which something was written is not withdrawn", "[election]") {
