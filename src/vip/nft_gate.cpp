@@ -171,20 +171,18 @@ void put_ip_rules(nft_batch& out, gate_side side) {
     auto const put = [&](rule const& one) {
         out.push_back(one.message(family::inet, table, name_of(side)));
     };
-    put(rule{}
-            .is_protocol(NFPROTO_IPV4)
-            .take(base::network, arriving ? 16 : 12, 4)
-            .find_in(addresses_v4)
-            .found_is_not_in(name_of(side))
-            .is_local(fib_flag)
-            .verdict(NF_DROP));
-    put(rule{}
-            .is_protocol(NFPROTO_IPV6)
-            .take(base::network, arriving ? 24 : 8, 16)
-            .find_in(addresses_v6)
-            .found_is_not_in(name_of(side))
-            .is_local(fib_flag)
-            .verdict(NF_DROP));
+    auto const put_addressed = [&](std::uint8_t protocol, std::uint32_t at, std::uint32_t size,
+                                   std::string_view known) {
+        put(rule{}
+                .is_protocol(protocol)
+                .take(base::network, at, size)
+                .find_in(known)
+                .found_is_not_in(name_of(side))
+                .is_local(fib_flag)
+                .verdict(NF_DROP));
+    };
+    put_addressed(NFPROTO_IPV4, arriving ? 16 : 12, 4, addresses_v4);
+    put_addressed(NFPROTO_IPV6, arriving ? 24 : 8, 16, addresses_v6);
     put(rule{}
             .is_protocol(NFPROTO_IPV6)
             .is_transport(next_icmpv6)

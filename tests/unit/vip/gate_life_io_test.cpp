@@ -1,6 +1,6 @@
 // A gate beside others: deadlines that pass by themselves, former lives, foreign filters, holders
 // behind this node.
-#include "gated_io.hpp"
+#include "any_gate_io.hpp"
 
 #include <fcntl.h>
 #include <linux/sched.h>
@@ -235,35 +235,10 @@ TEST_CASE("vip: traffic that a node forwards to another holder passes its closed
     auto const node = guarded::make();
     if (!node)
         return;
-    // "b" holds the addresses; a host behind "a" speaks with them through "a".
-    test::place host;
-    node->net->enter_a();
-    node->net->ip({"addr del 10.77.0.50/32 dev eth0", "addr del fd77::50/128 dev eth0",
-                   "link add behind type veth peer name eth0 netns " + host.path(),
-                   "link set behind up", "addr add 10.79.0.1/24 dev behind",
-                   "addr add fd79::1/64 dev behind nodad"});
-    test::set_sysctl_here("ipv4/ip_forward", "1");
-    test::set_sysctl_here("ipv6/conf/all/forwarding", "1");
-    node->put_up();
-    node->set(closed);
-    node->net->enter_b();
-    node->net->ip({"addr add 10.77.0.50/32 dev eth0", "addr add fd77::50/128 dev eth0 nodad",
-                   "route add 10.79.0.0/24 via 10.77.0.1", "route add fd79::/64 via fd77::1"});
-    host.enter();
-    node->net->ip({"link set eth0 up", "addr add 10.79.0.2/24 dev eth0",
-                   "addr add fd79::2/64 dev eth0 nodad", "route add default via 10.79.0.1",
-                   "route add default via fd79::1"});
-    CHECK(answers(vip4, 3s));
-    CHECK(answers(vip6, 3s));
-    // As soon as this node would take it for itself, it is not forwarding any more.
-    node->net->enter_a();
-    node->net->ip({"addr add 10.77.0.50/32 dev eth0", "addr add fd77::50/128 dev eth0 nodad"});
-    host.enter();
-    CHECK(is_silent(vip4));
-    CHECK(is_silent(vip6));
-    node->set(open);
-    CHECK(answers(vip4, 3s));
-    CHECK(answers(vip6, 3s));
+    test::forwards_to_another_holder(*node, [&] {
+        node->put_up();
+        node->set(closed);
+    });
 }
 
 TEST_CASE("vip: a holder and a client on one bridge meet, whatever the node with the bridge closes",

@@ -1,4 +1,5 @@
 // The gate of nftables in the kernel: what it lets through and what not, and until when.
+#include "any_gate_io.hpp"
 #include "filtered_io.hpp"
 
 #include <poll.h>
@@ -87,15 +88,7 @@ TEST_CASE("vip: the node itself cannot use an address closed by nftables either,
     auto const node = filtered::make();
     if (!node)
         return;
-    node->net->enter_a();
-    for (auto const address : {vip4, vip6}) {
-        INFO(address);
-        node->set(open);
-        CHECK(answers(address));
-        node->set(closed);
-        CHECK(is_silent(address));
-        CHECK(answers("127.0.0.1"));
-    }
+    test::obeys_itself(*node);
 }
 
 TEST_CASE("vip: an address falls silent before its deadline by nftables, with nobody alive",
