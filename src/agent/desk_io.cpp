@@ -73,10 +73,7 @@ std::optional<group_id> desk::group_named(std::string const& name) const {
 }
 
 std::string desk::name_of(group_id id) const {
-    for (auto const& group : settings_.groups)
-        if (group.id == id)
-            return group.name;
-    return {};
+    return settings_.name_of(id);
 }
 
 std::optional<node_id> desk::node_known(std::string const& name) const {

@@ -109,6 +109,11 @@ operation desk::announced(operation_id id, operator_wish const& asked, std::stri
     } else if (auto const* forced = std::get_if<ask_failover>(&asked)) {
         out.to = settings_.name_of(forced->to);
         out.reason = forced->reason;
+    } else if (auto const* voters = std::get_if<ask_voters>(&asked)) {
+        out.kind = operation_kind::voters;
+        out.from = settings_.name_of(voters->remove);
+        out.to = settings_.name_of(voters->add);
+        out.reason = voters->reason;
     }
     return out;
 }
@@ -291,6 +296,19 @@ void desk::on(http::post_reload const&, answer done) {
         done(error_response({409, busy ? "busy" : "not_valid", why.text,
                              busy ? "tasuki status" : "tasuki config check FILE"}));
     });
+}
+
+void desk::on(http::post_voters const& asked, answer done, std::string by) {
+    ask_voters wanted;
+    for (auto const& [name, node] :
+         {std::pair{&asked.add, &wanted.add}, {&asked.remove, &wanted.remove}}) {
+        auto const known = name->empty() ? node_id{} : node_known(*name).value_or(node_id{});
+        if (!name->empty() && !known.is_set())
+            return done(error_response(not_found("node", *name)));
+        *node = known;
+    }
+    wanted.reason = asked.reason;
+    wish(std::move(wanted), new_operation(), std::move(by), std::move(done));
 }
 
 void desk::on(http::post_bootstrap const& asked, answer done, std::string by) {

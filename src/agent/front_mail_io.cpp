@@ -178,10 +178,8 @@ void front::body::tell_card() {
 }
 
 std::string front::body::group_name(group_id id) const {
-    for (auto const& group : settings_.groups)
-        if (group.id == id)
-            return group.name;
-    return "?";
+    auto const name = settings_.name_of(id);
+    return name.empty() ? "?" : name;
 }
 
 } // namespace tasuki::agent

@@ -49,6 +49,11 @@ void group::stored(work& job, election::stored const& what) {
     step(job, what);
 }
 
+void group::count_in(work& job, election::electorate const& all) {
+    rules_.cluster = all;
+    step(job, election::voters_changed{});
+}
+
 void group::woke(work& job) {
     if (job.soon >= presence_at_) {
         presence_at_ = job.at.now + node_.interval;

@@ -1,6 +1,7 @@
 // The operator's wishes, and the timeline of every operation.
 #include "tasuki/agent/group.hpp"
 #include "tasuki/agent/journal.hpp"
+#include "tasuki/core/overloaded.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -70,7 +71,11 @@ void group::answer(work& job, operator_asked const& asked, answer_operator reply
 }
 
 void group::wish(work& job, operator_asked const& what) {
-    std::visit([&](auto const& it) { asked(job, what, it); }, what.wish);
+    std::visit(overloaded{
+                   [](ask_voters const&) {}, // no group's business
+                   [&](auto const& it) { asked(job, what, it); },
+               },
+               what.wish);
     grant_wishes(job);
 }
 

@@ -23,6 +23,20 @@ conflict_note note_of(group_id group, vip::conflict const& what, bool begun) {
     return {group, begun, what.address.to_string(), what.mac.to_string()};
 }
 
+/// The folder that keeps the state of a group, or of the voters themselves.
+std::string folder_of(node_settings const& of, group_id group) {
+    auto const found = std::find_if(of.groups.begin(), of.groups.end(),
+                                    [&](auto const& each) { return each.id == group; });
+    return folder_name(found == of.groups.end() ? the_voters() : *found);
+}
+
+std::optional<group_id> group_kept_in(node_settings const& of, std::string const& folder) {
+    for (auto const& each : of.groups)
+        if (folder_name(each) == folder)
+            return each.id;
+    return folder == folder_name(the_voters()) ? std::optional{voters_group} : std::nullopt;
+}
+
 } // namespace
 
 /// The gate before a server is told before anything that may open the server.
@@ -76,10 +90,8 @@ void lease_loop::body::act(store_state& it) {
     byte_writer payload;
     encode(it.what.content, payload);
     auto const group = it.group;
-    auto const found = std::find_if(settings_.groups.begin(), settings_.groups.end(),
-                                    [&](auto const& each) { return each.id == group; });
     auto const queued =
-        store_->write(folder_name(*found), std::move(payload).take(), it.what.ticket);
+        store_->write(folder_of(settings_, group), std::move(payload).take(), it.what.ticket);
     if (!queued) {
         depart(remark{true, queued.error().text});
         post(state_stored{group, {it.what.ticket, election::store_outcome::failed}});
@@ -87,10 +99,8 @@ void lease_loop::body::act(store_state& it) {
 }
 
 void lease_loop::body::on_stored(write_done const& done) {
-    auto const found =
-        std::find_if(settings_.groups.begin(), settings_.groups.end(),
-                     [&](auto const& each) { return folder_name(each) == done.name; });
-    if (found == settings_.groups.end())
+    auto const group = group_kept_in(settings_, done.name);
+    if (!group)
         return;
     auto outcome = election::store_outcome::stored;
     if (!done.outcome) {
@@ -99,7 +109,7 @@ void lease_loop::body::on_stored(write_done const& done) {
             room_may_come ? election::store_outcome::failed : election::store_outcome::poisoned;
         depart(remark{true, done.outcome.error().text});
     }
-    turns_.happen(state_stored{found->id, {done.ticket, outcome}});
+    turns_.happen(state_stored{*group, {done.ticket, outcome}});
 }
 
 void lease_loop::body::act(stamp_grant& it) {

@@ -99,6 +99,7 @@ result<void> lease_loop::body::open_state() {
     std::vector<std::string> names;
     for (auto const& group : settings_.groups)
         names.push_back(folder_name(group));
+    names.push_back(folder_name(the_voters()));
     auto const found = store_->load(names);
     if (!found)
         return found.error();
@@ -110,6 +111,9 @@ result<void> lease_loop::body::open_state() {
     start.seed = heartbeat::random_nonce();
     for (auto const& group : settings_.groups)
         start.voters[group.id] = start_of(group, found->at(folder_name(group)));
+    auto const& roll = found->at(folder_name(the_voters()));
+    start.roll = roll_of(start_of(the_voters(), roll), roll.condition == slot_condition::absent,
+                         start.voters, settings_.voters);
     node_ = std::make_unique<node>(settings_, start, read_clocks());
     return {};
 }

@@ -9,22 +9,6 @@ namespace tasuki::agent {
 
 namespace {
 
-election::policy policy_of(node_settings const& settings, incarnation life) {
-    election::policy rules;
-    rules.cluster = {settings.self, life, settings.voters};
-    for (auto const& peer : settings.peers)
-        rules.others.push_back(peer.id);
-    auto const votes = [&](node_id node) {
-        auto const& voters = settings.voters;
-        return std::find(voters.begin(), voters.end(), node) != voters.end();
-    };
-    rules.cluster.everybody_votes =
-        votes(settings.self) && std::all_of(rules.others.begin(), rules.others.end(), votes);
-    rules.terms = settings.terms;
-    rules.interval = settings.interval;
-    return rules;
-}
-
 template<class Map>
 auto const* find_in(Map const& map, typename Map::key_type const& key) {
     auto const found = map.find(key);
@@ -36,11 +20,14 @@ auto const* find_in(Map const& map, typename Map::key_type const& key) {
 node::node(node_settings settings, node_start const& start, moment at)
     : settings_(std::move(settings))
     , life_(start.life)
-    , peers_({settings_.self, start.session, settings_.digest,
-              election::voter_set_of(settings_.voters), at.now},
+    , roll_(settings_, start.life, start.roll, start.seed, at.now)
+    , peers_({settings_.self, start.session, settings_.digest, roll_.current().set(), at.now},
              settings_.peers)
     , inherited_(start.inherited) {
-    auto const rules = policy_of(settings_, start.life);
+    settings_.voters = roll_.current().voters;
+    settings_.voters_version = roll_.current().version;
+    auto rules = policy_of(settings_, start.life);
+    counted_in_ = rules.cluster = roll_.current();
     std::uint64_t seed = start.seed;
     for (auto const& each : settings_.groups) {
         auto const known = start.voters.find(each.id);
@@ -73,29 +60,36 @@ void node::handle(happening const& what, moment at, std::vector<effect>& effects
     for (auto& [id, each] : groups_)
         if (woken || at.now >= each->next_wake() || job.soon >= each->looks_around_at())
             each->woke(job);
+    serve_roll(job);
     finish(job);
 }
 
 std::vector<effect> node::retire(moment at) {
-    return each_group(at, [](group& one, work& job) { one.retire(job); });
+    return act(at, [](node& self, work& job) {
+        self.roll_.retire(job);
+        for (auto& [id, each] : self.groups_)
+            each->retire(job);
+    });
 }
 
 std::vector<effect> node::abandon(moment at) {
-    return each_group(at, [](group& one, work& job) { one.abandon(job); });
+    return act(at, [](node& self, work& job) {
+        for (auto& [id, each] : self.groups_)
+            each->abandon(job);
+    });
 }
 
-std::vector<effect> node::each_group(moment at, void (*act)(group&, work&)) {
+std::vector<effect> node::act(moment at, void (*what)(node&, work&)) {
     std::vector<effect> effects;
     auto job = look(at, effects, outbox_);
-    for (auto& [id, each] : groups_)
-        act(*each, job);
+    what(*this, job);
     finish(job);
     return effects;
 }
 
 bool node::is_idle() const {
-    return std::all_of(groups_.begin(), groups_.end(),
-                       [](auto const& each) { return each.second->is_idle(); });
+    return roll_.is_idle() && std::all_of(groups_.begin(), groups_.end(),
+                                          [](auto const& each) { return each.second->is_idle(); });
 }
 
 /// A voter that may not vote looks healthy from outside: say so once, and what to correct.
@@ -120,6 +114,8 @@ void node::inherit_once(work& job) {
 }
 
 std::optional<inheritance> node::bequeath() const {
+    if (!roll_.is_idle())
+        return std::nullopt;
     inheritance out{life_, {}, {}};
     for (auto const& [id, each] : groups_) {
         auto left = each->bequeath();
@@ -133,10 +129,37 @@ std::optional<inheritance> node::bequeath() const {
     return out;
 }
 
+/// What the roll of voters asks of the node, and what follows from a change in it.
+void node::serve_roll(work& job) {
+    if (job.at.now >= roll_.next_wake())
+        roll_.woke(job);
+    if (roll_.is_blank())
+        for (auto const& [id, each] : groups_)
+            if (each->election_state().vote.founded && roll_.is_blank())
+                roll_.found(job);
+    if (auto const mark = roll_.asks())
+        for (auto const& [id, each] : groups_) {
+            auto const& vote = each->election_state().vote;
+            if (vote.votes && !vote.poisoned && vote.stored_ticket >= vote.last_ticket)
+                roll_.told(id, settings_.self, *mark, {vote.blank, vote.memory.known.order()});
+        }
+    auto const now = roll_.current();
+    bool const same = now.version == counted_in_.version && now.before == counted_in_.before &&
+                      now.is_known == counted_in_.is_known;
+    if (same)
+        return;
+    counted_in_ = now;
+    settings_.voters = now.voters;
+    settings_.voters_version = now.version;
+    peers_.count_in(now.set());
+    for (auto& [id, each] : groups_)
+        each->count_in(job, now);
+}
+
 /// Posts what was written, and asks to be woken when something is due next.
 void node::finish(work& job) {
     post(job);
-    instant when = never;
+    instant when = roll_.next_wake();
     for (auto const& [id, each] : groups_)
         when = std::min(when, each->next_wake());
     for (auto const& each : beats_)
@@ -154,6 +177,8 @@ void node::dispatch(work& job, happening const& what) {
                    [&](refused_datagram const& it) { peers_.count(it.why, it.count); },
                    [](woke const&) {},
                    [&](state_stored const& it) {
+                       if (it.group == voters_group)
+                           roll_.stored(job, it.what);
                        in_group(it.group, [&](group& to) { to.stored(job, it.what); });
                    },
                    [&](address_changed const& it) {
@@ -178,12 +203,15 @@ void node::dispatch(work& job, happening const& what) {
                    [&](clock_checked const& it) {
                        for (auto& [id, each] : groups_)
                            each->clock(job, it.within_bound);
+                       roll_.clock(job, it.within_bound);
                    },
                },
                what);
 }
 
 void node::on_wish(work& job, operator_asked const& it) {
+    if (auto const* voters = std::get_if<ask_voters>(&it.wish))
+        return roll_.wish(job, it, *voters);
     auto const id = std::visit([](auto const& wish) { return wish.group; }, it.wish);
     if (auto* const found = find(id))
         return found->wish(job, it);
@@ -199,6 +227,8 @@ void node::on_heard(work& job, heard const& it) {
         auto const& reply = *reception.reply;
         job.effects.emplace_back(transmit{reply, {}, reply.path});
     }
+    if (reception.refused == heartbeat::reject::older_voters)
+        return roll_.inform(job, it.what.from);
     if (reception.refused)
         job.effects.emplace_back(refused_heartbeat{*reception.refused, it.what.from, it.path});
     if (reception.refused || it.what.payload.empty() || is_copy(it, job.at.now))
@@ -209,9 +239,15 @@ void node::on_heard(work& job, heard const& it) {
             refused_heartbeat{heartbeat::reject::bad_body, it.what.from, it.path});
         return;
     }
-    for (auto& entry : inbox_)
+    for (auto& entry : inbox_) {
+        if (entry.group == voters_group)
+            roll_.receive(job, it.what.from, std::move(entry.what));
+        else if (auto const* memory = std::get_if<election::recalled>(&entry.what))
+            roll_.told(entry.group, it.what.from, memory->life,
+                       {memory->blank, memory->known.order()});
         if (auto* const found = find(entry.group))
             found->receive(job, it.what.from, std::move(entry.what));
+    }
 }
 
 /// What goes over several paths is one message, and is answered once.

@@ -134,6 +134,10 @@ void put_wish(json::object& out, operator_wish const& wish) {
                        out["wish"] = "bootstrap";
                        out["group"] = it.group.value();
                    },
+                   [&](ask_voters const& it) {
+                       out["wish"] = "voters";
+                       out["group"] = it.group.value();
+                   },
                },
                wish);
 }
@@ -199,7 +203,7 @@ result<operator_wish> take_wish(members& in) {
     if (kind == "standby")
         return operator_wish{
             ask_standby{in.group("group"), in.node("node"), in.flag("standby"), in.text("reason")}};
-    return malformed("unknown wish"); // a bootstrap is only asked for at the node itself
+    return malformed("unknown wish"); // bootstrap and voters are only asked for at the node itself
 }
 
 result<peer_message> take_note(members& in) {

@@ -10,7 +10,7 @@ namespace {
 
 operation_kind kind_named(std::string const& word) {
     constexpr std::array kinds = {operation_kind::bootstrap, operation_kind::switchover,
-                                  operation_kind::promotion};
+                                  operation_kind::promotion, operation_kind::voters};
     auto const* const found = std::find_if(
         kinds.begin(), kinds.end(), [&](operation_kind each) { return to_string(each) == word; });
     if (found != kinds.end())
@@ -43,9 +43,7 @@ operation with_note(operation const* known, progress_note const& note, node_sett
         out.reason = note.reason;
         out.automatic = note.automatic;
     }
-    auto const group = std::find_if(names.groups.begin(), names.groups.end(),
-                                    [&](auto const& each) { return each.id == note.group; });
-    out.group = group == names.groups.end() ? std::string{} : group->name;
+    out.group = names.name_of(note.group);
     if (out.from.empty())
         out.from = names.name_of(note.from);
     if (note.to.is_set())
@@ -96,6 +94,8 @@ http::operation_view view_of(operation const& it) {
         out.next_command = "tasuki why " + it.group;
     if (!out.error.empty() && it.kind == operation_kind::key_rotation)
         out.next_command = "tasuki key status, then tasuki key rotate";
+    if (!out.error.empty() && it.kind == operation_kind::voters)
+        out.next_command = "tasuki check";
     for (auto const& step : it.steps)
         out.steps.push_back({step.name, step.node, milliseconds{step.ms}, "ok", step.detail});
     return out;

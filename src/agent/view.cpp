@@ -89,6 +89,8 @@ http::quorum_view quorum_of(node const& from, moment at) {
     for (auto const voter : settings.voters)
         out.reachable += voter == settings.self || from.alive(voter, at.now) ? 1U : 0U;
     out.ok = out.reachable >= out.needed;
+    out.version = settings.voters_version;
+    out.change = from.roll().change();
     return out;
 }
 
@@ -254,6 +256,10 @@ http::cluster_view view_of(node const& from, conditions const& now, moment at) {
               [](auto const& left, auto const& right) { return left.name < right.name; });
     for (auto const& each : settings.groups)
         out.groups.push_back(view_of_group(from, *from.groups().at(each.id), at));
+    if (!out.quorum.change.empty())
+        out.warnings.push_back({"voters_changing",
+                                "the voters are being changed: " + out.quorum.change,
+                                "tasuki history"});
     for (auto const& warning : now.warnings)
         out.warnings.push_back({"configuration", warning, "tasuki config check"});
     auto const& rejects = from.peers().rejects();

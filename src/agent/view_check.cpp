@@ -24,6 +24,8 @@ http::check_item_view quorum_item(http::cluster_view const& view) {
                             quorum.needed);
     if (!missing.empty())
         text += "; missing: " + missing;
+    if (quorum.version > 0)
+        text += fmt::format("; changed {} times since the files named them", quorum.version);
     return {"quorum", view.node,
             !quorum.ok                          ? "failed"
             : quorum.reachable == quorum.needed ? "warning"

@@ -1,5 +1,7 @@
 #include "tasuki/ctl/arguments.hpp"
 
+#include "completion.hpp"
+
 #include "tasuki/ctl/layout.hpp"
 
 #include <CLI/CLI.hpp>
@@ -77,6 +79,7 @@ class grammar {
     void add_views();
     void add_operations();
     void add_maintenance();
+    void add_voters();
     void add_keys();
     void add_setup();
     void option_group(CLI::App* to, bool required);
@@ -117,6 +120,7 @@ grammar::grammar() {
     add_views();
     add_operations();
     add_maintenance();
+    add_voters();
     add_keys();
     add_setup();
 }
@@ -235,6 +239,32 @@ void grammar::add_maintenance() {
     option_group(announce, false);
 }
 
+void grammar::add_voters() {
+    auto* voter = app_.add_subcommand("voter", "Who votes: one at a time, while all goes on")
+                      ->require_subcommand(1);
+    auto const verb = [&](char const* name, char const* text, auto make) {
+        auto* sub = add(name, text, std::move(make), voter);
+        option_reason(sub, false);
+        option_confirm(sub);
+        return sub;
+    };
+    auto* more = verb("add", "Lets a node of the configuration vote; takes about 11 s", [this] {
+        return do_voters{node_, {}};
+    });
+    more->add_option("NODE", node_, "The node")->required();
+    auto* less = verb("remove", "Lets a node vote no more; it stays a node", [this] {
+        return do_voters{{}, node_};
+    });
+    less->add_option("NODE", node_, "The node")->required();
+    auto* swap = verb("replace", "Both, in the safer order; takes about 22 s", [this] {
+        return do_voters{to_, node_};
+    });
+    swap->add_option("OLD", node_, "The voter that goes, dead or alive")->required();
+    swap->add_option("NEW", to_, "The node that votes in its place")->required();
+    voter->footer("The configuration files name the first voters only: what is changed here is "
+                  "kept by the voters.");
+}
+
 void grammar::add_keys() {
     auto* key = app_.add_subcommand("key", "The cluster's key, which all nodes share")
                     ->require_subcommand(1);
@@ -340,29 +370,6 @@ std::string words_of(CLI::App const& app) {
         out.pop_back();
     return out;
 }
-
-constexpr auto completion_head = R"(# bash completion for tasuki; source it or put it in
-# /usr/share/bash-completion/completions/tasuki
-_tasuki() {
-    local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} words=""
-    case $previous in
-        --to|standby|activate) words=$(tasuki names nodes 2>/dev/null) ;;
-        why|switchover|failover|pause|resume|announce)
-            words=$(tasuki names groups 2>/dev/null) ;;
-        -o|--output) words="table json" ;;
-        completion) words="bash" ;;
-        --key-file|--socket|check) COMPREPLY=($(compgen -f -- "$word")); return ;;
-    esac
-    if [[ -z $words || $word == -* ]]; then
-        case ${COMP_WORDS[1]} in
-)";
-
-constexpr auto completion_tail = R"(        esac
-    fi
-    COMPREPLY=($(compgen -W "$words" -- "$word"))
-}
-complete -F _tasuki tasuki
-)";
 
 } // namespace
 

@@ -267,6 +267,21 @@ exit_code bootstrap(session& now, do_bootstrap const& asked) {
     return carry_out(now, std::move(what));
 }
 
+exit_code voters(session& now, do_voters const& asked) {
+    change what;
+    what.target = "/api/v1/voters";
+    if (!asked.add.empty())
+        what.body["add"] = asked.add;
+    if (!asked.remove.empty())
+        what.body["remove"] = asked.remove;
+    what.body = with_reason(now, std::move(what.body));
+    what.question = asked.remove.empty() ? fmt::format("Let {} vote?", asked.add)
+                    : asked.add.empty()
+                        ? fmt::format("Let {} vote no more?", asked.remove)
+                        : fmt::format("Let {} vote in the place of {}?", asked.add, asked.remove);
+    return carry_out(now, std::move(what));
+}
+
 exit_code keys(session& now) {
     auto const answer = show(now, "/api/v1/keys", [&now](reading document) {
         return format_keys(document, now.colours());
@@ -326,6 +341,7 @@ exit_code perform(command_line const& line, terminal& where) {
             },
             [&](do_reload const&) { return reload(now); },
             [&](do_bootstrap const& asked) { return bootstrap(now, asked); },
+            [&](do_voters const& asked) { return voters(now, asked); },
             [&](show_keys const&) { return keys(now); },
             [&](do_rotate_keys const& asked) { return rotate_keys(now, asked); },
             [&](do_load_keys const& asked) {

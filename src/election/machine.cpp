@@ -47,6 +47,7 @@ bool shows_state(message const& what) {
                           [](recalled const&) { return false; },
                           [](recall const&) { return false; },
                           [](bootstrap const&) { return false; },
+                          [](inform const&) { return false; },
                           [](auto const&) { return true; },
                       },
                       what);
@@ -152,6 +153,19 @@ void on_clock_checked(progress& at, clock_checked const& found) {
     }
 }
 
+/// Majorities are counted among other voters from here on. What a majority of the old ones has
+/// granted stays granted; a claim begins anew.
+void on_voters_changed(progress& at) {
+    auto& it = at.it;
+    bool const others = it.vote.memory.voters != at.rules.cluster.set();
+    move_to(it.vote, at.rules.cluster, at.now);
+    if (!others)
+        return; // those of before are settled now, or it is known who votes
+    std::erase_if(it.grants, [&](auto const& each) { return !is_voter(at.rules, each.node); });
+    if (it.now_role == role::canvassing || it.now_role == role::claiming)
+        fail_attempt(at, reason::voters_changed, at.rules.interval);
+}
+
 void dispatch(progress& at, event const& happened) {
     std::visit(overloaded{
                    [&](received const& what) { on_received(at, what); },
@@ -163,6 +177,7 @@ void dispatch(progress& at, event const& happened) {
                    [&](closed const& what) { on_closed(at, what.under); },
                    [&](start_cluster const& what) { on_start_cluster(at, what); },
                    [&](clock_checked const& what) { on_clock_checked(at, what); },
+                   [&](voters_changed const&) { on_voters_changed(at); },
                },
                happened);
 }

@@ -87,6 +87,9 @@ void put(byte_writer& out, withdraw const& it) {
     out.u64(it.under.value());
     out.u64(it.life.value());
 }
+void put(byte_writer& out, inform const& it) {
+    encode(it.content, out);
+}
 
 // Each taker reads in the order of the fields; aggregates evaluate left to right.
 result<message> take_renew(byte_reader& in) {
@@ -155,12 +158,18 @@ result<message> take_bootstrap(byte_reader& in) {
 result<message> take_withdraw(byte_reader& in) {
     return message{withdraw{epoch{in.u64()}, incarnation{in.u64()}}};
 }
+result<message> take_inform(byte_reader& in) {
+    auto content = decode_record(in);
+    if (!content)
+        return content.error();
+    return message{inform{std::move(*content)}};
+}
 
 using taker = result<message> (*)(byte_reader&);
-constexpr taker takers[] = {take_renew,   take_grant,   take_prevote,  take_prevote_reply,
-                            take_prepare, take_promise, take_write,    take_written,
-                            take_release, take_recall,  take_recalled, take_bootstrap,
-                            take_withdraw};
+constexpr taker takers[] = {take_renew,    take_grant,   take_prevote,  take_prevote_reply,
+                            take_prepare,  take_promise, take_write,    take_written,
+                            take_release,  take_recall,  take_recalled, take_bootstrap,
+                            take_withdraw, take_inform};
 static_assert(std::size(takers) == std::variant_size_v<message>);
 
 } // namespace

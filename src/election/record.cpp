@@ -7,6 +7,7 @@ namespace tasuki::election {
 namespace {
 
 constexpr std::uint8_t record_format = 1;
+constexpr std::uint8_t record_with_voters = 2; ///< the same, and who votes
 
 void put_text(byte_writer& out, std::string const& text) {
     out.u8(static_cast<std::uint8_t>(text.size()));
@@ -53,6 +54,30 @@ std::vector<acker> take_ackers(byte_reader& in) {
     return ackers;
 }
 
+void put_roll(byte_writer& out, roll const& it) {
+    out.u32(it.version);
+    put_nodes(out, it.voters);
+    put_nodes(out, it.next);
+    put_nodes(out, it.before);
+}
+
+/// Whoever counts in a set counts in all of it: an empty one would be its own majority.
+bool is_sound(roll const& it) {
+    return !it.voters.empty() && it.voters.size() <= record_voters_max &&
+           it.next.size() <= record_voters_max && it.before.size() <= record_voters_max;
+}
+
+result<roll> take_roll(byte_reader& in) {
+    roll it;
+    it.version = in.u32();
+    it.voters = take_nodes(in);
+    it.next = take_nodes(in);
+    it.before = take_nodes(in);
+    if (in.failed() || !is_sound(it))
+        return problem{failure::invalid, "record: malformed voters"};
+    return it;
+}
+
 problem too_long(std::string_view what) {
     return {failure::exhausted, "record: " + std::string{what} + " is longer than its bound"};
 }
@@ -81,6 +106,8 @@ result<void> check_bounds(record const& it) {
             return too_long("the list of ackers");
     if (it.standby.size() > record_nodes_max)
         return too_long("a list of nodes");
+    if (it.voters && !is_sound(*it.voters))
+        return too_long("the list of voters");
     for (auto const* text : {&it.position, &it.step, &it.pause_reason})
         if (text->size() > record_text_max)
             return too_long("a text");
@@ -92,7 +119,7 @@ result<void> check_bounds(record const& it) {
 }
 
 void encode(record const& it, byte_writer& out) {
-    out.u8(record_format);
+    out.u8(it.voters ? record_with_voters : record_format);
     out.u64(it.written_under.value());
     out.u64(it.version.value());
     out.u32(it.active.value());
@@ -113,11 +140,14 @@ void encode(record const& it, byte_writer& out) {
     out.u64(it.paused_until_ms);
     put_text(out, it.pause_reason);
     put_nodes(out, it.standby);
+    if (it.voters)
+        put_roll(out, *it.voters);
 }
 
 result<record> decode_record(byte_reader& in) {
     auto const offered = in.left();
-    if (in.u8() != record_format)
+    auto const format = in.u8();
+    if (format != record_format && format != record_with_voters)
         return problem{failure::invalid, "record: unknown format"};
     record it;
     it.written_under = epoch{in.u64()};
@@ -143,6 +173,12 @@ result<record> decode_record(byte_reader& in) {
     it.paused_until_ms = in.u64();
     it.pause_reason = take_text(in);
     it.standby = take_nodes(in);
+    if (format == record_with_voters) {
+        auto voters = take_roll(in);
+        if (!voters)
+            return voters.error();
+        it.voters = std::move(*voters);
+    }
     bool const sizes_ok =
         it.ackers.size() <= record_nodes_max && it.next_ackers.size() <= record_nodes_max &&
         it.frozen.size() <= record_nodes_max && it.standby.size() <= record_nodes_max;

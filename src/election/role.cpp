@@ -48,6 +48,8 @@ std::string_view to_string(reason it) {
         return "handed_over";
     case reason::not_eligible:
         return "not_eligible";
+    case reason::voters_changed:
+        return "voters_changed";
     case reason::clock_beyond_bound:
         return "clock_beyond_bound";
     }
@@ -58,8 +60,9 @@ namespace {
 
 // The form without a voter set began with the promised epoch, whose first byte was always zero.
 constexpr std::uint8_t state_format = 4;
-constexpr std::uint8_t one_allegiance = 3;     ///< of two claims at once, one could be withdrawn
-constexpr std::uint8_t without_allegiance = 2; ///< no promise could be withdrawn then
+constexpr std::uint8_t with_changed_voters = 5; ///< the same, and the version of the set
+constexpr std::uint8_t one_allegiance = 3;      ///< of two claims at once, one could be withdrawn
+constexpr std::uint8_t without_allegiance = 2;  ///< no promise could be withdrawn then
 
 /// Form 3 had a place for one in any case.
 std::vector<allegiance> take_allegiances(byte_reader& in, std::uint8_t format) {
@@ -77,8 +80,11 @@ std::vector<allegiance> take_allegiances(byte_reader& in, std::uint8_t format) {
 } // namespace
 
 void encode(durable_state const& it, byte_writer& out) {
-    out.u8(state_format);
-    out.u64(it.voters.value());
+    bool const changed = it.voters.version != 0;
+    out.u8(changed ? with_changed_voters : state_format);
+    out.u64(it.voters.id.value());
+    if (changed)
+        out.u32(it.voters.version);
     out.u64(it.promised.value());
     out.u32(it.promised_to.value());
     out.u64(it.promised_life.value());
@@ -95,11 +101,13 @@ void encode(durable_state const& it, byte_writer& out) {
 result<durable_state> decode_durable_state(byte_view bytes) {
     byte_reader in{bytes};
     auto const format = in.u8();
-    if (format < without_allegiance || format > state_format)
+    if (format < without_allegiance || format > with_changed_voters)
         return problem{failure::invalid, "it has a form that this program does not know, perhaps "
                                          "of an older version: asking the other voters"};
     durable_state it;
-    it.voters = voter_set_id{in.u64()};
+    it.voters.id = voter_set_id{in.u64()};
+    if (format == with_changed_voters)
+        it.voters.version = in.u32();
     it.promised = epoch{in.u64()};
     it.promised_to = node_id{in.u32()};
     it.promised_life = incarnation{in.u64()};

@@ -23,19 +23,32 @@ incarnation late_question(incarnation life) {
     return incarnation{~life.value()};
 }
 
+bool holds(std::vector<node_id> const& list, node_id node) {
+    return std::find(list.begin(), list.end(), node) != list.end();
+}
+
 /// Whether those who remember have seen whatever a majority once knew, though we forgot our part.
 bool know_enough(voter const& it, electorate const& all) {
-    auto const knowing = [&](incarnation mark) {
+    if (!all.is_known)
+        return false;
+    auto const knowing = [&](incarnation mark, std::vector<node_id> const& among) {
         return static_cast<std::size_t>(
             std::count_if(it.recollections.begin(), it.recollections.end(), [&](auto const& each) {
-                return !each.what.blank && each.what.life == mark;
+                return !each.what.blank && each.what.life == mark && holds(among, each.node);
             }));
     };
     // Who counts our lost vote has voted for himself before he asked for it, if he votes at all.
-    if (all.everybody_votes && all.voters.size() > 1 && knowing(all.life) == all.voters.size() - 1)
+    if (all.everybody_votes && all.voters.size() > 1 &&
+        knowing(all.life, all.voters) == all.voters.size() - 1)
         return true;
-    auto const late = knowing(late_question(all.life));
-    return late > 0 && late >= all.voters.size() - all.voters.size() / 2;
+    auto const enough = [&](std::vector<node_id> const& among) {
+        auto const late = knowing(late_question(all.life), among);
+        return late > 0 && late >= among.size() - among.size() / 2;
+    };
+    // Our lost vote may have counted in the set before, whose majorities need not know it here yet.
+    bool const voted_before =
+        holds(all.before, all.self) && !planted(bug::recalled_from_new_voters);
+    return enough(all.voters) && (!voted_before || enough(all.before));
 }
 
 milliseconds rounded_up(duration left) {
@@ -238,18 +251,20 @@ void on_withdraw(voter& it, node_id from, withdraw const& what, std::vector<comm
     persist(it, out);
 }
 
-void on_recall(voter const& it, electorate const& all, node_id from, recall const& what,
+/// Only what is on disk is told: whoever asks counts on its staying known.
+void on_recall(voter& it, electorate const& all, node_id from, recall const& what,
                std::vector<command>& out) {
     if (!it.votes || it.poisoned || it.misplaced)
         return;
-    out.emplace_back(
-        send{from, recalled{what.life, it.blank, it.memory.promised, it.memory.promised_to,
-                            it.memory.promised_life, it.memory.known, all.life}});
+    reply_when_stored(it, from,
+                      recalled{what.life, it.blank, it.memory.promised, it.memory.promised_to,
+                               it.memory.promised_life, it.memory.known, all.life},
+                      out);
 }
 
 void on_recalled(voter& it, electorate const& all, node_id from, recalled const& what,
                  std::vector<command>& out) {
-    bool const counts = std::find(all.voters.begin(), all.voters.end(), from) != all.voters.end();
+    bool const counts = all.has(from);
     incarnation const late = late_question(all.life);
     if (!it.votes || !it.blank || (what.life != all.life && what.life != late) || !counts)
         return;
@@ -275,12 +290,23 @@ void on_recalled(voter& it, electorate const& all, node_id from, recalled const&
     persist(it, out);
 }
 
+/// What is known of a record may spread in any way: a newer one was written by whoever had read all
+/// older ones. Nobody counts this as written.
+void on_inform(voter& it, inform const& what, std::vector<command>& out) {
+    if (what.content.order() <= it.memory.known.order())
+        return;
+    it.memory.known = what.content;
+    if (it.votes && !it.blank && !it.poisoned)
+        persist(it, out);
+}
+
 void on_bootstrap(voter& it, electorate const& all, node_id from, bootstrap const& what,
                   instant now, std::vector<command>& out) {
     if (!it.votes || !it.blank || it.poisoned ||
         (what.for_life != all.life && !planted(bug::bootstrap_of_any_life)))
         return;
     it.blank = false;
+    it.founded = true;
     it.silent_until = now; // no voter has any state: nobody can hold a lease
     it.memory.known = what.content;
     it.memory.promised = what.content.written_under;
@@ -297,26 +323,19 @@ allegiance followed(durable_state const& memory) {
                             : allegiance{memory.promised, memory.promised_to, memory.promised_life};
 }
 
-voter_set_id voter_set_of(std::vector<node_id> voters) {
-    std::sort(voters.begin(), voters.end());
-    std::uint64_t hash = 14695981039346656037U; // FNV-1a
-    for (auto const voter : voters)
-        for (unsigned shift = 0; shift < 32; shift += 8) {
-            hash ^= voter.value() >> shift & 0xffU;
-            hash *= 1099511628211U;
-        }
-    return voter_set_id{hash == 0 ? 1U : hash};
-}
-
 voter start_voter(electorate const& all, voter_start const& start, instant now) {
     voter it;
-    it.votes = std::find(all.voters.begin(), all.voters.end(), all.self) != all.voters.end();
+    it.votes = all.has(all.self);
     it.blank = !start.remembered.has_value() && !planted(bug::blank_votes);
     if (start.remembered)
         it.memory = *start.remembered;
     else
-        it.memory.voters = voter_set_of(all.voters);
-    it.misplaced = it.memory.voters != voter_set_of(all.voters) && !planted(bug::other_set_votes);
+        it.memory.voters = all.set();
+    // A state of an older set holds in those that follow it.
+    bool const earlier = it.memory.voters.version < all.version;
+    it.misplaced = !earlier && it.memory.voters != all.set() && !planted(bug::other_set_votes);
+    if (earlier)
+        it.memory.voters = all.set();
     if (start.stamped && !planted(bug::stamp_not_read))
         it.granted = *start.stamped;
     bool const knows_its_grants = start.stamped.has_value() && !it.blank;
@@ -341,6 +360,7 @@ bool answer(voter& it, electorate const& all, received const& arrived, instant n
                 return on_bootstrap(it, all, from, what, now, out), true;
             },
             [&](withdraw const& what) { return on_withdraw(it, from, what, out), true; },
+            [&](inform const& what) { return on_inform(it, what, out), true; },
             [](auto const&) { return false; },
         },
         arrived.what);

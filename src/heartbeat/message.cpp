@@ -53,7 +53,7 @@ envelope read_envelope(byte_reader& reader) {
 std::optional<reject> refuse_envelope(envelope const& head, std::size_t size, listener const& who) {
     if (head.magic != magic)
         return reject::bad_magic;
-    if (head.version != wire_version)
+    if (head.version != wire_version && head.version != wire_version_of_changed_voters)
         return reject::unknown_version;
     if (head.type != static_cast<std::uint8_t>(message_type::hello) &&
         head.type != static_cast<std::uint8_t>(message_type::beat))
@@ -69,6 +69,14 @@ std::optional<reject> refuse_envelope(envelope const& head, std::size_t size, li
     if (head.to != who.self)
         return reject::not_for_us;
     return std::nullopt;
+}
+
+std::uint8_t version_of(message const& content) {
+    return content.voters.version == 0 ? wire_version : wire_version_of_changed_voters;
+}
+
+std::size_t header_bytes_of(std::uint8_t version) {
+    return version == wire_version ? header_bytes - voter_version_bytes : header_bytes;
 }
 
 bool is_well_formed(message const& opened) {
@@ -90,11 +98,13 @@ byte_string seal(message const& content, cluster_id const& cluster, keyring cons
     TASUKI_REQUIRE(content.payload.size() <= payload_bytes_max);
     TASUKI_REQUIRE(is_well_formed(content));
     auto const id = keys.signer();
+    auto const version = version_of(content);
+    auto const header = header_bytes_of(version);
     byte_writer out;
     out.u32(magic);
-    out.u8(wire_version);
+    out.u8(version);
     out.u8(static_cast<std::uint8_t>(content.type));
-    out.u16(static_cast<std::uint16_t>(header_bytes + content.payload.size() + mac_bytes));
+    out.u16(static_cast<std::uint16_t>(header + content.payload.size() + mac_bytes));
     out.append(cluster.bytes);
     out.u32(content.from.value());
     out.u32(content.to.value());
@@ -104,18 +114,20 @@ byte_string seal(message const& content, cluster_id const& cluster, keyring cons
     out.u64(content.echo.value());
     out.u64(content.sequence);
     out.u64(content.config_digest);
-    out.u64(content.voters.value());
+    out.u64(content.voters.id.value());
     for (auto const age : content.heard_ms)
         out.u16(age);
     out.u32(content.uptime_s);
-    TASUKI_REQUIRE(out.size() == header_bytes);
+    if (version == wire_version_of_changed_voters)
+        out.u32(content.voters.version);
+    TASUKI_REQUIRE(out.size() == header);
     out.append(content.payload);
     out.append(mac_of(out.view(), *keys.find(id)));
     return std::move(out).take();
 }
 
 boost::system::result<message, reject> open(byte_view datagram, listener const& who) {
-    if (datagram.size() < header_bytes + mac_bytes)
+    if (datagram.size() < header_bytes_of(wire_version) + mac_bytes)
         return reject::too_short;
     if (datagram.size() > datagram_bytes_max)
         return reject::too_long;
@@ -142,12 +154,15 @@ boost::system::result<message, reject> open(byte_view datagram, listener const& 
     opened.echo = session_nonce{reader.u64()};
     opened.sequence = reader.u64();
     opened.config_digest = reader.u64();
-    opened.voters = voter_set_id{reader.u64()};
+    opened.voters.id = voter_set_id{reader.u64()};
     for (auto& age : opened.heard_ms)
         age = reader.u16();
     opened.uptime_s = reader.u32();
+    if (head.version == wire_version_of_changed_voters)
+        opened.voters.version = reader.u32();
     opened.payload = reader.take(reader.left());
-    if (reader.failed() || !is_well_formed(opened))
+    bool const fits_version = version_of(opened) == head.version;
+    if (reader.failed() || !fits_version || !is_well_formed(opened))
         return reject::bad_body;
     return opened;
 }

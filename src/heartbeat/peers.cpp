@@ -164,9 +164,16 @@ reception peers::deliver_in_session(peer& sender, message const& incoming, insta
     return receive(incoming);
 }
 
-/// Two sets of voters have two majorities: what is said in the other one must not count here.
+/// Two sets of voters have two majorities: what is said in the other one must not count here. But
+/// each set that follows another shares a voter with every majority of that one, and nobody counts
+/// in an older one once its successor has one itself: what is said in a newer one may count.
 reception peers::receive(message const& incoming) {
-    if (incoming.voters != self_.voters && !planted(bug::other_set_heard))
+    auto const& theirs = incoming.voters;
+    bool const older = theirs.version < self_.voters.version;
+    bool const other = theirs.version == self_.voters.version && theirs.id != self_.voters.id;
+    if (older && !planted(bug::older_set_heard))
+        return refuse(reject::older_voters);
+    if (other && !planted(bug::other_set_heard))
         return refuse(reject::other_voters);
     return {};
 }

@@ -66,6 +66,9 @@ wording words_for(reject reason) {
     case reject::other_voters:
         return {"other_voters", "heartbeats of a node whose file names other voters: nothing it "
                                 "says about a lease counts; make the file the same on all nodes"};
+    case reject::older_voters:
+        return {"older_voters", "heartbeats of a node that has not learnt of a change of voters: "
+                                "it is told, and counts again in a moment"};
     }
     return {"unknown", "unknown reason"};
 }

@@ -168,6 +168,8 @@ routed route_post(target const& asked, std::string_view whole, std::string_view 
         return body.finish(post_resume{});
     if (path[2] == "reload")
         return body.finish(post_reload{});
+    if (path[2] == "voters")
+        return body.finish(post_voters{body.name("add"), body.name("remove"), body.reason()});
     if (path[2] == "bootstrap")
         return body.finish(post_bootstrap{body.names_by_name("masters")});
     return not_found("POST", whole);

@@ -176,10 +176,10 @@ std::string to_json(cluster_view const& view) {
     document["health"] = to_string(judged.word);
     document["reasons"] = reasons_json(judged.reasons);
     document["age_ms"] = view.shown_age.count();
-    document["quorum"] = json::object{{"voters", view.quorum.voters},
-                                      {"reachable", view.quorum.reachable},
-                                      {"needed", view.quorum.needed},
-                                      {"ok", view.quorum.ok}};
+    document["quorum"] =
+        json::object{{"voters", view.quorum.voters},   {"reachable", view.quorum.reachable},
+                     {"needed", view.quorum.needed},   {"ok", view.quorum.ok},
+                     {"version", view.quorum.version}, {"change", view.quorum.change}};
     document["nodes"] = json_list(view.nodes, [](node_view const& one) { return json_of(one); });
     document["groups"] = json_list(view.groups, [](group_view const& one) { return json_of(one); });
     document["pools"] = json_list(view.pools, [](pool_view const& one) { return json_of(one); });

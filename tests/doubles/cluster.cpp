@@ -128,6 +128,7 @@ void cluster::launch(machine& it, std::optional<inheritance> left) {
     if (it.stamp_known)
         voter.stamped = it.stamp.value_or(election::live_grant{});
     begin.voters[id] = voter;
+    begin.roll = roll_of({it.roll, {}}, !it.roll, begin.voters, it.settings.voters);
     it.agent = std::make_unique<node>(it.settings, begin, time());
     it.wake = now_;
     happen(it, woke{});
@@ -173,6 +174,7 @@ void cluster::crash(std::string const& name) {
 
 void cluster::forget(std::string const& name) {
     at(name).disk.reset();
+    at(name).roll.reset();
 }
 
 void cluster::take_voter_out(std::string const& name, std::string const& voter) {

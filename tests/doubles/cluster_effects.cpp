@@ -71,22 +71,24 @@ void cluster::check_release(machine const& it, transmit const& what) {
         return;
     auto const entries = election::decode_entries(what.payload);
     for (auto const& each : *entries)
-        if (std::holds_alternative<election::release>(each.what))
+        if (each.group == id && std::holds_alternative<election::release>(each.what))
             violations_.push_back(std::to_string(ms()) + " ms: " + it.name +
                                   " releases and still has the address or takes writes");
 }
 
 void cluster::on_effect(machine& it, store_state& what) {
-    later_at(it, disk_delay, [this, wanted = std::move(what.what)](machine& there) {
-        auto const outcome = there.disk_trouble.value_or(election::store_outcome::stored);
-        if (outcome == election::store_outcome::stored)
-            there.disk = wanted.content;
-        happen(there, state_stored{id, {wanted.ticket, outcome}});
-    });
+    later_at(it, disk_delay,
+             [this, of = what.group, wanted = std::move(what.what)](machine& there) {
+                 auto const outcome = there.disk_trouble.value_or(election::store_outcome::stored);
+                 if (outcome == election::store_outcome::stored)
+                     (of == voters_group ? there.roll : there.disk) = wanted.content;
+                 happen(there, state_stored{of, {wanted.ticket, outcome}});
+             });
 }
 
 void cluster::on_effect(machine& it, stamp_grant& what) {
-    it.stamp = what.what;
+    if (what.group == id)
+        it.stamp = what.what;
 }
 
 void cluster::on_effect(machine& it, open_address& what) {

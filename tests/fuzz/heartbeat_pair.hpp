@@ -39,7 +39,7 @@ inline heartbeat::listener at_db2() {
 inline heartbeat::peers life_of(node_id self, std::uint64_t origin, instant now) {
     std::array const others{heartbeat::seat{self == db1 ? db2 : db1, both_paths}};
     heartbeat::peers_self const own{self, heartbeat::session_nonce{origin}, 0xd1,
-                                    voter_set_id{0xe1}, now};
+                                    voter_set{0, voter_set_id{0xe1}}, now};
     return heartbeat::peers{own, others};
 }
 

@@ -55,6 +55,8 @@ void world::check_release(std::size_t index, byte_view payload) {
             continue;
         epoch const under{body.u64()};
         auto const group = group_index(id);
+        if (group == known_.size())
+            continue; // nobody serves the voters
         auto const& side = machines_[index].groups[group];
         if (answers(index, group) && side.address_epoch == under)
             violated("release_early",

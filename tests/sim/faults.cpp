@@ -76,6 +76,8 @@ void world::apply(fault const& it) {
         return ask_to_move(one);
     case trouble::rotate:
         return rotate(one, it.with[1]);
+    case trouble::voters:
+        return change_voters(one, it.with[1], it.with[2]);
     case trouble::commits:
         return schedule(now_, due::kind::client, 0, commits_in_a_burst);
     case trouble::heal:
@@ -114,6 +116,20 @@ void world::ask_to_move(std::size_t group) {
             ++marker;
             happen(each, agent::operator_asked{marker, operation_id{marker}, wish});
         }
+}
+
+/// The operator lets a node vote that did not, or no more if it did; or changes two for each other.
+void world::change_voters(std::size_t by, std::int64_t one, std::int64_t other) {
+    if (!runs(by))
+        return;
+    auto const& voters = machines_[by].agent->settings().voters;
+    agent::ask_voters wish;
+    for (auto const number : {one, other}) {
+        auto const id = number < 0 ? node_id{} : node_number(static_cast<std::size_t>(number));
+        bool const votes = std::find(voters.begin(), voters.end(), id) != voters.end();
+        (votes ? wish.remove : wish.add) = id;
+    }
+    happen(by, agent::operator_asked{1, operation_id{1}, wish});
 }
 
 void world::trouble_device(fault const& it) {
@@ -168,9 +184,13 @@ void world::heal() {
         auto const& agent = machines_[each].agent;
         // A voter whose disk failed, or is about to, votes again when its agent is started anew.
         bool poisoned = false;
-        for (auto const& side : machines_[each].groups)
+        for (std::size_t group = 0; group <= known_.size(); ++group) {
+            auto const& side = machines_[each].side(group);
             poisoned = poisoned || (side.under_way &&
                                     side.under_way->outcome == election::store_outcome::poisoned);
+        }
+        if (agent)
+            poisoned = poisoned || agent->roll().election_state().vote.poisoned;
         if (agent)
             for (auto const& [id, group] : agent->groups())
                 poisoned = poisoned || group->election_state().vote.poisoned;

@@ -39,6 +39,7 @@ struct machine {
     agent::node_settings settings;
     std::unique_ptr<agent::node> agent;
     std::vector<group_side> groups;
+    group_side roll;                        ///< of the voters themselves, the group after the last
     std::optional<agent::inheritance> left; ///< while its program is being replaced
     heartbeat::keyring keys;                ///< as its file has them, if datagrams are sealed
     std::uint32_t life = 0;                 ///< guards events of an earlier life
@@ -56,6 +57,9 @@ struct machine {
     bool ending = false;      ///< its agent was asked to end
     world_time wake = 0;      ///< the only wake-up that counts
 
+    [[nodiscard]] group_side& side(std::size_t group) {
+        return group < groups.size() ? groups[group] : roll;
+    }
     [[nodiscard]] instant local(world_time when) const {
         auto const passed = when - set_at;
         auto const extra =

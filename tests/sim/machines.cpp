@@ -37,6 +37,13 @@ void world::boot(std::size_t index) {
             voter.stamped = side.stamp.value_or(election::live_grant{});
         start.voters[shape_.common.groups[group].id] = voter;
     }
+    election::voter_start roll{at.roll.disk, {}};
+    if (at.stamp_known)
+        roll.stamped = at.roll.stamp.value_or(election::live_grant{});
+    at.roll.under_way.reset();
+    at.roll.waiting.reset();
+    start.roll =
+        agent::roll_of(roll, !at.roll.disk, start.voters, at.settings.voters);
     // Only after its silence can it say that the page holds every grant of this boot.
     if (!at.stamp_known)
         schedule(at.world_time_of(at.local(now_) + election::longest_lease), due::kind::vouch,
@@ -55,7 +62,8 @@ void world::boot(std::size_t index) {
 void world::crash(std::size_t index, std::int64_t how) {
     auto& at = machines_[index];
     bool const forgetting = (how & forgets) != 0 && may_forget(index);
-    for (auto& side : at.groups) {
+    for (std::size_t group = 0; group <= at.groups.size(); ++group) {
+        auto& side = at.side(group);
         // The crash comes before or after the write that was under way.
         if (side.under_way && side.under_way->kept && (how & was_written) != 0)
             check_disk(side, *side.under_way), side.disk = std::move(side.under_way->content);
@@ -90,16 +98,42 @@ void world::crash(std::size_t index, std::int64_t how) {
         crash_server(index, 4);
 }
 
+/// A minority of the voters, also of those that were or are to be while they are changed.
 bool world::may_forget(std::size_t index) const {
+    auto const all = newest_roll();
+    auto const votes = [&](std::size_t each) {
+        auto const id = machines_[each].settings.self;
+        return std::find(all.voters.begin(), all.voters.end(), id) != all.voters.end();
+    };
     auto const blank = [&](std::size_t each) {
         auto const& sides = machines_[each].groups;
-        return each < shape_.voters &&
+        return votes(each) &&
                std::any_of(sides.begin(), sides.end(), [](auto const& it) { return !it.disk; });
     };
     std::size_t forgetful = 0;
     for (std::size_t each = 0; each < machines_.size(); ++each)
         forgetful += blank(each) ? 1U : 0U;
-    return index < shape_.voters && !blank(index) && forgetful + 1 <= (shape_.voters - 1) / 2;
+    return all.is_settled() && all.next.empty() && votes(index) && !blank(index) &&
+           forgetful + 1 <= (all.voters.size() - 1) / 2;
+}
+
+/// The voters as the newest of all records tells of them, in memory or on a disk.
+election::roll world::newest_roll() const {
+    election::roll out{0, shape_.common.voters, {}, {}};
+    std::pair<epoch, record_version> newest{};
+    auto const look = [&](election::record const& known) {
+        if (known.voters && known.order() > newest && known.voters->version > 0) {
+            newest = known.order();
+            out = *known.voters;
+        }
+    };
+    for (auto const& each : machines_) {
+        if (each.roll.disk)
+            look(each.roll.disk->known);
+        if (each.agent)
+            look(election::known_record(each.agent->roll().election_state()));
+    }
+    return out;
 }
 
 void world::retire(std::size_t index) {
@@ -168,7 +202,7 @@ void world::resume(std::size_t index) {
 
 /// One write at a time; those that wait meanwhile are joined into the newest.
 void world::write(std::size_t index, std::size_t group) {
-    auto& side = machines_[index].groups[group];
+    auto& side = machines_[index].side(group);
     if (!side.waiting)
         return;
     auto const takes = slow_disk_ > 0 && dice_.chance(slow_disk_)
@@ -192,15 +226,14 @@ void world::stored(due const& event) {
         return;
     if (now_ < at.paused_until)
         return schedule(at.paused_until + 1, due::kind::stored, event.machine, event.group);
-    auto& side = at.groups[event.group];
+    auto& side = at.side(event.group);
     auto done = *std::exchange(side.under_way, {});
     if (done.kept) {
         check_disk(side, done);
         side.disk = std::move(done.content);
     }
     write(event.machine, event.group);
-    happen(event.machine,
-           agent::state_stored{shape_.common.groups[event.group].id, {done.ticket, done.outcome}});
+    happen(event.machine, agent::state_stored{group_at(event.group), {done.ticket, done.outcome}});
 }
 
 /// A machine is started with a file that differs.

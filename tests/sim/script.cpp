@@ -16,13 +16,16 @@ constexpr std::string_view words[] = {
     "damage",       "stall",       "replay",      "slow_disk",   "full_disk", "broken_disk",
     "no_removal",   "wrong_file",  "wrong_terms", "right_files", "clock",     "link",
     "server_crash", "server_boot", "move",        "commits",     "replace",   "rotate",
-    "heal"};
+    "voters",       "heal"};
 
 /// How often each is drawn; the last, `heal`, has its own times.
-constexpr std::uint64_t weights[] = {4, 6, 3, 1, 5, 2, 5, 3, 4, 5, 2, 3, 1, 5, 2,
-                                     2, 1, 1, 2, 1, 1, 1, 1, 1, 3, 2, 2, 2, 2, 6};
+constexpr std::uint64_t weights[] = {4, 6, 3, 1, 5, 2, 5, 3, 4, 5, 2, 3, 1, 5, 2, 2,
+                                     1, 1, 2, 1, 1, 1, 1, 1, 3, 2, 2, 2, 2, 6, 0};
 constexpr std::size_t kinds = std::size(weights);
 static_assert(std::size(words) == kinds + 1);
+
+/// Faults between two changes of the voters, on average, in a cluster that has nodes to spare.
+constexpr double faults_in_a_change = 8;
 
 constexpr world_time era = 600 * second;
 constexpr world_time quiet = settle_limit + 30 * second;
@@ -33,7 +36,8 @@ using habits = std::array<std::uint64_t, kinds>;
 habits draw_habits(dice& die, shape const& of) {
     habits out{};
     for (std::size_t kind = 0; kind < kinds; ++kind)
-        if (of.sealed || kind != static_cast<std::size_t>(trouble::rotate))
+        if (kind != static_cast<std::size_t>(trouble::voters) &&
+            (of.sealed || kind != static_cast<std::size_t>(trouble::rotate)))
             out[kind] = die.chance(0.6) ? weights[kind] : 0;
     for (auto const always : {trouble::boot, trouble::mend, trouble::crash})
         out[static_cast<std::size_t>(always)] = weights[static_cast<std::size_t>(always)];
@@ -146,6 +150,12 @@ fault draw_fault(dice& die, trouble what, shape const& of) {
     return out;
 }
 
+/// One node, or two: whichever votes is to vote no more, and the other way round.
+fault draw_change(dice& die, shape const& of) {
+    auto const node = [&] { return static_cast<std::int64_t>(die.below(of.nodes())); };
+    return {0, trouble::voters, {node(), node(), die.chance(0.5) ? node() : -1}};
+}
+
 } // namespace
 
 bool names_machine(trouble what) {
@@ -172,6 +182,7 @@ bool names_machine(trouble what) {
 script make_script(std::uint64_t seed, shape const& of, world_time ends_at) {
     dice die{seed * 0x9e3779b97f4a7c15ULL + 77};
     auto how_often = draw_habits(die, of);
+    dice changes{seed * 0x9e3779b97f4a7c15ULL + 78};
     script out;
     world_time now = 5 * second;
     world_time heals = std::min(era, ends_at) - quiet;
@@ -179,6 +190,11 @@ script make_script(std::uint64_t seed, shape const& of, world_time ends_at) {
         // Mostly seconds apart; sometimes a burst within one lease.
         now += die.chance(0.4) ? die.between(millisecond, 400 * millisecond)
                                : die.between(second / 2, 10 * second);
+        if (now < heals && of.changes_voters && changes.chance(1 / faults_in_a_change)) {
+            out.push_back(draw_change(changes, of));
+            out.back().when = now;
+            continue;
+        }
         if (now < heals) {
             auto next = draw_fault(die, draw_kind(die, how_often), of);
             next.when = now;

@@ -46,6 +46,7 @@ enum class trouble : std::uint8_t {
     commits,      ///< a burst of them
     replace,      ///< machine, -, ns: its agent's program, which takes that long to be there again
     rotate,       ///< machine, nodes: the next sweep of a key rotation, begun there, by so many
+    voters,       ///< machine, node, node or -1: who votes is to vote no more, and the reverse
     heal,
 };
 

@@ -65,7 +65,10 @@ shape make_shape(std::uint64_t seed) {
     dice die{seed * 0x2545f4914f6cdd1dULL + 1};
     shape out;
     out.voters = draw_voters(die);
-    std::size_t const observers = die.below(5) == 0 ? 1 : 0;
+    dice more{seed * 0x2545f4914f6cdd1dULL + 2};
+    out.changes_voters = more.chance(0.2);
+    std::size_t const spare = out.changes_voters && out.voters < 8 ? 1 + more.below(2) : 0;
+    std::size_t const observers = (die.below(5) == 0 ? 1 : 0) + spare;
     bool const witness = out.voters == 3 && die.chance(0.5);
     draw_terms(die, out.common);
     out.common.cluster = "simulated";
@@ -102,9 +105,10 @@ std::string shape::describe() const {
     std::string groups;
     for (auto const& each : common.groups)
         groups += fmt::format(" {}({})", each.name, each.members.size());
-    return fmt::format("{} nodes, {} voters, interval {} ms, lease {} ms, groups{}{}{}", nodes(),
+    return fmt::format("{} nodes, {} voters, interval {} ms, lease {} ms, groups{}{}{}{}", nodes(),
                        voters, to_ms(common.interval), to_ms(common.terms.lease), groups,
-                       sealed ? ", sealed" : "", blank ? ", blank" : "");
+                       sealed ? ", sealed" : "", blank ? ", blank" : "",
+                       changes_voters ? ", voters change" : "");
 }
 
 } // namespace tasuki::sim

@@ -166,12 +166,12 @@ void world::carry_out(std::size_t index) {
                 [&](agent::transmit& it) { transmit(index, it); },
                 [&](agent::store_state& it) {
                     auto const group = group_index(it.group);
-                    at.groups[group].waiting =
-                        stored_event{it.what.ticket, std::move(it.what.content)};
-                    if (!at.groups[group].under_way)
+                    auto& side = at.side(group);
+                    side.waiting = stored_event{it.what.ticket, std::move(it.what.content)};
+                    if (!side.under_way)
                         write(index, group);
                 },
-                [&](agent::stamp_grant& it) { at.groups[group_index(it.group)].stamp = it.what; },
+                [&](agent::stamp_grant& it) { at.side(group_index(it.group)).stamp = it.what; },
                 [&](agent::open_address& it) {
                     take(index, it);
                     results.emplace_back(agent::address_changed{it.group, it.under, true, {}});
@@ -195,11 +195,11 @@ void world::carry_out(std::size_t index) {
                     order_to(index, index_of(it.node), std::move(it.what));
                 },
                 [&](agent::transition& it) {
-                    say("{} {}: {}, {}, epoch {} {}", index,
-                        shape_.common.groups[group_index(it.group)].name, it.change, it.why,
-                        it.under.value(), it.detail);
+                    say("{} {}: {}, {}, epoch {} {}", index, shape_.common.name_of(it.group),
+                        it.change, it.why, it.under.value(), it.detail);
                 },
                 [&](agent::progress_note& it) {
+                    figures_.voters_changed += it.kind == "voters" && it.step == "settle" ? 1U : 0U;
                     say("{} [{}] {} {} {}", index, it.kind, it.step, it.result, it.text);
                 },
                 [&](agent::wake& it) { take(index, it); },
@@ -254,9 +254,13 @@ std::size_t world::index_of(node_id id) const {
 
 std::size_t world::group_index(group_id id) const {
     std::size_t each = 0;
-    while (shape_.common.groups[each].id != id)
+    while (each < shape_.common.groups.size() && shape_.common.groups[each].id != id)
         ++each;
-    return each;
+    return each; // the voters themselves come after the last
+}
+
+group_id world::group_at(std::size_t group) const {
+    return group < shape_.common.groups.size() ? shape_.common.groups[group].id : voters_group;
 }
 
 agent::group const& world::group_of(std::size_t index, std::size_t group) const {

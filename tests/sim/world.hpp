@@ -50,6 +50,7 @@ class world {
     [[nodiscard]] agent::moment moment_of(std::size_t) const;
     [[nodiscard]] std::size_t index_of(node_id) const;
     [[nodiscard]] std::size_t group_index(group_id) const;
+    [[nodiscard]] group_id group_at(std::size_t) const;
     [[nodiscard]] agent::group const& group_of(std::size_t machine, std::size_t group) const;
     [[nodiscard]] bool runs(std::size_t) const;
 
@@ -84,6 +85,7 @@ class world {
     void drift_off(std::size_t, std::int64_t parts_per_million, world_time span);
     void note_unwatched_clock(std::size_t, world_time until);
     [[nodiscard]] bool may_forget(std::size_t) const;
+    [[nodiscard]] election::roll newest_roll() const;
 
     // faults.cpp
     void begin_fault();
@@ -92,6 +94,7 @@ class world {
     void trouble_device(fault const&);
     void change_file(agent::node_settings&, fault const&) const;
     void ask_to_move(std::size_t group);
+    void change_voters(std::size_t by, std::int64_t one, std::int64_t other);
     void heal();
     void operate();
     void mark_record(std::size_t group);
@@ -176,7 +179,6 @@ class world {
     std::array<world_time, nodes_max> last_order_{};
     bool replicating_ = false;
     std::size_t promises_seen_ = 0;
-
     /// What is known of a group by looking at all nodes at once.
     struct overview {
         epoch highest_opened;
@@ -189,7 +191,7 @@ class world {
     world_time clocks_distrusted_until_ = 0; ///< a clock beyond the bound, and nobody to say so
     bool settled_ = false;
     world_time healed_at_ = 0;
-    bool calm_ = false; ///< healed, and the next fault has not come yet
+    bool calm_ = false; ///< healed, and no fault has come since
     std::optional<violation> violation_;
     statistics figures_;
     std::deque<std::string> lines_;

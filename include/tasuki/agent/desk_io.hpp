@@ -132,6 +132,7 @@ class desk {
     void on(http::post_standby const&, answer, std::string by);
     void on(http::post_activate const&, answer, std::string by);
     void on(http::post_bootstrap const&, answer, std::string by);
+    void on(http::post_voters const&, answer, std::string by);
     void on(http::post_key_rotate const&, answer, std::string by);
     void on(http::post_key_load const&, answer, std::string by);
 

@@ -30,6 +30,7 @@ class group {
     void conflict(std::string text) { conflict_ = std::move(text); }
     void link(work&, bool up, std::string trouble);
     void clock(work& job, bool within_bound) { step(job, election::clock_checked{within_bound}); }
+    void count_in(work&, election::electorate const&); ///< other voters than before
     void facts(work&, node_id, mysql::server_facts const&);
     void gone(work&, server_incarnation life);
     void answered(work&, mysql::answer const&);
@@ -68,8 +69,7 @@ class group {
     /// Who holds the lease, as far as this node knows.
     [[nodiscard]] node_id holder(instant now) const;
     [[nodiscard]] mysql::readiness readiness(work const&) const;
-    /// Another member that could be asked to take over now: heard, and not on standby.
-    [[nodiscard]] bool willing(work const&, node_id) const;
+    [[nodiscard]] bool willing(work const&, node_id) const; ///< to take over now
     /// May this node stand, and if not, why not.
     [[nodiscard]] election::suitability suitability(work const&, std::string* why = nullptr) const;
 

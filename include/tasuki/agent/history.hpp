@@ -34,6 +34,7 @@ enum class operation_kind : std::uint8_t {
     pause,      ///< no automatic failover
     resume,     ///< and again
     key_rotation,
+    voters, ///< one was added or removed
 };
 /// What moves a group, or may; the others are only the operator's word.
 [[nodiscard]] bool moves_the_group(operation_kind kind);

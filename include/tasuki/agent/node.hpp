@@ -9,6 +9,7 @@
 #include "tasuki/agent/group.hpp"
 #include "tasuki/agent/happening.hpp"
 #include "tasuki/agent/settings.hpp"
+#include "tasuki/agent/voter_roll.hpp"
 #include "tasuki/election/voter.hpp"
 #include "tasuki/heartbeat/peers.hpp"
 
@@ -25,6 +26,8 @@ struct node_start {
     heartbeat::session_nonce session;
     std::uint64_t seed = 1;
     std::map<group_id, election::voter_start> voters;
+    /// Of the roll of voters; nothing for a cluster that has never changed them.
+    std::optional<election::voter_start> roll{};
     /// If this program has taken the place of another: `life` is that one's.
     std::optional<inheritance> inherited{};
 };
@@ -57,6 +60,7 @@ class node {
 
     [[nodiscard]] node_settings const& settings() const { return settings_; }
     [[nodiscard]] heartbeat::peers const& peers() const { return peers_; }
+    [[nodiscard]] voter_roll const& roll() const { return roll_; }
     [[nodiscard]] std::map<group_id, std::unique_ptr<group>> const& groups() const {
         return groups_;
     }
@@ -73,10 +77,11 @@ class node {
 
     void warn_once(work&);
     void inherit_once(work&);
+    void serve_roll(work&);
     void on_heard(work&, heard const&);
     [[nodiscard]] bool is_copy(heard const&, instant now);
     void dispatch(work&, happening const&);
-    [[nodiscard]] std::vector<effect> each_group(moment, void (*act)(group&, work&));
+    [[nodiscard]] std::vector<effect> act(moment, void (*what)(node&, work&));
     void finish(work&);
     void on_wish(work&, operator_asked const&);
     void post(work&);
@@ -85,6 +90,8 @@ class node {
 
     node_settings settings_;
     incarnation life_;
+    voter_roll roll_;
+    election::electorate counted_in_; ///< what the groups know of the roll
     heartbeat::peers peers_;
     std::map<group_id, std::unique_ptr<group>> groups_;
     struct payload_heard {

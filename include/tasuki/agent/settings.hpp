@@ -31,13 +31,22 @@ struct group_settings {
     bool by_hook = false; ///< a program moves the addresses, and takes its time
 };
 
+/// The reserved group as far as it is one: for the name of its folder, and of its lines.
+[[nodiscard]] inline group_settings the_voters() {
+    group_settings out;
+    out.id = voters_group;
+    out.name = voters_group_name;
+    return out;
+}
+
 struct node_settings {
     node_id self;
     std::string cluster;
     std::string safety; ///< safe, unsafe
     std::map<node_id, std::string> names;
     std::map<node_id, std::vector<std::string>> paths; ///< addresses by path
-    std::vector<node_id> voters;
+    std::vector<node_id> voters;      ///< of the file, until a majority has changed them
+    std::uint32_t voters_version = 0; ///< counts those changes
     std::vector<node_id> witnesses;
     std::vector<heartbeat::seat> peers; ///< every other node
     election::lease_terms terms;
@@ -50,6 +59,12 @@ struct node_settings {
     [[nodiscard]] std::string name_of(node_id node) const {
         auto const known = names.find(node);
         return known == names.end() ? std::string{} : known->second;
+    }
+    [[nodiscard]] std::string name_of(group_id group) const {
+        for (auto const& each : groups)
+            if (each.id == group)
+                return each.name;
+        return group == voters_group ? std::string{voters_group_name} : std::string{};
     }
 };
 

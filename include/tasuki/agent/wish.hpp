@@ -40,6 +40,14 @@ struct ask_bootstrap {
     group_id group;
     node_id master; ///< not set: the first member, if there is no MySQL
 };
+/// Another set of voters: one more, one less, or one in the place of another.
+struct ask_voters {
+    group_id group = voters_group;
+    node_id add;    ///< not set: none
+    node_id remove; ///< not set: none
+    std::string reason;
+};
 using operator_wish =
-    std::variant<ask_switchover, ask_failover, ask_pause, ask_standby, ask_bootstrap>;
+    std::variant<ask_switchover, ask_failover, ask_pause, ask_standby, ask_bootstrap, ask_voters>;
+
 } // namespace tasuki::agent

@@ -36,8 +36,15 @@ using incarnation = strong_id<struct incarnation_tag, std::uint64_t>;
 using server_incarnation = strong_id<struct server_incarnation_tag, std::uint64_t>;
 /// Counts the writes of a group's record within one epoch.
 using record_version = strong_id<struct record_version_tag, std::uint64_t>;
-/// The set of voters in which a node counts its majorities: a hash of their sorted ids.
+/// A hash of the sorted ids of voters.
 using voter_set_id = strong_id<struct voter_set_tag, std::uint64_t>;
+/// The set of voters in which a node counts its majorities. Sets follow each other by version; the
+/// id tells apart two of version 0, which are what two files say.
+struct voter_set {
+    std::uint32_t version = 0;
+    voter_set_id id;
+    friend constexpr bool operator==(voter_set const&, voter_set const&) = default;
+};
 /// One planned or unplanned change of a group's active node, in log, history and API.
 using operation_id = strong_id<struct operation_tag, std::uint64_t>;
 
@@ -56,6 +63,10 @@ using operation_id = strong_id<struct operation_tag, std::uint64_t>;
 [[nodiscard]] constexpr group_id group_named(std::string_view name) {
     return group_id{hash_name(name)};
 }
+/// The reserved group in which the voters keep the record about themselves; nobody serves it.
+inline constexpr std::string_view voters_group_name = "cluster";
+inline constexpr group_id voters_group = group_named(voters_group_name);
+
 [[nodiscard]] constexpr epoch next(epoch value) {
     return epoch{value.value() + 1};
 }

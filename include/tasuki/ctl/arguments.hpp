@@ -59,6 +59,10 @@ struct do_reload {};
 struct do_bootstrap {
     std::map<std::string, std::string> masters; ///< group -> node
 };
+struct do_voters {
+    std::string add;
+    std::string remove;
+};
 struct show_keys {};
 struct do_rotate_keys {
     bool dry_run = false;
@@ -82,8 +86,8 @@ struct list_names {
 using verb =
     std::variant<show_status, show_topology, show_why, show_check, show_history, do_switchover,
                  do_failover, do_standby, do_activate, do_pause, do_resume, do_announce, do_reload,
-                 do_bootstrap, show_keys, do_rotate_keys, do_load_keys, check_configuration,
-                 make_key, print_completion, list_names>;
+                 do_bootstrap, do_voters, show_keys, do_rotate_keys, do_load_keys,
+                 check_configuration, make_key, print_completion, list_names>;
 
 enum class output_form { table, json };
 

@@ -111,8 +111,14 @@ struct withdraw {
     friend bool operator==(withdraw const&, withdraw const&) = default;
 };
 
+/// The record as this node knows it, to whoever shows that it does not.
+struct inform {
+    record content;
+    friend bool operator==(inform const&, inform const&) = default;
+};
+
 using message = std::variant<renew, grant, prevote, prevote_reply, prepare, promise, write, written,
-                             release, recall, recalled, bootstrap, withdraw>;
+                             release, recall, recalled, bootstrap, withdraw, inform>;
 
 struct entry {
     group_id group;

@@ -18,8 +18,7 @@ inline bool add_once(std::vector<node_id>& list, node_id node) {
 }
 
 inline bool is_voter(policy const& rules, node_id node) {
-    auto const& voters = rules.cluster.voters;
-    return std::find(voters.begin(), voters.end(), node) != voters.end();
+    return rules.cluster.has(node);
 }
 
 struct progress {

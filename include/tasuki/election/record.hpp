@@ -12,6 +12,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -20,6 +21,7 @@
 namespace tasuki::election {
 
 inline constexpr std::size_t record_nodes_max = 16;
+inline constexpr std::size_t record_voters_max = 9;
 inline constexpr std::size_t record_text_max = 255;
 inline constexpr std::size_t record_bytes_max = 960;
 
@@ -28,6 +30,17 @@ struct acker {
     node_id node;
     server_incarnation life;
     friend auto operator<=>(acker const&, acker const&) = default;
+};
+
+/// Who votes, in the record of the reserved group that the voters keep about themselves. A set
+/// follows another by one voter that is added or removed, so that their majorities share a voter.
+struct roll {
+    std::uint32_t version = 0;   ///< 0: the voters of the files
+    std::vector<node_id> voters; ///< a majority of the set before has agreed to them
+    std::vector<node_id> next;   ///< proposed to follow; empty if nothing is
+    std::vector<node_id> before; ///< until nobody counts in that set, and what it knew is copied
+    [[nodiscard]] bool is_settled() const { return before.empty(); }
+    friend bool operator==(roll const&, roll const&) = default;
 };
 
 enum class operation_kind : std::uint8_t { none, start, failover, switchover, reopen };
@@ -60,6 +73,8 @@ struct record {
     std::uint64_t paused_until_ms = 0; ///< wall clock, 0 = until resumed
     std::string pause_reason;
     std::vector<node_id> standby; ///< nodes that may not become active
+
+    std::optional<roll> voters{}; ///< of the reserved group only
 
     [[nodiscard]] bool exists() const { return written_under.is_set(); }
     [[nodiscard]] std::pair<epoch, record_version> order() const {

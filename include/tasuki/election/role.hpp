@@ -39,6 +39,7 @@ enum class reason {
     lease_lost,       ///< no majority renewed in time
     handed_over,      ///< released on purpose
     not_eligible,
+    voters_changed,     ///< a claim among other voters than began it
     clock_beyond_bound, ///< the lease would be counted on a clock that cannot be trusted
 };
 [[nodiscard]] std::string_view to_string(reason);
@@ -80,13 +81,16 @@ struct start_cluster {
     record content;
 };
 
+/// The policy names other voters than before, or those of before are settled now.
+struct voters_changed {};
+
 /// Whether the rate of this node's clock is within the bound that every deadline assumes.
 struct clock_checked {
     bool within_bound = true;
 };
 
 using event = std::variant<received, tick, stored, suitability, write_record, hand_over, closed,
-                           start_cluster, clock_checked>;
+                           start_cluster, clock_checked, voters_changed>;
 
 // --- commands -----------------------------------------------------------------------------------
 
@@ -115,8 +119,8 @@ struct durable_state {
     node_id promised_to;
     incarnation promised_life;
     record known;
-    /// Promises and records count in the majorities of this set only.
-    voter_set_id voters;
+    /// Promises and records count in the majorities of this set, and of those that follow it.
+    voter_set voters;
     /// Whom it followed before that promise, oldest first, without those whose claims have failed;
     /// empty if it copied the promise from others. At most `allegiances_max`.
     std::vector<allegiance> before{};

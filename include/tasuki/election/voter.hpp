@@ -5,12 +5,15 @@
 // claim is withdrawn), refuses every other while a grant is live, and answers a promise or a record
 // write only after both are on disk. A voter that restarted without knowing its grants is silent
 // for the longest lease; one without any state first asks the others what it may have forgotten;
-// one whose state belongs to another set of voters does not vote, for two sets have two majorities.
+// (those of the set before as well, while voters have just changed); one whose state belongs to a
+// set of voters that it knows nothing of does not vote, for two sets have two majorities.
 // The holder's own vote passes through here as well.
 
 #include "tasuki/election/role.hpp"
 
+#include <algorithm>
 #include <optional>
+#include <vector>
 
 namespace tasuki::election {
 
@@ -28,8 +31,9 @@ struct memory_of_other {
 struct voter {
     bool votes = false;     ///< this node is in the voter set
     bool blank = true;      ///< nothing on disk: must not vote
+    bool founded = false;   ///< it was blank, and got the first record in this life
     bool poisoned = false;  ///< an fsync failed: never votes again in this life
-    bool misplaced = false; ///< the state is of another set of voters: must not vote in this one
+    bool misplaced = false; ///< the state is of a set that this node has not learnt of: no vote
     bool clock_beyond_bound = false; ///< a grant would be timed wrongly: gives none
     durable_state memory;
     instant promised_at = long_ago; ///< a fresh promise discourages others for a moment
@@ -58,11 +62,18 @@ struct electorate {
     incarnation life;
     std::vector<node_id> voters;
     bool everybody_votes = false; ///< no node without a vote can hold the lease
+    std::uint32_t version = 0;    ///< of the set of voters
+    std::vector<node_id> before{}; ///< the set before, until this one is settled
+    bool is_known = true;         ///< this node cannot have lost what it knew of the voters
+    [[nodiscard]] bool has(node_id node) const {
+        return std::find(voters.begin(), voters.end(), node) != voters.end();
+    }
+    [[nodiscard]] voter_set set() const;
     [[nodiscard]] std::size_t majority() const { return majority_of(voters.size()); }
 };
 
 /// The same for every order of the voters.
-[[nodiscard]] voter_set_id voter_set_of(std::vector<node_id> voters);
+[[nodiscard]] voter_set voter_set_of(std::vector<node_id> voters, std::uint32_t version = 0);
 
 /// A voter at the start of an agent. `remembered` is the state from disk, `stamped` a grant from
 /// tmpfs that is known to be the last one of this boot.
@@ -75,6 +86,9 @@ struct voter_start {
 /// Handles the messages that a voter answers; true if `what` was one of them.
 [[nodiscard]] bool answer(voter&, electorate const&, received const&, instant now,
                           std::vector<command>&);
+/// The node counts in another set of voters now. What it has promised holds in both, for each
+/// majority of one shares a voter with each of the other.
+void move_to(voter&, electorate const&, instant now);
 void on_stored(voter&, stored const&, std::vector<command>&);
 /// Asks the others while blank; returns when to come again.
 [[nodiscard]] instant remind(voter&, electorate const&, duration interval, instant now,

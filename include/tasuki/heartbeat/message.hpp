@@ -4,8 +4,9 @@
 // All fields are fixed width and big endian; the payload lies between the last field and the MAC:
 //   0 magic 4 | version 1 | type 1 | length 2 | cluster 16 | from 4 | to 4 | key id 2 | path 1 |
 //  35 session 8 | echo 8 | sequence 8 | configuration digest 8 | voter set 8 | heard 4 x 2 |
-//  83 uptime 4 |
-//  87 payload 0..1097 | MAC 16 (keyed BLAKE2b over everything before it)
+//  83 uptime 4 | version of the voter set 4, from wire version 3 on |
+//  91 payload 0..1093 | MAC 16 (keyed BLAKE2b over everything before it)
+// A cluster whose voters were never changed speaks version 2, which every release understands.
 // Nothing of variable form is read before the MAC has been compared, in constant time. The payload
 // is opaque here. Nothing is encrypted: a listener learns who is alive, not how to forge it.
 
@@ -23,12 +24,15 @@
 namespace tasuki::heartbeat {
 
 inline constexpr std::size_t datagram_bytes_max = 1200;
-inline constexpr std::size_t header_bytes = 87;
+inline constexpr std::size_t header_bytes = 91; ///< the longest
 inline constexpr std::size_t mac_bytes = 16;
 inline constexpr std::size_t payload_bytes_max = datagram_bytes_max - header_bytes - mac_bytes;
 /// Network paths of one node: addresses[0], addresses[1], ... A format constant.
 inline constexpr std::size_t paths_max = 4;
+/// As long as the voters are those of the files, and once they were changed.
 inline constexpr std::uint8_t wire_version = 2;
+inline constexpr std::uint8_t wire_version_of_changed_voters = 3;
+inline constexpr std::size_t voter_version_bytes = 4;
 
 /// `heard_ms` of a path on which nothing was ever heard.
 inline constexpr std::uint16_t heard_never = 0xffff;
@@ -59,7 +63,7 @@ struct message {
     session_nonce echo;              ///< the receiver's, as the sender last learned it
     std::uint64_t sequence = 0;      ///< from 1; increases per receiver and path
     std::uint64_t config_digest = 0; ///< a difference only warns
-    voter_set_id voters;             ///< a difference refuses the payload
+    voter_set voters;                ///< an older one, or another of version 0, refuses the payload
     /// Age in ms, when this was sent, of what the sender last heard from the receiver, per path.
     std::array<std::uint16_t, paths_max> heard_ms{heard_never, heard_never, heard_never,
                                                   heard_never};

@@ -37,7 +37,7 @@ struct peers_self {
     node_id id;
     session_nonce session; ///< random, drawn at the agent's start
     std::uint64_t config_digest = 0;
-    voter_set_id voters;
+    voter_set voters;
     instant started;
 };
 
@@ -64,7 +64,7 @@ struct peer {
     session_nonce next;   ///< our challenge for the peer's next session
     detector heard;
     std::uint64_t config_digest = 0; ///< as last told by the peer, as are the next three
-    voter_set_id voters;
+    voter_set voters;
     std::uint32_t uptime_s = 0;
     key_id key;
 
@@ -101,6 +101,8 @@ class peers {
 
     /// Applies a changed configuration; peers that stay keep their sessions.
     void reseat(std::span<seat const>, std::uint64_t config_digest);
+    /// Another set of voters, newer than the one before: what is said in older ones is refused now.
+    void count_in(voter_set voters) { self_.voters = voters; }
 
     [[nodiscard]] peer const* find(node_id) const;
     [[nodiscard]] std::span<peer const> all() const { return table_; }

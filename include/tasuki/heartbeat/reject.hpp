@@ -3,8 +3,8 @@
 //
 // The order is the order of the checks. Nothing up to `bad_mac` proves anything about the sender;
 // what follows was written by somebody who holds the cluster key. A refused datagram changes no
-// state but these counters and the note that something unproven was heard; only one of
-// `other_voters` counts as heard, so that its sender is shown with what it told.
+// state but these counters and the note that something unproven was heard; only those of
+// `other_voters` and `older_voters` count as heard: their sender is shown with what it told.
 
 #include <boost/system/result.hpp>
 
@@ -34,10 +34,11 @@ enum class reject : std::uint8_t {
     unproven,        ///< a session that has not answered our nonce yet; handshake under way
     stale_session,   ///< answers a session that is over, ours or the sender's
     replayed,        ///< a sequence number that is not above the last one
-    other_voters,    ///< the sender counts majorities in another set of voters
+    other_voters,    ///< the sender's file names other voters
+    older_voters,    ///< the sender has not learnt of a change of voters yet
 };
 
-inline constexpr std::size_t reject_count = static_cast<std::size_t>(reject::other_voters) + 1;
+inline constexpr std::size_t reject_count = static_cast<std::size_t>(reject::older_voters) + 1;
 
 [[nodiscard]] std::string_view to_string(reject);
 /// The sentence for an operator: what it means and what to look at.

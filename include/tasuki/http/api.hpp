@@ -77,6 +77,11 @@ struct post_key_rotate {
 struct post_key_load {
     bool force = false; ///< also if a node would not be understood any more
 };
+struct post_voters {
+    std::string add;    ///< empty: none
+    std::string remove; ///< empty: none
+    std::string reason;
+};
 struct post_bootstrap {
     std::map<std::string, std::string> masters; ///< group -> node
 };
@@ -85,7 +90,7 @@ using api_request =
     std::variant<get_status, get_page, get_history, get_operation, get_why, get_check, get_metrics,
                  get_events, get_keys, check_query, post_switchover, post_failover, post_pause,
                  post_resume, post_standby, post_activate, post_vip_announce, post_reload,
-                 post_bootstrap, post_key_rotate, post_key_load>;
+                 post_bootstrap, post_voters, post_key_rotate, post_key_load>;
 
 [[nodiscard]] bool changes_something(api_request const&);
 

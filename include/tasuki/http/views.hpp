@@ -30,6 +30,8 @@ struct quorum_view {
     unsigned reachable = 0;
     unsigned needed = 0;
     bool ok = false;
+    std::uint32_t version = 0; ///< how often the voters were changed
+    std::string change{};      ///< of the voters, that is under way; empty if none is
 };
 
 struct path_view {

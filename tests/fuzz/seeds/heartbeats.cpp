@@ -71,7 +71,7 @@ heartbeat::message said(heartbeat::message_type type, std::uint64_t session, std
     out.echo = heartbeat::session_nonce{echo};
     out.sequence = 9;
     out.config_digest = 0xd1;
-    out.voters = voter_set_id{0xe1};
+    out.voters.id = voter_set_id{0xe1};
     out.heard_ms = {5, 17, heartbeat::heard_never, heartbeat::heard_never};
     out.uptime_s = 3600;
     return out;
@@ -150,7 +150,8 @@ void add_elections(seeds& to) {
     encode(full_record(), alone);
     to.push_back({"election_message", "record", std::move(alone).take()});
 
-    durable_state state{epoch{7}, db1, incarnation{99}, full_record(), voter_set_id{0xe1}};
+    durable_state state{epoch{7}, db1, incarnation{99}, full_record(),
+                        voter_set{0, voter_set_id{0xe1}}};
     auto const add_state = [&](std::string const& name) {
         byte_writer out;
         encode(state, out);

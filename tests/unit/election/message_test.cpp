@@ -32,6 +32,12 @@ record full_record() {
     return it;
 }
 
+record with_voters() {
+    auto it = full_record();
+    it.voters = roll{3, {a, b}, {a, b, c}, {b}};
+    return it;
+}
+
 std::vector<message> one_of_each() {
     return {renew{epoch{1}, life_a, milliseconds{800}, 5},
             grant{epoch{1}, life_a, 5},
@@ -45,7 +51,8 @@ std::vector<message> one_of_each() {
             recall{life_a},
             recalled{life_a, true, epoch{2}, c, incarnation{4}, full_record(), life_a},
             bootstrap{full_record(), life_a},
-            withdraw{epoch{2}, life_a}};
+            withdraw{epoch{2}, life_a},
+            inform{with_voters()}};
 }
 
 byte_string encoded(std::vector<message> const& messages) {
@@ -67,12 +74,14 @@ TEST_CASE("every entry comes back from the wire as it went", "[election]") {
 }
 
 TEST_CASE("what version 0.1.0 says in its heartbeats is said and understood", "[election]") {
-    auto const now = encoded(one_of_each());
+    auto said = one_of_each();
+    said.pop_back(); // it came later
+    auto const now = encoded(said);
     auto const then = test::released("0.1.0/election_entries", now);
     CHECK(then == now);
     auto const back = decode_entries(then);
     REQUIRE(back.has_value());
-    REQUIRE(back->size() == std::variant_size_v<message>);
+    REQUIRE(back->size() == said.size());
     for (std::size_t index = 0; index < back->size(); ++index)
         CHECK((*back)[index].what == one_of_each()[index]);
 }
@@ -140,6 +149,29 @@ TEST_CASE("a voter's durable state comes back as it was, and not from damaged by
     }
 }
 
+TEST_CASE("a durable state among changed voters says among which", "[election]") {
+    durable_state it{epoch{8}, b, incarnation{22}, with_voters(), voter_set_of({a, b}, 3)};
+    it.before = {allegiance{epoch{7}, a, life_a}};
+    byte_writer out;
+    encode(it, out);
+    CHECK(out.view().front() == std::byte{5});
+    auto const back = decode_durable_state(out.view());
+    REQUIRE(back.has_value());
+    CHECK(*back == it);
+}
+
+TEST_CASE("a record of voters without any is refused", "[election]") {
+    auto it = with_voters();
+    REQUIRE(check_bounds(it).has_value());
+    it.voters->voters.clear();
+    CHECK_FALSE(check_bounds(it).has_value());
+    CHECK_FALSE(decode_entries(encoded({inform{it}})).has_value());
+    it = with_voters();
+    it.voters->next = std::vector<node_id>(record_voters_max + 1, b);
+    CHECK_FALSE(check_bounds(it).has_value());
+    CHECK_FALSE(decode_entries(encoded({inform{it}})).has_value());
+}
+
 TEST_CASE("the state that version 0.1.0 keeps on disk is read", "[election]") {
     durable_state it{epoch{8}, b, incarnation{22}, full_record(), voter_set_of({a, b})};
     it.before = {allegiance{epoch{5}, c, incarnation{33}}, allegiance{epoch{7}, a, life_a}};
@@ -166,7 +198,7 @@ TEST_CASE("a durable state of the form for one claim is read", "[election]") {
 TEST_CASE("a durable state of the form before promises could be withdrawn is read", "[election]") {
     byte_writer out;
     out.u8(2);
-    out.u64(voter_set_of({a, b}).value());
+    out.u64(voter_set_of({a, b}).id.value());
     out.u64(8);
     out.u32(b.value());
     out.u64(22);

@@ -293,7 +293,7 @@ TEST_CASE("a voter that may not vote gives nothing of what a voter gives", "[ele
 TEST_CASE("a set of voters has one name, whatever the order", "[election]") {
     CHECK(voter_set_of({a, b, c}) == voter_set_of({c, a, b}));
     CHECK(voter_set_of({a, b, c}) != voter_set_of({a, b}));
-    CHECK(voter_set_of({}).is_set());
+    CHECK(voter_set_of({}).id.is_set());
 }
 
 TEST_CASE("a state of the older form is refused with a reason", "[election]") {

@@ -11,10 +11,10 @@ namespace tasuki::heartbeat::sample {
 
 inline constexpr instant start = instant{std::chrono::seconds{100}};
 
-inline constexpr voter_set_id same_voters{0xe1};
+inline constexpr voter_set same_voters{0, voter_set_id{0xe1}};
 
 inline peers life(node_id self, std::uint64_t nonce, std::uint8_t paths = 2,
-                  voter_set_id voters = same_voters) {
+                  voter_set voters = same_voters) {
     std::vector<seat> seats;
     for (auto const other : {db1, db2, db3})
         if (other != self)

@@ -85,6 +85,28 @@ TEST_CASE("the bytes of a beat are the documented ones", "[heartbeat][message]")
     CHECK(text.substr(text.size() - 2 * mac_bytes) == "60600df142c357ec2f66b7060b8ca545");
 }
 
+TEST_CASE("among changed voters a datagram says among which", "[heartbeat][message]") {
+    at_db2 const node;
+    auto const payload = bytes_of("abc");
+    auto said = beat(payload);
+    said.voters.version = 0x71727374;
+    auto const text = hex(seal(said, shop, node.ring));
+    CHECK(text.substr(8, 2) == "03");
+    CHECK(text.substr(0, text.size() - 2 * mac_bytes)
+              .ends_with("616263647172737461"
+                         "6263"));
+    auto datagram = seal(said, shop, node.ring);
+    auto const opened = heartbeat::open(datagram, node.who);
+    REQUIRE(opened.has_value());
+    CHECK(opened->voters == said.voters);
+
+    // A version of zero has one form only.
+    for (std::size_t at = header_bytes - voter_version_bytes; at < header_bytes; ++at)
+        datagram[at] = std::byte{0};
+    sign_again(datagram, *node.ring.find(key_id{7}));
+    CHECK(refusal(datagram, node.who) == reject::bad_body);
+}
+
 TEST_CASE("any single damaged byte makes a datagram refused", "[heartbeat][message]") {
     at_db2 const node;
     auto const payload = bytes_of("some election entries");
@@ -106,7 +128,7 @@ TEST_CASE("a datagram cut or padded at any length is refused", "[heartbeat][mess
     auto const good = seal(beat(payload), shop, node.ring);
     for (std::size_t length = 0; length < good.size(); ++length) {
         auto const reason = refusal(byte_view{good}.first(length), node.who);
-        auto const least = header_bytes + mac_bytes;
+        auto const least = header_bytes - voter_version_bytes + mac_bytes;
         CHECK(reason == (length < least ? reject::too_short : reject::bad_length));
     }
     auto longer = good;
@@ -121,7 +143,9 @@ TEST_CASE("a datagram cut or padded at any length is refused", "[heartbeat][mess
 TEST_CASE("the largest payload fills a datagram exactly", "[heartbeat][message]") {
     at_db2 const node;
     byte_string const payload(payload_bytes_max, std::byte{0xa5});
-    auto const datagram = seal(beat(payload), shop, node.ring);
+    auto said = beat(payload);
+    said.voters.version = 1;
+    auto const datagram = seal(said, shop, node.ring);
     CHECK(datagram.size() == datagram_bytes_max);
     auto const opened = heartbeat::open(datagram, node.who);
     REQUIRE(opened.has_value());
@@ -137,7 +161,7 @@ TEST_CASE("strangers are told apart before any cryptography", "[heartbeat][messa
         return refusal(out, node.who);
     };
     CHECK(changed(0, std::byte{0}) == reject::bad_magic);
-    CHECK(changed(4, std::byte{3}) == reject::unknown_version);
+    CHECK(changed(4, std::byte{4}) == reject::unknown_version);
     CHECK(changed(5, std::byte{3}) == reject::unknown_type);
     CHECK(changed(7, std::byte{1}) == reject::bad_length);
     CHECK(refusal(seal(beat({}), cluster_named("other"), node.ring), node.who) ==

@@ -186,7 +186,7 @@ TEST_CASE("a reload keeps the sessions of the nodes that stay", "[heartbeat][pee
 TEST_CASE("a peer with another set of voters is heard and shown, and what it says does not count",
           "[heartbeat][peers]") {
     auto a = life(db1, 0xa0);
-    auto b = life(db2, 0xb0, 2, voter_set_id{0xe2});
+    auto b = life(db2, 0xb0, 2, voter_set{0, voter_set_id{0xe2}});
     converse(a, b, a.compose(db2, 0, start, {}), start);
     REQUIRE(proven(b, db1));
     auto const payload = bytes_of("grant");
@@ -196,6 +196,24 @@ TEST_CASE("a peer with another set of voters is heard and shown, and what it say
     CHECK(b.rejects().of(reject::other_voters) >= 1);
     CHECK(b.find(db1)->heard.heard_at() == start + 50ms);
     CHECK(b.find(db1)->voters == same_voters);
+}
+
+TEST_CASE("what is said in an older set of voters is refused, and in a newer one taken",
+          "[heartbeat][peers]") {
+    auto a = life(db1, 0xa0);
+    auto b = life(db2, 0xb0);
+    establish(a, b);
+    b.count_in({1, voter_set_id{0xe2}});
+    auto const payload = bytes_of("renew");
+    auto const behind = b.accept(a.compose(db2, 0, start + 50ms, payload), 0, start + 50ms);
+    REQUIRE(behind.refused);
+    CHECK(*behind.refused == reject::older_voters);
+    CHECK(b.find(db1)->heard.heard_at() == start + 50ms);
+    auto const ahead = b.compose(db1, 0, start + 60ms, payload);
+    CHECK(ahead.voters == voter_set{1, voter_set_id{0xe2}});
+    CHECK_FALSE(a.accept(ahead, 0, start + 60ms).refused);
+    a.count_in({1, voter_set_id{0xe2}});
+    CHECK_FALSE(b.accept(a.compose(db2, 0, start + 70ms, payload), 0, start + 70ms).refused);
 }
 
 TEST_CASE("each message tells what was heard, where, and how long ago", "[heartbeat][peers]") {

@@ -44,7 +44,7 @@ inline message beat(byte_view payload) {
     out.echo = session_nonce{0x2122232425262728};
     out.sequence = 0x3132333435363738;
     out.config_digest = 0x4142434445464748;
-    out.voters = voter_set_id{0x4948474645444342};
+    out.voters.id = voter_set_id{0x4948474645444342};
     out.heard_ms = {5, 0x5152, heard_never, heard_never};
     out.uptime_s = 0x61626364;
     out.payload = payload;

@@ -51,7 +51,8 @@ TEST_CASE("the status document keeps every key of its schema", "[http]") {
                                "quorum nodes groups pools counters");
     CHECK(document.at("schema") == 1);
     CHECK(document.at("time") == "2026-01-01T12:00:00+00:00");
-    CHECK(keys_of(document.at("quorum").as_object()) == "voters reachable needed ok");
+    CHECK(keys_of(document.at("quorum").as_object()) ==
+          "voters reachable needed ok version change");
     auto const& node = document.at("nodes").at(0).as_object();
     CHECK(keys_of(node) == "name state age_ms version config_digest keys enforcement "
                            "enforcement_reason guard guard_reason voter witness standby "

@@ -1,0 +1,246 @@
+#include "tasuki/agent/voter_roll.hpp"
+
+#include "tasuki/core/overloaded.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace tasuki::agent {
+
+namespace {
+
+election::record first_record(std::vector<node_id> const& voters) {
+    election::record first;
+    first.written_under = epoch{1};
+    first.version = record_version{1};
+    first.kind = election::operation_kind::start;
+    first.voters = election::roll{0, voters, {}, {}};
+    return first;
+}
+
+/// Nobody has held the lease of the reserved group in this boot.
+election::voter_start never_changed(std::vector<node_id> const& voters, voter_set made_in) {
+    election::voter_start out;
+    out.remembered = election::durable_state{epoch{1}, {}, {}, first_record(voters), made_in};
+    out.stamped = election::live_grant{};
+    return out;
+}
+
+} // namespace
+
+election::voter_start roll_of(election::voter_start found, bool absent,
+                              std::map<group_id, election::voter_start> const& groups,
+                              std::vector<node_id> const& voters) {
+    if (absent)
+        for (auto const& [id, group] : groups)
+            if (group.remembered && group.remembered->voters.version == 0)
+                return never_changed(voters, group.remembered->voters);
+    return found;
+}
+
+election::policy policy_of(node_settings const& settings, incarnation life) {
+    election::policy rules;
+    rules.cluster = {settings.self, life, settings.voters};
+    rules.cluster.version = settings.voters_version;
+    for (auto const& peer : settings.peers)
+        rules.others.push_back(peer.id);
+    // Who counts in an older set may be no voter of this one.
+    rules.cluster.everybody_votes =
+        settings.voters_version == 0 && rules.cluster.has(settings.self) &&
+        std::all_of(rules.others.begin(), rules.others.end(),
+                    [&](node_id node) { return rules.cluster.has(node); });
+    rules.terms = settings.terms;
+    rules.interval = settings.interval;
+    return rules;
+}
+
+voter_roll::voter_roll(node_settings const& node, incarnation life,
+                       std::optional<election::voter_start> begin, std::uint64_t seed, instant now)
+    : node_(node)
+    , rules_(policy_of(node, life)) {
+    auto const start = begin ? std::move(*begin) : never_changed(node.voters, rules_.cluster.set());
+    if (start.remembered && start.remembered->known.voters) {
+        auto const& last = *start.remembered->known.voters;
+        bool const changed = last.version > 0;
+        rules_.cluster.before = last.before;
+        if (changed) {
+            rules_.cluster.voters = last.voters;
+            rules_.cluster.version = last.version;
+            rules_.cluster.everybody_votes = false;
+        }
+    }
+    elect_ = election::start(rules_, start, seed, now);
+    kept_ = elect_.vote.memory.known.order();
+}
+
+void voter_roll::receive(work& job, node_id from, election::message what) {
+    act(job, election::received{from, std::move(what)});
+}
+
+void voter_roll::stored(work& job, election::stored const& what) {
+    act(job, what);
+}
+
+void voter_roll::clock(work& job, bool within_bound) {
+    act(job, election::clock_checked{within_bound});
+}
+
+void voter_roll::woke(work& job) {
+    if (wished_ && job.at.now >= wished_->deadline)
+        end_wish(job, "failed",
+                 "a majority has not confirmed it in time; what was begun is finished once the "
+                 "voters can be heard");
+    update_fitness(job);
+    act(job, election::tick{});
+}
+
+instant voter_roll::next_wake() const {
+    return std::min({wake_election_, proceeds_at(), wished_ ? wished_->deadline : never});
+}
+
+/// One event, and whatever follows from it.
+void voter_roll::act(work& job, election::event happened) {
+    step(job, std::move(happened));
+    obey_record(job);
+    proceed(job);
+    update_fitness(job);
+}
+
+void voter_roll::step(work& job, election::event happened) {
+    inbox_.push_back(std::move(happened));
+    if (inbox_.size() > 1)
+        return; // whoever is at work goes on with it
+    while (!inbox_.empty()) {
+        auto const before = elect_.now_role;
+        auto const why = election::advance(elect_, inbox_.front(), job.at.now, rules_, commands_);
+        if (elect_.now_role != before)
+            note_role(job, before, why);
+        carry_out(job);
+        inbox_.pop_front();
+    }
+}
+
+void voter_roll::carry_out(work& job) {
+    for (auto& command : commands_)
+        std::visit(overloaded{
+                       [&](election::send& it) {
+                           job.letters.put(it.to, {voters_group, std::move(it.what)});
+                       },
+                       [&](election::store& it) {
+                           job.effects.emplace_back(store_state{voters_group, std::move(it)});
+                       },
+                       [&](election::stamp& it) {
+                           job.effects.emplace_back(stamp_grant{voters_group, it.content});
+                       },
+                       [](election::start_serving const&) {},
+                       [](election::extend const&) {},
+                       // Nothing is served: it has stopped already.
+                       [&](election::stop_serving const& it) {
+                           inbox_.push_back(election::closed{it.under});
+                       },
+                       [&](election::committed const&) { committed_at_ = job.at.now; },
+                       [](election::founded const&) {},
+                       [&](election::wake_at const& it) { wake_election_ = it.when; },
+                   },
+                   command);
+}
+
+void voter_roll::note_role(work& job, election::role before, election::reason why) {
+    auto const now = elect_.now_role;
+    bool const claims = now == election::role::canvassing || now == election::role::claiming;
+    if (now == election::role::active) {
+        memories_.clear();
+        ask_again_at_ = long_ago;
+        holds_since_ = job.at.now;
+        mark_ =
+            incarnation{elect_.under.value() * 0x9e3779b97f4a7c15ULL ^ rules_.cluster.life.value()};
+    }
+    job.effects.emplace_back(transition{voters_group,
+                                        fmt::format("{} -> {}", to_string(before), to_string(now)),
+                                        std::string{to_string(why)},
+                                        claims ? elect_.claim.under : elect_.under,
+                                        {}});
+}
+
+election::roll const* voter_roll::known() const {
+    auto const& voters = known_record(elect_).voters;
+    return voters ? &*voters : nullptr;
+}
+
+/// Whatever a record says of the present voters, a majority of those before has agreed to.
+void voter_roll::obey_record(work& job) {
+    keep(job);
+    auto const* const last = known();
+    if (last == nullptr)
+        return;
+    auto const& now = rules_.cluster;
+    bool const newer = last->version > now.version;
+    bool const same = last->version == now.version;
+    if (newer || (same && last->before != now.before))
+        count_in(job, *last);
+}
+
+void voter_roll::count_in(work& job, election::roll const& last) {
+    auto& now = rules_.cluster;
+    bool const other = last.version != now.version;
+    now.before = last.before;
+    if (other) {
+        now.voters = last.voters;
+        now.version = last.version;
+        now.everybody_votes = false;
+        job.effects.emplace_back(transition{voters_group, fmt::format("voters {}", last.version),
+                                            "voters_changed", elect_.under,
+                                            "the voters are " + names(last.voters)});
+    }
+    step(job, election::voters_changed{});
+}
+
+/// A voter has stored what it was told; a node without a vote keeps it for its next start.
+void voter_roll::keep(work& job) {
+    auto& vote = elect_.vote;
+    if (vote.votes || vote.memory.known.order() <= kept_)
+        return;
+    kept_ = vote.memory.known.order();
+    job.effects.emplace_back(
+        store_state{voters_group, election::store{++vote.last_ticket, vote.memory}});
+}
+
+void voter_roll::inform(work& job, node_id to) {
+    if (!known_record(elect_).exists())
+        return;
+    auto& last = informed_.try_emplace(to, long_ago).first->second;
+    if (job.at.now < last + rules_.interval)
+        return;
+    last = job.at.now;
+    job.letters.put(to, {voters_group, election::inform{known_record(elect_)}});
+}
+
+void voter_roll::found(work& job) {
+    auto const& self = rules_.cluster;
+    act(job,
+        election::received{node_.self, election::bootstrap{first_record(self.voters), self.life}});
+}
+
+election::electorate voter_roll::current() const {
+    auto const& vote = elect_.vote;
+    auto out = rules_.cluster;
+    out.is_known = !is_blank() && vote.stored_ticket >= vote.last_ticket;
+    return out;
+}
+
+void voter_roll::retire(work& job) {
+    retiring_ = true;
+    end_wish(job, "failed", "this agent is stopped; the other voters finish what was begun");
+    update_fitness(job);
+    act(job, election::hand_over{});
+}
+
+bool voter_roll::is_idle() const {
+    auto const& vote = elect_.vote;
+    return elect_.now_role == election::role::standby && elect_.releases_left == 0 && !wished_ &&
+           vote.stored_ticket >= vote.last_ticket;
+}
+
+} // namespace tasuki::agent

@@ -1,0 +1,35 @@
+// Among whom a voter counts, and how it goes over from one set of voters to the next.
+#include "tasuki/election/voter.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace tasuki::election {
+
+voter_set electorate::set() const {
+    return voter_set_of(voters, version);
+}
+
+voter_set voter_set_of(std::vector<node_id> voters, std::uint32_t version) {
+    std::sort(voters.begin(), voters.end());
+    std::uint64_t hash = 14695981039346656037U; // FNV-1a
+    for (auto const voter : voters)
+        for (unsigned shift = 0; shift < 32; shift += 8) {
+            hash ^= voter.value() >> shift & 0xffU;
+            hash *= 1099511628211U;
+        }
+    return {version, voter_set_id{hash == 0 ? 1U : hash}};
+}
+
+void move_to(voter& it, electorate const& all, instant now) {
+    bool const joins = !it.votes && all.has(all.self);
+    it.votes = all.has(all.self);
+    it.misplaced = it.memory.voters.version > all.version;
+    if (!it.misplaced)
+        it.memory.voters = all.set();
+    it.recollections.clear(); // they were told to a voter of another set
+    if (joins)
+        it.silent_until = std::max(it.silent_until, now + longest_lease);
+}
+
+} // namespace tasuki::election
