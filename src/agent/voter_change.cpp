@@ -32,7 +32,7 @@ std::optional<voter_refusal> why_no_majority(std::vector<node_id> const& now,
         auto const needed = election::majority_of(following.size());
         if (able.size() < needed)
             return voter_refusal{
-                "no_quorum",
+                "too_few_heard",
                 fmt::format("of the {} voters that there would be, {} are needed, and {} of the "
                             "present ones can be heard: the cluster would stand still",
                             following.size(), needed, able.size()),

@@ -26,7 +26,7 @@ namespace tasuki::agent {
 
 struct voter_refusal {
     std::string code; ///< a fixed word: no_change, already_voter, not_a_voter, too_few, too_many,
-                      ///< not_heard, no_quorum
+                      ///< not_heard, too_few_heard
     std::string text;
     std::string next_command;
 };

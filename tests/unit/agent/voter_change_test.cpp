@@ -74,12 +74,12 @@ TEST_CASE("a change that makes no sense, or would stop the cluster, is refused",
 }
 
 TEST_CASE("until a new voter knows what the others know, those have to be a majority", "[voters]") {
-    CHECK(refusal({a, b, c}, wish(d, {}), {c}) == "no_quorum");
+    CHECK(refusal({a, b, c}, wish(d, {}), {c}) == "too_few_heard");
     CHECK(refusal({a, b, c}, wish(d, c), {c}).empty());
     CHECK(refusal({a, b}, wish(d, {})).empty());
-    CHECK(refusal({a}, wish(d, {})) == "no_quorum");
+    CHECK(refusal({a}, wish(d, {})) == "too_few_heard");
     CHECK(refusal({a, b, c, d}, wish({}, a), {b}).empty());
-    CHECK(refusal({a, b, c, d}, wish({}, a), {b, c}) == "no_quorum");
+    CHECK(refusal({a, b, c, d}, wish({}, a), {b, c}) == "too_few_heard");
 }
 
 TEST_CASE("the newest record that a majority tells of has to lie with a majority", "[voters]") {
