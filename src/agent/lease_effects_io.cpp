@@ -3,6 +3,7 @@
 
 #include "tasuki/agent/lease_clock.hpp"
 #include "tasuki/agent/lease_clock_io.hpp"
+#include "tasuki/core/overloaded.hpp"
 
 #include <fmt/format.h>
 
@@ -33,13 +34,13 @@ std::vector<effect> lease_loop::body::handle(happening const& what) {
 }
 
 void lease_loop::body::keep_ports() {
-    for (auto& [id, told] : ports_) {
-        auto const until = node_->groups().at(id)->open_to_clients_until();
-        if (until == std::exchange(told.open_until, until))
-            continue;
-        if (auto const done = keeper_->open_port(told.port, until); !done)
-            depart(remark{true, done.error().text});
-    }
+    auto const now = read_clocks().now;
+    for (auto const& [id, group] : node_->groups())
+        if (auto const told = ports_.keep(id, group->open_to_clients_until(), now,
+                                          [this](std::uint16_t port, instant until) {
+                                              return keeper_->open_port(port, until);
+                                          }))
+            depart(remark{told->refused, told->text});
 }
 
 /// A program that takes over closes nothing that its predecessor has under a lease.
@@ -55,8 +56,8 @@ std::vector<vip::guarded_port> lease_loop::body::ports_at_start() {
             if (found != left.end() && found->second.lease.held)
                 until = found->second.lease.held->until.hard;
         }
-        ports_[group.id] = {group.mysql->port, until};
-        out.push_back(ports_[group.id]);
+        ports_.begin(group.id, group.mysql->port, until);
+        out.push_back({group.mysql->port, until});
     }
     return out;
 }

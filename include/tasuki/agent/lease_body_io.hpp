@@ -8,10 +8,10 @@
 #include "tasuki/agent/lease_timer_io.hpp"
 #include "tasuki/agent/lease_turns.hpp"
 #include "tasuki/agent/make_settings.hpp"
+#include "tasuki/agent/server_ports.hpp"
 #include "tasuki/agent/stamp_io.hpp"
 #include "tasuki/agent/store_io.hpp"
 #include "tasuki/agent/watchdog_io.hpp"
-#include "tasuki/core/overloaded.hpp"
 #include "tasuki/heartbeat/key_io.hpp"
 #include "tasuki/heartbeat/log_limit.hpp"
 #include "tasuki/heartbeat/udp_io.hpp"
@@ -174,10 +174,10 @@ class lease_loop::body {
     std::unique_ptr<address_hooks> hooks_;
     std::unique_ptr<node> node_;
     std::unique_ptr<guard_link> guard_;
-    std::unique_ptr<watchdog> watchdog_;          ///< where one is configured
-    std::map<group_id, vip::guarded_port> ports_; ///< of the servers, as the keeper was told
-    std::map<group_id, std::size_t> slots_;       ///< in its page
-    std::vector<std::uint64_t> guard_basis_;      ///< what its orders were made from
+    std::unique_ptr<watchdog> watchdog_;     ///< where one is configured
+    server_ports ports_;                     ///< as the keeper has accepted them
+    std::map<group_id, std::size_t> slots_;  ///< in its page
+    std::vector<std::uint64_t> guard_basis_; ///< what its orders were made from
     std::map<group_id, mysql::process_handle> servers_;
     heartbeat::reject_log rejects_;
     conditions conditions_;
