@@ -43,7 +43,8 @@ void lease_loop::body::keep_ports() {
             depart(remark{told->refused, told->text});
 }
 
-/// A program that takes over closes nothing that its predecessor has under a lease.
+/// A program that takes over closes nothing that its predecessor has under a lease, nor a server
+/// that it knew to be closed to writes.
 std::vector<vip::guarded_port> lease_loop::body::ports_at_start() {
     std::vector<vip::guarded_port> out;
     for (auto const& group : options_.from.groups) {
@@ -52,9 +53,8 @@ std::vector<vip::guarded_port> lease_loop::body::ports_at_start() {
         auto until = node_->groups().at(group.id)->open_to_clients_until();
         if (options_.inherited) {
             auto const& left = options_.inherited->left.groups;
-            auto const found = left.find(group.id);
-            if (found != left.end() && found->second.lease.held)
-                until = found->second.lease.held->until.hard;
+            if (auto const found = left.find(group.id); found != left.end())
+                until = open_to_clients_at_first(found->second, until);
         }
         ports_.begin(group.id, group.mysql->port, until);
         out.push_back({group.mysql->port, until});
