@@ -21,6 +21,7 @@ struct filtered {
         out->net->enter_a();
         out->mac_a = mac_here("eth0");
         out->net->ip({"addr add 10.77.0.50/32 dev eth0", "addr add fd77::50/128 dev eth0 nodad"});
+        REQUIRE(eventually([] { return hears_questions_for(vip6); }));
         out->subject = out->fresh();
         REQUIRE(out->subject->put_up());
         out->net->enter_b();
