@@ -60,9 +60,16 @@ void lease_loop::body::open_by_hook(open_address const& it) {
     hooks_->want(it.group, {hook_action::acquire, it.under});
 }
 
-/// The gate closes before the program runs: nothing of ours answers while it takes its time.
+/// The gate closes before the program runs: nothing of ours answers while it takes its time. While
+/// the lease is held for that, it is not said to be given up before the gate has accepted it. Once
+/// the lease is lost the program waits for nothing, and the gate closes by itself.
 void lease_loop::body::close_by_hook(close_address const& it) {
-    if (auto const done = keeper_->want(it.group, it.under, false, long_ago); !done)
+    auto const done = keeper_->want(it.group, it.under, false, long_ago);
+    bool const held =
+        node_->groups().at(it.group)->election_state().now_role == election::role::active;
+    if (!done && held)
+        return turns_.found(address_changed{it.group, it.under, false, done.error()});
+    if (!done)
         depart(remark{true, done.error().text});
     guard_->close(slot_of(it.group));
     hooks_->want(it.group, {hook_action::release, it.under});
