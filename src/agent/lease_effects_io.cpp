@@ -30,6 +30,7 @@ conflict_note note_of(group_id group, vip::conflict const& what, bool begun) {
 std::vector<effect> lease_loop::body::handle(happening const& what) {
     auto effects = node_->handle(what, read_clocks());
     keep_ports();
+    keep_slots();
     return effects;
 }
 
@@ -120,7 +121,7 @@ void lease_loop::body::act(open_address& it) {
                                                         " answers for the virtual IP: find and "
                                                         "remove it, it is taken then"};
         (void)keeper_->probe(group);
-    } else if (!guard_->open(slot_of(group), it.under, it.until.hard)) {
+    } else if (!guard_->open(slots_.of(group), it.under, it.until.hard)) {
         result.here = false;
         result.trouble = problem{failure::refused, "the guardian has ended this epoch here"};
     } else if (auto const done = keeper_->want(group, it.under, true, it.until.hard); !done) {
@@ -132,7 +133,7 @@ void lease_loop::body::act(open_address& it) {
 }
 
 void lease_loop::body::act(extend_address& it) {
-    if (!guard_->extend(slot_of(it.group), it.under, it.until.hard))
+    if (!guard_->extend(slots_.of(it.group), it.under, it.until.hard))
         return depart(
             remark{true, "the guardian has ended this life of the agent: it saw no renewal"});
     if (auto const done = keeper_->refresh(it.group, it.under, it.until.hard); !done)
@@ -147,7 +148,7 @@ void lease_loop::body::act(close_address& it) {
     if (auto const done = keeper_->want(it.group, it.under, false, long_ago); !done)
         result.trouble = done.error();
     else
-        guard_->close(slot_of(it.group));
+        guard_->close(slots_.of(it.group));
     turns_.found(result);
 }
 

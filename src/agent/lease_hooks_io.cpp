@@ -50,7 +50,7 @@ void lease_loop::body::open_hooks() {
 
 /// The gate opens before the program runs, which may have to announce the address.
 void lease_loop::body::open_by_hook(open_address const& it) {
-    if (!guard_->open(slot_of(it.group), it.under, it.until.hard))
+    if (!guard_->open(slots_.of(it.group), it.under, it.until.hard))
         return turns_.found(
             address_changed{it.group, it.under, false,
                             problem{failure::refused, "the guardian has ended this epoch here"}});
@@ -71,7 +71,9 @@ void lease_loop::body::close_by_hook(close_address const& it) {
         return turns_.found(address_changed{it.group, it.under, false, done.error()});
     if (!done)
         depart(remark{true, done.error().text});
-    guard_->close(slot_of(it.group));
+    if (slots_.leave(*node_->groups().at(it.group)))
+        guard_->close(slots_.of(it.group));
+    keep_guard_equipped();
     hooks_->want(it.group, {hook_action::release, it.under});
 }
 
