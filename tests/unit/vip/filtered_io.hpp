@@ -4,6 +4,8 @@
 #include "gated_io.hpp"
 #include "tasuki/vip/nft_gate_io.hpp"
 
+#include <poll.h>
+
 #include <algorithm>
 
 namespace tasuki::vip::test {
@@ -52,6 +54,16 @@ struct filtered {
     mac_address mac_a;
     mac_address mac_b;
 };
+
+/// The clock of a sender that is stopped for so long between the clock and the kernel.
+inline std::function<instant()> held_up_after_the_clock(duration pause) {
+    return [=] {
+        auto const at = boot_now();
+        while (boot_now() < at + pause)
+            ::poll(nullptr, 0, 1);
+        return at;
+    };
+}
 
 inline bool claims(byte_string const& frame, std::string_view address) {
     auto const said = claim_of(frame);

@@ -156,13 +156,8 @@ TEST_CASE("vip: what is told to nftables too late is taken back at once", "[vip]
     if (!node)
         return;
     node->know_neighbours();
-    auto now = test::boot_now();
-    // The way from the clock to the kernel takes ever longer than the margin.
-    node->clock = [&now, step = duration{5ms}]() mutable {
-        step *= 3;
-        return now += step;
-    };
-    auto const late = node->subject->set(node->key, open_until(now + 24h));
+    node->clock = test::held_up_after_the_clock(40ms); // each time
+    auto const late = node->subject->set(node->key, open_until(test::boot_now() + 24h));
     REQUIRE_FALSE(late);
     CHECK(late.error().kind == failure::timed_out);
     CHECK(is_silent(vip4));
@@ -170,6 +165,64 @@ TEST_CASE("vip: what is told to nftables too late is taken back at once", "[vip]
     node->clock = test::boot_now;
     node->set(open);
     CHECK(answers(vip4));
+}
+
+namespace {
+
+/// As of a sender that is killed before it can look at its clock again.
+struct killed {};
+
+/// It is stopped for so long after its `stop`th look at the clock, and killed at the next.
+std::function<instant()> stopped_and_killed(int stop, duration pause) {
+    return [=, looks = 0]() mutable {
+        if (++looks > stop)
+            throw killed{};
+        return looks == stop ? test::held_up_after_the_clock(pause)() : test::boot_now();
+    };
+}
+
+} // namespace
+
+TEST_CASE("vip: a sender of nftables that is stopped on its way and then killed prolongs nothing",
+          "[vip][nft]") {
+    auto const node = filtered::make();
+    if (!node)
+        return;
+    node->know_neighbours();
+    for (int const look : {1, 2, 3, 4}) {
+        INFO(look);
+        node->clock = test::boot_now;
+        auto const deadline = test::boot_now() + 500ms;
+        node->set(open_until(deadline));
+        node->clock = stopped_and_killed(look, 200ms); // its lease is not over when it goes on
+        CHECK_THROWS_AS(node->subject->set(node->key, open_until(deadline)), killed);
+        while (test::boot_now() < deadline)
+            ::poll(nullptr, 0, 1);
+        CHECK(is_silent(vip4));
+    }
+}
+
+TEST_CASE("vip: new tables of nftables outlive no lease if their sender is stopped and killed",
+          "[vip][nft]") {
+    auto const node = filtered::make();
+    if (!node)
+        return;
+    node->know_neighbours();
+    node->net->enter_a();
+    for (int const look : {1, 2, 3, 4, 5, 6}) {
+        INFO(look);
+        node->clock = test::boot_now;
+        auto const next = node->fresh();
+        auto const deadline = test::boot_now() + 400ms;
+        REQUIRE(next->set(node->key, open_until(deadline)));
+        node->clock = stopped_and_killed(look, 200ms);
+        CHECK_THROWS_AS(next->put_up(), killed);
+        while (test::boot_now() < deadline)
+            ::poll(nullptr, 0, 1);
+        node->net->enter_b();
+        CHECK(is_silent(vip4));
+        node->net->enter_a();
+    }
 }
 
 TEST_CASE("vip: on a slow machine an element is given the less instead of nothing", "[vip][nft]") {
