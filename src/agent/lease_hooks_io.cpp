@@ -1,19 +1,24 @@
 // Groups whose addresses a program moves: what the lease thread has to do with that.
 #include "tasuki/agent/lease_body_io.hpp"
+#include "tasuki/agent/repeated_line.hpp"
 
 namespace tasuki::agent {
 
 namespace {
 
-address_changed change_of(group_id group, hook_report const& told) {
+/// What is tried again and again is not told each time.
+address_changed change_of(group_id group, hook_report const& told, repeated_line& lines) {
     bool const taken = told.wish.what == hook_action::acquire;
     address_changed what{group, told.wish.under, taken && told.done, {}};
     if (!told.text.empty()) {
         what.told =
             fmt::format("{} by the program: it {}", taken ? "taken" : "given up", told.text);
         if (!told.done)
-            what.told = fmt::format("not {}", what.told);
+            what.told =
+                lines.admit(fmt::format("not {}", what.told), read_clocks().now).value_or("");
     }
+    if (told.done)
+        lines.reset();
     if (!told.done)
         what.trouble = problem{failure::refused, fmt::format("the program for {} {}",
                                                              to_string(told.wish.what), told.text)};
@@ -29,12 +34,15 @@ void lease_loop::body::open_hooks() {
             if (group.address_here && group.lease.held)
                 held.insert(id);
     address_hooks::callbacks to;
-    to.on_report = [this](group_id group, hook_report const& told) {
-        turns_.happen(change_of(group, told));
+    to.on_report = [this, lines = std::map<group_id, repeated_line>{}](
+                       group_id group, hook_report const& told) mutable {
+        turns_.happen(change_of(group, told, lines[group]));
     };
-    to.on_fitness = [this](group_id group, std::string const& trouble) {
+    to.on_fitness = [this, lines = std::map<group_id, repeated_line>{}](
+                        group_id group, std::string const& trouble) mutable {
         if (!trouble.empty())
-            depart(remark{true, trouble});
+            if (auto const line = lines[group].admit(trouble, read_clocks().now))
+                depart(remark{true, *line});
         turns_.happen(link_changed{group, trouble.empty(), trouble});
     };
     hooks_ = std::make_unique<address_hooks>(io_, options_.from, options_.node, held, to);

@@ -16,6 +16,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
@@ -54,6 +55,7 @@ class address_hooks {
     struct moved {
         group_config const* config = nullptr;
         hook_turns turns;
+        std::optional<hook_run> newest; ///< wish, but for the sweep
         std::uint64_t call = 0;
         bool swept = false;
         std::unique_ptr<boost::asio::steady_timer> again;

@@ -184,6 +184,54 @@ TEST_CASE("hook: what an earlier life has left is given up before anything else"
     CHECK(what.read("record") == "release 0\nacquire 7\nrelease 8\n");
 }
 
+namespace {
+
+/// The programs that move addresses, with what they have reported.
+struct moving {
+    explicit moving(written const& what)
+        : config(what.config())
+        , group(config.groups.front().id)
+        , hooks(io, config, "a", {},
+                {[this](group_id, hook_report const& told) { reports.push_back(told); },
+                 [](group_id, std::string const&) {}}) {
+        hooks.start();
+        REQUIRE(run_until(io, [&] { return hooks.is_swept(group); }));
+    }
+    configuration config;
+    group_id group;
+    boost::asio::io_context io;
+    std::vector<hook_report> reports;
+    address_hooks hooks;
+};
+
+} // namespace
+
+TEST_CASE("hook: an answer that is on its way when something else is wanted is not told",
+          "[agent]") {
+    written const what{"exit 0"};
+    moving it{what};
+    it.hooks.want(it.group,
+                  {hook_action::release, epoch{7}}); // is answered at once: nothing is held
+    it.hooks.want(it.group, {hook_action::acquire, epoch{9}});
+    REQUIRE(run_until(it.io, [&] { return !it.hooks.is_busy() && !it.reports.empty(); }));
+    REQUIRE(it.reports.size() == 1);
+    CHECK(it.reports[0].wish == hook_run{hook_action::acquire, epoch{9}});
+}
+
+TEST_CASE("hook: as long as a program runs, nobody may take the agent's place", "[agent]") {
+    written const what{"while [ ! -e $(dirname \"$0\")/go ] && [ $TASUKI_EPOCH != 0 ]; do "
+                       "sleep 0.01; done"};
+    moving it{what};
+    CHECK_FALSE(it.hooks.is_busy());
+    it.hooks.want(it.group, {hook_action::acquire, epoch{7}});
+    CHECK(it.hooks.is_busy()); // from the moment on in which it is wanted
+    it.io.poll();
+    CHECK(it.hooks.is_busy());
+    std::ofstream{what.folder + "/go"} << "\n";
+    REQUIRE(run_until(it.io, [&] { return !it.reports.empty(); }));
+    CHECK_FALSE(it.hooks.is_busy());
+}
+
 TEST_CASE("notify: events are told a few at a time, and what is too much is left out", "[agent]") {
     written const what{"here=$(dirname \"$0\")\necho $1 $TASUKI_TEXT >> $here/record\n"
                        "while [ ! -e $here/go ]; do sleep 0.01; done"};
