@@ -41,6 +41,14 @@ std::vector<std::uint64_t> guard_basis(node const& of, std::uint64_t signer,
     return out;
 }
 
+bool keeps_within_leases(node const& of, instant now) {
+    return std::none_of(of.groups().begin(), of.groups().end(), [&](auto const& each) {
+        auto const& group = *each.second;
+        return group.address_here() && !group.settings().by_hook &&
+               group.election_state().until.hard <= now;
+    });
+}
+
 std::size_t guard_slots::of(group_id id) {
     if (auto const known = slots_.find(id); known != slots_.end())
         return known->second;

@@ -1,6 +1,6 @@
 #pragma once
-// What the guardian of this node is there for, as the node's state says it: which of its slots are
-// open, whose server it would have to end, and what its orders are made from. Pure.
+// What the guardian of this node is there for, and its watchdog, as the node's state says it: which
+// of the slots are open, whose server it would have to end, what its orders are made from. Pure.
 //
 // A slot is closed when the addresses are about to go. There is one exception: while a program
 // takes its time over that, the lease is held, and a server that writes what nobody else has is
@@ -25,6 +25,10 @@ namespace tasuki::agent {
 /// The orders are made anew when this changes. `signer` names the key that signs farewells.
 [[nodiscard]] std::vector<std::uint64_t> guard_basis(node const&, std::uint64_t signer,
                                                      vip::enforcement);
+
+/// Nothing answers here beyond its lease, which is what a watchdog device is fed for. What a
+/// program moves is silent here by then, though the program may still have to tell the cloud.
+[[nodiscard]] bool keeps_within_leases(node const&, instant now);
 
 class guard_slots {
   public:

@@ -90,3 +90,25 @@ TEST_CASE("guardian's duty: its orders are made anew when what they are made fro
     CHECK_FALSE(falls_silent(vip::enforcement::lifetime));
     CHECK(falls_silent(vip::enforcement::nftables));
 }
+
+TEST_CASE(
+    "watchdog's duty: an address beyond its lease is reason enough, but not what a program moves",
+    "[agent]") {
+    for (bool const by_hook : {false, true}) {
+        INFO(by_hook);
+        shape of;
+        of.by_hook = by_hook;
+        settled on{of};
+        CHECK(keeps_within_leases(*on.at("a").agent, on.now()));
+        on.at("a").address_takes = seconds{3}; // its removal hangs
+        on.cut("a", "b");
+        on.cut("a", "c");
+        CHECK(on.takes_over("b", seconds{2}));
+        on.run(milliseconds{200});
+        REQUIRE(on.group_of("a").address_here());
+        REQUIRE(on.group_of("a").election_state().until.hard <= on.now());
+        CHECK(keeps_within_leases(*on.at("a").agent, on.now()) == by_hook);
+        CHECK(on.run_until([&] { return !on.group_of("a").address_here(); }, seconds{3}));
+        CHECK(keeps_within_leases(*on.at("a").agent, on.now()));
+    }
+}

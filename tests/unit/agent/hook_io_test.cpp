@@ -289,3 +289,23 @@ TEST_CASE("notify: who has become active, who left, and how a promotion ended is
     note.group = group_named("web"); // without data nothing is promoted
     CHECK_FALSE(event_of(note, names));
 }
+
+TEST_CASE("notify: a stranger who answers for an address is told, and when he stops", "[agent]") {
+    node_settings names;
+    names.groups = {{group_named("web"), "web", {}, {}, {}}};
+    conflict_note what{group_named("web"), true, "10.77.0.50", "02:00:00:00:00:09"};
+    auto const begun = event_of(what, names);
+    REQUIRE(begun);
+    CHECK(begun->name == "conflict");
+    CHECK(begun->text == "10.77.0.50 is also claimed by 02:00:00:00:00:09");
+    what.begun = false;
+    auto const over = event_of(what, names);
+    REQUIRE(over);
+    CHECK(over->name == "conflict-over");
+    CHECK(over->group == "web");
+    CHECK(over->address == "10.77.0.50");
+    CHECK(over->mac == "02:00:00:00:00:09");
+    CHECK(over->text == "10.77.0.50 is no longer claimed by 02:00:00:00:00:09");
+    what.group = group_named("other");
+    CHECK_FALSE(event_of(what, names));
+}

@@ -321,6 +321,28 @@ TEST_CASE("vip: clients of an address that something else moves are told behind 
     CHECK(eventually([&] { return it->told(); }));
 }
 
+TEST_CASE("vip: what something else moves is gated as a leftover, too, and when the agent leaves",
+          "[vip][gate]") {
+    auto const it = moved_address::make();
+    if (!it)
+        return;
+    auto const silent = [&] {
+        it->net->enter_b();
+        bool const out = is_silent(vip4);
+        it->net->enter_a();
+        return out;
+    };
+    it->net->ip({"addr del 10.77.0.50/32 dev eth0"});
+    test::add_tagged(vip4); // of a life in which it was the keeper's
+    it->node.subject = nullptr;
+    it->node.start();
+    CHECK_FALSE(find_here(vip4)); // swept
+    it->net->ip({"addr add 10.77.0.50/32 dev eth0"});
+    CHECK(silent());
+    it->node.subject = nullptr;
+    CHECK(silent());
+}
+
 TEST_CASE("vip: clients of an address that something else moves get a part of the lease, no more",
           "[vip][gate]") {
     auto const it = moved_address::make();
