@@ -281,6 +281,10 @@ struct moved_address {
         out->node.options.now = [it = out.get()] { return it->look(); };
         out->node.start();
         out->net->ip({"addr add 10.77.0.50/32 dev eth0"});
+        auto const mac = test::mac_here("eth0").to_string();
+        out->net->enter_b(); // it need not ask who has it
+        out->net->ip({"neigh replace 10.77.0.50 lladdr " + mac + " nud permanent dev eth0"});
+        out->net->enter_a();
         return out;
     }
     [[nodiscard]] bool told() const { return client->told(); }
