@@ -5,10 +5,17 @@
 
 #include <catch2/catch.hpp>
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
+#include <cstddef>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -118,6 +125,49 @@ TEST_CASE("hook: a program that is not there, or is none, is told", "[agent]") {
     written const what{""};
     REQUIRE(::chmod(what.program.c_str(), 0644) == 0);
     CHECK(end_of(what).how == hook_end::kind::not_run);
+}
+
+namespace {
+
+/// From now on this process gets no descriptor of another one, as if there were too many.
+bool refuse_process_descriptors() {
+    constexpr auto load = static_cast<std::uint16_t>(BPF_LD | BPF_W | BPF_ABS);
+    constexpr auto equal = static_cast<std::uint16_t>(BPF_JMP | BPF_JEQ | BPF_K);
+    constexpr auto give = static_cast<std::uint16_t>(BPF_RET | BPF_K);
+    std::array<sock_filter, 4> code{{
+        {load, 0, 0, offsetof(seccomp_data, nr)},
+        {equal, 0, 1, SYS_pidfd_open},
+        {give, 0, 0, SECCOMP_RET_ERRNO | EMFILE},
+        {give, 0, 0, SECCOMP_RET_ALLOW},
+    }};
+    sock_fprog const program{static_cast<unsigned short>(code.size()), code.data()};
+    return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+} // namespace
+
+TEST_CASE("hook: a program whose end nobody would see is ended, and that is told", "[agent]") {
+    written const what{"sleep 1000"};
+    pid_t const child = ::fork();
+    if (child == 0) {
+        if (!refuse_process_descriptors())
+            ::_exit(2);
+        boost::asio::io_context io;
+        hook_runner runner{io};
+        std::optional<hook_end> out;
+        runner.run({what.program, {}, {"PATH=/usr/bin:/bin"}, patience},
+                   [&](hook_end const& how) { out = how; });
+        io.run_for(patience);
+        bool const told = out && out->how == hook_end::kind::not_run &&
+                          out->said.find("Too many open files") != std::string::npos;
+        bool const alone = ::waitpid(-1, nullptr, 0) < 0 && errno == ECHILD;
+        ::_exit(told && alone && runner.running() == 0 ? 0 : 1);
+    }
+    int status = -1;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 0);
 }
 
 TEST_CASE("hook: a program that does not end is killed with all that it has started", "[agent]") {
