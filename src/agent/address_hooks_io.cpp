@@ -42,12 +42,15 @@ address_hooks::~address_hooks() {
         thread_.join();
 }
 
-std::string address_hooks::caution() const {
+std::string address_hooks::caution(vip::enforcement rung) const {
     std::string names;
     for (auto const& [id, group] : groups_)
         names += (names.empty() ? "" : ", ") + group.config->name;
     return "a program moves the addresses of " + names +
-           ", and when this node hangs they stay until the program of the next one takes them";
+           ", and when this node hangs they stay until the program of the next one takes them; " +
+           (rung >= vip::enforcement::nftables
+                ? "its interfaces are silent by then (gate: " + std::string{to_string(rung)} + ")"
+                : "no gate stands before its interfaces");
 }
 
 bool address_hooks::is_busy() const {

@@ -248,7 +248,7 @@ void lease_loop::body::refresh_conditions() {
     conditions_.enforcement_reason = carries_ ? keeper_->rung_reason() : std::string{};
     if (hooks_->any())
         conditions_.enforcement_reason +=
-            (conditions_.enforcement_reason.empty() ? "" : "; ") + hooks_->caution();
+            (conditions_.enforcement_reason.empty() ? "" : "; ") + hooks_->caution(keeper_->rung());
     conditions_.guard_reason = guard_->is_here() ? std::string{} : guard_->trouble();
     for (auto const& group : options_.from.groups)
         if (!group.vips.empty()) // as configured, until it is known where it really is

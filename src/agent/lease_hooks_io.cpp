@@ -2,6 +2,8 @@
 #include "tasuki/agent/lease_body_io.hpp"
 #include "tasuki/agent/repeated_line.hpp"
 
+#include <fmt/format.h>
+
 namespace tasuki::agent {
 
 namespace {

@@ -268,6 +268,17 @@ TEST_CASE("hook: an answer that is on its way when something else is wanted is n
     CHECK(it.reports[0].wish == hook_run{hook_action::acquire, epoch{9}});
 }
 
+TEST_CASE("hook: for status it is said whether a gate stands before what a program moves",
+          "[agent]") {
+    written const what{"exit 0"};
+    moving const it{what};
+    for (auto const rung : {vip::enforcement::ebpf, vip::enforcement::nftables})
+        CHECK(it.hooks.caution(rung).find("gate: " + std::string{to_string(rung)}) !=
+              std::string::npos);
+    CHECK(it.hooks.caution(vip::enforcement::agent).find("no gate stands") != std::string::npos);
+    CHECK(it.hooks.caution(vip::enforcement::agent).find("addresses of web,") != std::string::npos);
+}
+
 TEST_CASE("hook: as long as a program runs, nobody may take the agent's place", "[agent]") {
     written const what{"while [ ! -e $(dirname \"$0\")/go ] && [ $TASUKI_EPOCH != 0 ]; do "
                        "sleep 0.01; done"};
