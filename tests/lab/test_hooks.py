@@ -59,6 +59,19 @@ class MovedByProgramTest(AddressCase):
         self.assertEqual(len(self.calls("db1")), calls)
         self.assertEqual(agents.group(self.lab, "wit")["epoch"], before)
 
+    def test_a_reload_waits_for_a_program_that_runs(self):
+        """What an earlier life has left is given up at the start, which takes longer than it waits."""
+        hooks.make_slow(self.lab, "db3", "move", 2 * SLOW_S)
+        stage.kill_process(self.lab, "db3", "agent")
+        stage.start(self.lab, "db3", "agent")
+        before = len(self.calls("db3"))
+        processes.wait_until(lambda: len(self.calls("db3")) > before, BOUND_S, "the program runs")
+        said = agents.tasuki(self.lab, "db3", "reload", check=False)
+        self.assertNotEqual(said.returncode, 0, said.stdout)
+        processes.wait_until(lambda: len(self.calls("db3")) > before + 1, BOUND_S, "it has ended")
+        self.assertEqual([call["what"] for call in self.calls("db3")[before:]], ["begun", "ended"])
+        agents.tasuki(self.lab, "db3", "reload")
+
     def test_a_node_whose_program_fails_hands_over_and_says_why(self):
         hooks.make_fail(self.lab, "db2", "move", NOBODY_KNOWS)
         moved = agents.tasuki(self.lab, "db1", "switchover", "db", "--to", "db2", "--yes",
