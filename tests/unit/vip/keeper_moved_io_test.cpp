@@ -1,7 +1,12 @@
 // The keeper and addresses that something else moves: it gates them, and tells their clients.
 #include "behind_gate_io.hpp"
+#include "tasuki/vip/nft_gate.hpp"
 #include "waiting_client_io.hpp"
 
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netlink.h>
+
+#include <cstring>
 #include <optional>
 #include <set>
 #include <utility>
@@ -21,12 +26,14 @@ using test::vip4;
 
 /// An address that something else has put onto "a", and a client of "b" that waits for an answer.
 struct moved_address {
-    static std::unique_ptr<moved_address> make() {
+    static std::unique_ptr<moved_address> make(enforcement rung = enforcement::ebpf) {
         auto out = std::make_unique<moved_address>();
         out->net = lan::make();
-        if (!out->net || !test::loaded_gate())
+        if (!out->net || (rung == enforcement::ebpf && !test::loaded_gate()))
             return nullptr;
         out->net->enter_a();
+        if (rung != enforcement::ebpf)
+            out->node.options.only = rung;
         out->node.options.addresses.front().by_hook = true;
         out->node.options.now = [it = out.get()] { return it->look(); };
         out->node.start();
@@ -73,6 +80,48 @@ TEST_CASE("vip: clients of an address that something else moves are told behind 
     CHECK(it->seen.contains("silent"));
     CHECK_FALSE(it->seen.contains("serving, told"));
     CHECK(eventually([&] { return it->told(); }));
+}
+
+namespace {
+
+/// Takes the table `inet tasuki` for itself, so that the kernel lets nobody else change it. It goes
+/// with the conversation. NFTA_TABLE_FLAGS, linux/netfilter/nf_tables.h.
+std::unique_ptr<netlink_conversation> owner_of_the_table() {
+    auto opened = netlink_conversation::open(NETLINK_NETFILTER);
+    REQUIRE(opened);
+    auto out = std::make_unique<netlink_conversation>(std::move(*opened));
+    auto const removal = nft_removal_batch(); // begins with a table that it makes to remove it
+    REQUIRE(out->transact(removal) == 0);
+    auto table = removal.at(1);
+    byte_writer flags;
+    flags.u32(NFT_TABLE_F_OWNER); // big endian, as netfilter has it
+    nlattr const head{sizeof head + 4, NFTA_TABLE_FLAGS};
+    auto const attribute = bytes_of(head);
+    table.insert(table.end(), attribute.begin(), attribute.end());
+    table.insert(table.end(), flags.view().begin(), flags.view().end());
+    auto const length = static_cast<std::uint32_t>(table.size());
+    std::memcpy(table.data(), &length, sizeof length);
+    REQUIRE(out->transact({removal.front(), table, removal.back()}) == 0);
+    return out;
+}
+
+} // namespace
+
+TEST_CASE("vip: what something else moves is given up only when the gate has accepted it",
+          "[vip][nft]") {
+    auto const it = moved_address::make(enforcement::nftables);
+    if (!it)
+        return;
+    it->node.take();
+    auto owner = owner_of_the_table();
+    auto const refused = it->node.subject->want(db, epoch{1}, false, long_ago);
+    CHECK_FALSE(refused);
+    CHECK_FALSE(it->node.subject->want(db, epoch{1}, false, long_ago)); // nor at a second attempt
+    owner.reset();
+    CHECK(it->node.subject->want(db, epoch{1}, false, long_ago));
+    it->net->enter_b();
+    CHECK(is_silent(vip4));
+    it->net->enter_a();
 }
 
 TEST_CASE("vip: what something else moves is gated as a leftover, too, and when the agent leaves",
