@@ -171,6 +171,27 @@ TEST_CASE("guardian: what a program would be left is tried on it before", "[guar
     }
 }
 
+TEST_CASE("guardian: one that goes on after all hands nothing on", "[guard]") {
+    program scene;
+    auto const handed_on = [] {
+        std::vector<int> out;
+        for (int each = STDERR_FILENO + 1; each < 256; ++each)
+            if (auto const flags = ::fcntl(each, F_GETFD); flags >= 0 && (flags & FD_CLOEXEC) == 0)
+                out.push_back(each);
+        return out;
+    };
+    auto const one = guardian::open({socket_path(scene.folder), [](bool, std::string const&) {}});
+    REQUIRE(one.has_value());
+    auto const before = handed_on();
+    {
+        auto const left = one->bequeath();
+        REQUIRE(left.has_value());
+        CHECK(handed_on().size() == before.size() + 2); // the listener, and what it is named in
+    }
+    one->keep();
+    CHECK(handed_on() == before);
+}
+
 TEST_CASE("guardian: a program that is asked time and again to take its own place does, and stays",
           "[guard]") {
     program it;
