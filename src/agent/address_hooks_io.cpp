@@ -26,8 +26,8 @@ address_hooks::address_hooks(asio::io_context& lease, configuration const& from,
     , runner_(std::make_unique<hook_runner>(io_)) {
     for (auto const& group : from_.groups)
         if (group.hook && group.has_member(node_))
-            groups_.emplace(group.id,
-                            moved{&group, hook_turns{true}, 0, held.contains(group.id), nullptr});
+            groups_.emplace(
+                group.id, moved{&group, hook_turns{true}, {}, 0, held.contains(group.id), nullptr});
     if (!groups_.empty())
         thread_ = std::thread{[this] {
             pthread_setname_np(pthread_self(), "hooks");
@@ -42,12 +42,15 @@ address_hooks::~address_hooks() {
         thread_.join();
 }
 
-std::string address_hooks::caution() const {
+std::string address_hooks::caution(vip::enforcement rung) const {
     std::string names;
     for (auto const& [id, group] : groups_)
         names += (names.empty() ? "" : ", ") + group.config->name;
     return "a program moves the addresses of " + names +
-           ", and when this node hangs they stay until the program of the next one takes them";
+           ", and when this node hangs they stay until the program of the next one takes them; " +
+           (rung >= vip::enforcement::nftables
+                ? "its interfaces are silent by then (gate: " + std::string{to_string(rung)} + ")"
+                : "no gate stands before its interfaces");
 }
 
 bool address_hooks::is_busy() const {
@@ -62,7 +65,10 @@ void address_hooks::start() {
 }
 
 void address_hooks::want(group_id group, hook_run wish) {
-    act(group, groups_.at(group).turns.want(wish));
+    auto& it = groups_.at(group);
+    if (wish != sweep)
+        it.newest = wish;
+    act(group, it.turns.want(wish));
 }
 
 void address_hooks::act(group_id group, hook_turn const& turn) {
@@ -108,7 +114,8 @@ void address_hooks::report(group_id group, hook_report const& told) {
         if (!told.done)
             sweep_later(group);
     }
-    if (told.wish != sweep)
+    // An answer that was on its way when something else was wanted says nothing about that.
+    if (told.wish == it.newest)
         callbacks_.on_report(group, told);
 }
 

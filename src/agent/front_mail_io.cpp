@@ -89,16 +89,8 @@ void front::body::on(progress_note& it) {
 
 /// The log has it already.
 void front::body::on(conflict_note& it) {
-    if (!notifier_)
-        return;
-    hook_event what;
-    what.name = it.begun ? "conflict" : "conflict-over";
-    what.group = group_name(it.group);
-    what.address = it.address;
-    what.mac = it.mac;
-    what.text =
-        it.address + (it.begun ? " is also claimed by " : " is no longer claimed by ") + it.mac;
-    notifier_->tell(what);
+    if (notifier_)
+        notifier_->tell(event_of(it, settings_));
 }
 
 void front::body::on(remark& it) {

@@ -17,10 +17,14 @@ std::optional<group_inheritance> group::bequeath() const {
     auto lease = election::bequeath(elect_);
     if (!lease)
         return std::nullopt;
-    return group_inheritance{std::move(*lease), address_here_, active_since_ms_, own_life_};
+    bool const server_closed = server_gate_.until({false, writable_, long_ago}) == never;
+    return group_inheritance{std::move(*lease), address_here_, active_since_ms_, own_life_,
+                             server_closed};
 }
 
 void group::inherit(work& job, group_inheritance const& left) {
+    if (left.own_server_closed)
+        server_gate_.inherited_closed();
     if (elect_.now_role != election::role::active)
         return;
     active_since_ms_ = left.active_since_ms;

@@ -55,4 +55,18 @@ std::optional<hook_event> event_of(progress_note const& it, node_settings const&
     return out;
 }
 
+std::optional<hook_event> event_of(conflict_note const& it, node_settings const& names) {
+    auto const* group = find(names, it.group);
+    if (group == nullptr)
+        return std::nullopt;
+    hook_event out;
+    out.name = it.begun ? "conflict" : "conflict-over";
+    out.group = group->name;
+    out.address = it.address;
+    out.mac = it.mac;
+    out.text =
+        it.address + (it.begun ? " is also claimed by " : " is no longer claimed by ") + it.mac;
+    return out;
+}
+
 } // namespace tasuki::agent

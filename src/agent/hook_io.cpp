@@ -37,6 +37,12 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
     return out;
 }
 
+void kill_and_reap(pid_t process) {
+    ::kill(-process, SIGKILL);
+    while (::waitpid(process, nullptr, 0) < 0 && errno == EINTR) {
+    }
+}
+
 /// What posix_spawn(3) wants to know, with the lifetime of the call.
 class spawn_settings {
   public:
@@ -109,11 +115,8 @@ hook_runner::hook_runner(asio::io_context& io)
     : io_(io) {}
 
 hook_runner::~hook_runner() {
-    for (auto const& [number, it] : running_) {
-        ::kill(-it->process, SIGKILL);
-        while (::waitpid(it->process, nullptr, 0) < 0 && errno == EINTR) {
-        }
-    }
+    for (auto const& [number, it] : running_)
+        kill_and_reap(it->process);
 }
 
 std::uint64_t hook_runner::run(hook_call const& what, on_end told) {
@@ -126,6 +129,15 @@ std::uint64_t hook_runner::run(hook_call const& what, on_end told) {
     }
     unique_fd output{ends[0]};
     unique_fd{ends[1]}.reset();
+    // Whose end nobody would see is ended at once.
+    unique_fd process;
+    if (spawned)
+        process.reset(static_cast<int>(::syscall(SYS_pidfd_open, *spawned, 0)));
+    if (spawned && !process) {
+        auto const why = problem_of_errno(errno, what.program);
+        kill_and_reap(*spawned);
+        spawned = why;
+    }
     if (!spawned) {
         asio::post(io_, [told = std::move(told), text = spawned.error().text] {
             told({hook_end::kind::not_run, 0, {}, text});
@@ -137,7 +149,6 @@ std::uint64_t hook_runner::run(hook_call const& what, on_end told) {
     it->told = std::move(told);
     it->words = std::make_unique<vip::readable>(io_, std::move(output),
                                                 [this, each = it.get()] { read(*each); });
-    unique_fd process{static_cast<int>(::syscall(SYS_pidfd_open, *spawned, 0))};
     it->end =
         std::make_unique<vip::readable>(io_, std::move(process), [this, number] { ended(number); });
     it->limit.expires_after(what.limit);

@@ -3,6 +3,7 @@
 
 #include "tasuki/agent/lease_clock.hpp"
 #include "tasuki/agent/lease_clock_io.hpp"
+#include "tasuki/core/overloaded.hpp"
 
 #include <fmt/format.h>
 
@@ -43,20 +44,22 @@ std::optional<group_id> group_kept_in(node_settings const& of, std::string const
 std::vector<effect> lease_loop::body::handle(happening const& what) {
     auto effects = node_->handle(what, read_clocks());
     keep_ports();
+    keep_slots();
     return effects;
 }
 
 void lease_loop::body::keep_ports() {
-    for (auto& [id, told] : ports_) {
-        auto const until = node_->groups().at(id)->open_to_clients_until();
-        if (until == std::exchange(told.open_until, until))
-            continue;
-        if (auto const done = keeper_->open_port(told.port, until); !done)
-            depart(remark{true, done.error().text});
-    }
+    auto const now = read_clocks().now;
+    for (auto const& [id, group] : node_->groups())
+        if (auto const told = ports_.keep(id, group->open_to_clients_until(), now,
+                                          [this](std::uint16_t port, instant until) {
+                                              return keeper_->open_port(port, until);
+                                          }))
+            depart(remark{told->refused, told->text});
 }
 
-/// A program that takes over closes nothing that its predecessor has under a lease.
+/// A program that takes over closes nothing that its predecessor has under a lease, nor a server
+/// that it knew to be closed to writes.
 std::vector<vip::guarded_port> lease_loop::body::ports_at_start() {
     std::vector<vip::guarded_port> out;
     for (auto const& group : options_.from.groups) {
@@ -65,12 +68,11 @@ std::vector<vip::guarded_port> lease_loop::body::ports_at_start() {
         auto until = node_->groups().at(group.id)->open_to_clients_until();
         if (options_.inherited) {
             auto const& left = options_.inherited->left.groups;
-            auto const found = left.find(group.id);
-            if (found != left.end() && found->second.lease.held)
-                until = found->second.lease.held->until.hard;
+            if (auto const found = left.find(group.id); found != left.end())
+                until = open_to_clients_at_first(found->second, until);
         }
-        ports_[group.id] = {group.mysql->port, until};
-        out.push_back(ports_[group.id]);
+        ports_.begin(group.id, group.mysql->port, until);
+        out.push_back({group.mysql->port, until});
     }
     return out;
 }
@@ -129,7 +131,7 @@ void lease_loop::body::act(open_address& it) {
                                                         " answers for the virtual IP: find and "
                                                         "remove it, it is taken then"};
         (void)keeper_->probe(group);
-    } else if (!guard_->open(slot_of(group), it.under, it.until.hard)) {
+    } else if (!guard_->open(slots_.of(group), it.under, it.until.hard)) {
         result.here = false;
         result.trouble = problem{failure::refused, "the guardian has ended this epoch here"};
     } else if (auto const done = keeper_->want(group, it.under, true, it.until.hard); !done) {
@@ -141,7 +143,7 @@ void lease_loop::body::act(open_address& it) {
 }
 
 void lease_loop::body::act(extend_address& it) {
-    if (!guard_->extend(slot_of(it.group), it.under, it.until.hard))
+    if (!guard_->extend(slots_.of(it.group), it.under, it.until.hard))
         return depart(
             remark{true, "the guardian has ended this life of the agent: it saw no renewal"});
     if (auto const done = keeper_->refresh(it.group, it.under, it.until.hard); !done)
@@ -156,7 +158,7 @@ void lease_loop::body::act(close_address& it) {
     if (auto const done = keeper_->want(it.group, it.under, false, long_ago); !done)
         result.trouble = done.error();
     else
-        guard_->close(slot_of(it.group));
+        guard_->close(slots_.of(it.group));
     turns_.found(result);
 }
 
@@ -256,7 +258,7 @@ void lease_loop::body::refresh_conditions() {
     conditions_.enforcement_reason = carries_ ? keeper_->rung_reason() : std::string{};
     if (hooks_->any())
         conditions_.enforcement_reason +=
-            (conditions_.enforcement_reason.empty() ? "" : "; ") + hooks_->caution();
+            (conditions_.enforcement_reason.empty() ? "" : "; ") + hooks_->caution(keeper_->rung());
     conditions_.guard_reason = guard_->is_here() ? std::string{} : guard_->trouble();
     for (auto const& group : options_.from.groups)
         if (!group.vips.empty()) // as configured, until it is known where it really is

@@ -1,19 +1,26 @@
 // Groups whose addresses a program moves: what the lease thread has to do with that.
 #include "tasuki/agent/lease_body_io.hpp"
+#include "tasuki/agent/repeated_line.hpp"
+
+#include <fmt/format.h>
 
 namespace tasuki::agent {
 
 namespace {
 
-address_changed change_of(group_id group, hook_report const& told) {
+/// What is tried again and again is not told each time.
+address_changed change_of(group_id group, hook_report const& told, repeated_line& lines) {
     bool const taken = told.wish.what == hook_action::acquire;
     address_changed what{group, told.wish.under, taken && told.done, {}};
     if (!told.text.empty()) {
         what.told =
             fmt::format("{} by the program: it {}", taken ? "taken" : "given up", told.text);
         if (!told.done)
-            what.told = fmt::format("not {}", what.told);
+            what.told =
+                lines.admit(fmt::format("not {}", what.told), read_clocks().now).value_or("");
     }
+    if (told.done)
+        lines.reset();
     if (!told.done)
         what.trouble = problem{failure::refused, fmt::format("the program for {} {}",
                                                              to_string(told.wish.what), told.text)};
@@ -29,12 +36,15 @@ void lease_loop::body::open_hooks() {
             if (group.address_here && group.lease.held)
                 held.insert(id);
     address_hooks::callbacks to;
-    to.on_report = [this](group_id group, hook_report const& told) {
-        turns_.happen(change_of(group, told));
+    to.on_report = [this, lines = std::map<group_id, repeated_line>{}](
+                       group_id group, hook_report const& told) mutable {
+        turns_.happen(change_of(group, told, lines[group]));
     };
-    to.on_fitness = [this](group_id group, std::string const& trouble) {
+    to.on_fitness = [this, lines = std::map<group_id, repeated_line>{}](
+                        group_id group, std::string const& trouble) mutable {
         if (!trouble.empty())
-            depart(remark{true, trouble});
+            if (auto const line = lines[group].admit(trouble, read_clocks().now))
+                depart(remark{true, *line});
         turns_.happen(link_changed{group, trouble.empty(), trouble});
     };
     hooks_ = std::make_unique<address_hooks>(io_, options_.from, options_.node, held, to);
@@ -50,7 +60,7 @@ void lease_loop::body::open_hooks() {
 
 /// The gate opens before the program runs, which may have to announce the address.
 void lease_loop::body::open_by_hook(open_address const& it) {
-    if (!guard_->open(slot_of(it.group), it.under, it.until.hard))
+    if (!guard_->open(slots_.of(it.group), it.under, it.until.hard))
         return turns_.found(
             address_changed{it.group, it.under, false,
                             problem{failure::refused, "the guardian has ended this epoch here"}});
@@ -60,11 +70,20 @@ void lease_loop::body::open_by_hook(open_address const& it) {
     hooks_->want(it.group, {hook_action::acquire, it.under});
 }
 
-/// The gate closes before the program runs: nothing of ours answers while it takes its time.
+/// The gate closes before the program runs: nothing of ours answers while it takes its time. While
+/// the lease is held for that, it is not said to be given up before the gate has accepted it. Once
+/// the lease is lost the program waits for nothing, and the gate closes by itself.
 void lease_loop::body::close_by_hook(close_address const& it) {
-    if (auto const done = keeper_->want(it.group, it.under, false, long_ago); !done)
+    auto const done = keeper_->want(it.group, it.under, false, long_ago);
+    bool const held =
+        node_->groups().at(it.group)->election_state().now_role == election::role::active;
+    if (!done && held)
+        return turns_.found(address_changed{it.group, it.under, false, done.error()});
+    if (!done)
         depart(remark{true, done.error().text});
-    guard_->close(slot_of(it.group));
+    if (slots_.leave(*node_->groups().at(it.group)))
+        guard_->close(slots_.of(it.group));
+    keep_guard_equipped();
     hooks_->want(it.group, {hook_action::release, it.under});
 }
 

@@ -121,15 +121,7 @@ result<void> lease_loop::body::open_state() {
 result<void> lease_loop::body::arm_watchdog() {
     if (options_.from.watchdog.empty())
         return {};
-    // Nothing may answer here beyond its lease, as far as this thread can see to it. What a program
-    // moves is silent here by then, though the program may still have to tell the cloud.
-    auto const is_well = [this] {
-        auto const now = read_clocks().now;
-        return std::none_of(node_->groups().begin(), node_->groups().end(), [&](auto const& one) {
-            return one.second->address_here() && !one.second->settings().by_hook &&
-                   one.second->election_state().until.hard <= now;
-        });
-    };
+    auto const is_well = [this] { return keeps_within_leases(*node_, read_clocks().now); };
     auto const device = for_node(options_.from.watchdog, options_.node);
     auto armed = watchdog::open(io_, device, is_well);
     if (!armed)

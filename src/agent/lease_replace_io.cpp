@@ -28,7 +28,7 @@ void lease_loop::body::try_to_replace(program by, std::function<void(problem)> f
     if (left) {
         estate what{std::move(*left), guard_->place()};
         if (what.guard.socket >= 0)
-            what.guard.slots = slots_;
+            what.guard.slots = slots_.all();
         return failed(replace_program(by, what));
     }
     if (read_clocks().now >= until)
@@ -57,7 +57,7 @@ void lease_loop::body::adopt_addresses() {
 
 /// What the file names no more is swept from the links, and from the page.
 void lease_loop::body::take_over_guard() {
-    slots_ = options_.inherited->guard.slots;
+    slots_.take_over(options_.inherited->guard.slots);
     guard_->take_over(options_.inherited->guard);
     for (auto const& [id, group] : options_.inherited->left.groups) {
         if (!group.address_here || !group.lease.held)
@@ -65,11 +65,11 @@ void lease_loop::body::take_over_guard() {
         bool const stays = std::any_of(settings_.groups.begin(), settings_.groups.end(),
                                        [&, id = id](auto const& each) { return each.id == id; });
         // A slot that was seized stays so, and the first renewal is told.
-        (void)guard_->open(slot_of(id), group.lease.held->under, group.lease.held->until.hard);
+        (void)guard_->open(slots_.of(id), group.lease.held->under, group.lease.held->until.hard);
         if (stays)
             continue;
-        guard_->close(slot_of(id));
-        slots_.erase(id);
+        guard_->close(slots_.of(id));
+        slots_.forget(id);
     }
 }
 

@@ -2,6 +2,7 @@
 
 #include "deeds_io.hpp"
 #include "tasuki/guard/estate.hpp"
+#include "tasuki/guard/orders.hpp"
 #include "tasuki/guard/wire_io.hpp"
 
 #include <fcntl.h>
@@ -41,6 +42,17 @@ result<byte_string> read_all(int descriptor) {
     if (::pread(descriptor, out.data(), out.size(), 0) != static_cast<ssize_t>(out.size()))
         return problem_of_errno(errno, "what the guardian before this one left");
     return out;
+}
+
+result<estate> read_estate(int left) {
+    auto const bytes = read_all(left);
+    return bytes ? decode_estate(*bytes) : result<estate>{bytes.error()};
+}
+
+void hand_on(estate const& what, bool handed) {
+    for (int const each : {what.listener, what.agent_socket, what.agent, what.page, what.server})
+        if (each >= 0)
+            ::fcntl(each, F_SETFD, handed ? 0 : FD_CLOEXEC);
 }
 
 result<unique_fd> open_alarm() {
@@ -247,22 +259,39 @@ result<guardian> guardian::open(guardian_options options) {
 }
 
 result<guardian> guardian::take_over(guardian_options options, unique_fd left) {
-    auto const bytes = read_all(left.get());
-    if (!bytes)
-        return bytes.error();
-    auto const found = decode_estate(*bytes);
+    auto const found = read_estate(left.get());
     if (!found)
         return found.error();
-    for (int const each :
-         {found->listener, found->agent_socket, found->agent, found->page, found->server})
-        if (each >= 0)
-            ::fcntl(each, F_SETFD, FD_CLOEXEC);
+    hand_on(*found, false);
     auto out = with(std::move(options), unique_fd{found->listener});
     if (!out)
         return out;
     if (auto const inherited = out->body_->inherit(*found); !inherited)
         return inherited.error();
     return out;
+}
+
+result<guardian> guardian::take_over_or_begin(guardian_options options, unique_fd left) {
+    auto taken = take_over(options, std::move(left));
+    if (taken)
+        return taken;
+    options.say(true, taken.error().text + ": it begins anew, and the agent calls it again");
+    // The listener is among it, which would pass for another guardian's.
+    ::close_range(STDERR_FILENO + 1, ~0U, 0);
+    return open(std::move(options));
+}
+
+result<void> guardian::would_take_over(int left) {
+    auto const found = read_estate(left);
+    if (!found)
+        return found.error();
+    if (found->page >= 0)
+        if (auto const fits = shared_page::check(found->page); !fits)
+            return fits;
+    if (found->orders.empty())
+        return {};
+    auto const understood = decode_orders(found->orders);
+    return understood ? result<void>{} : understood.error();
 }
 
 result<unique_fd> guardian::bequeath() const {
@@ -272,10 +301,12 @@ result<unique_fd> guardian::bequeath() const {
     if (!out ||
         ::write(out.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()))
         return problem_of_errno(errno, "memory for the next guardian");
-    for (int const each : {what.listener, what.agent_socket, what.agent, what.page, what.server})
-        if (each >= 0)
-            ::fcntl(each, F_SETFD, 0);
+    hand_on(what, true);
     return out;
+}
+
+void guardian::keep() const {
+    hand_on(body_->left(), false);
 }
 
 result<guardian> guardian::with(guardian_options options, unique_fd listener) {

@@ -7,7 +7,6 @@
 
 #include <CLI/CLI.hpp>
 
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -15,13 +14,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 #include <filesystem>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace {
 
@@ -38,63 +39,79 @@ void say(bool warning, std::string const& text) {
 struct arguments {
     std::string runtime_dir = "/run/tasuki";
     int inherit = -1;
-    std::string self; ///< the file that was started, also when another has its place by now
+    bool check = false; ///< only whether it could be inherited
+    std::string self;   ///< the file that was started, also when another has its place by now
 };
 
 result<guard::guardian> take_place(arguments const& given) {
     guard::guardian_options const options{guard::socket_path(given.runtime_dir), say};
     if (given.inherit < 0)
         return guard::guardian::open(options);
-    auto taken = guard::guardian::take_over(options, unique_fd{given.inherit});
-    if (taken)
-        return taken;
-    say(true, taken.error().text + ": it begins anew");
-    return guard::guardian::open(options);
+    return guard::guardian::take_over_or_begin(options, unique_fd{given.inherit});
 }
 
-/// A file that does not even tell its version would leave the node without a guardian.
-bool would_start(std::string const& program) {
-    std::string name = program;
-    std::string option = "--version";
-    std::array<char*, 3> words{name.data(), option.data(), nullptr};
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+using words_of_call = std::vector<std::string>;
+
+words_of_call call_of(arguments const& given, int left) {
+    return {given.self, "--runtime-dir", given.runtime_dir, "--inherit", std::to_string(left)};
+}
+
+std::vector<char*> pointers_to(words_of_call& words) {
+    std::vector<char*> out;
+    for (auto& each : words)
+        out.push_back(each.data());
+    out.push_back(nullptr);
+    return out;
+}
+
+/// A file that does not start, or does not understand what it would be left, would leave the node
+/// without a guardian, or the agent without this one. What it says goes where we speak.
+bool would_start(words_of_call words) {
+    words.emplace_back("--check");
     pid_t child = 0;
-    int const spawned =
-        ::posix_spawn(&child, program.c_str(), &actions, nullptr, words.data(), environ);
-    posix_spawn_file_actions_destroy(&actions);
-    if (spawned != 0)
+    if (::posix_spawn(&child, words.front().c_str(), nullptr, nullptr, pointers_to(words).data(),
+                      environ) != 0)
         return false;
     unique_fd const process{static_cast<int>(::syscall(SYS_pidfd_open, child, 0))};
     pollfd ended_soon{.fd = process.get(), .events = POLLIN, .revents = 0};
-    constexpr int limit_ms = 500; // nobody stands by meanwhile but the gate
-    if (::poll(&ended_soon, 1, limit_ms) <= 0)
+    // Nobody stands by meanwhile but the gate; a signal to this one is not the end of that one.
+    auto const until = std::chrono::steady_clock::now() + milliseconds{500};
+    auto left = milliseconds{1};
+    while (left.count() > 0 && ::poll(&ended_soon, 1, static_cast<int>(left.count())) <= 0)
+        left = std::chrono::ceil<milliseconds>(until - std::chrono::steady_clock::now());
+    if (left.count() <= 0)
         ::kill(child, SIGKILL);
     int status = -1;
-    ::waitpid(child, &status, 0);
+    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
     return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
 /// Another program in this process, which goes on where this one stops. Returns if it cannot.
 void replace(guard::guardian const& now, arguments const& given) {
-    if (!would_start(given.self))
-        return say(true, given.self + " does not start: this guardian goes on");
     auto const left = now.bequeath();
     if (!left)
         return say(true, left.error().text + ": this guardian goes on");
-    std::string program = given.self;
-    std::string folder_option = "--runtime-dir";
-    std::string folder = given.runtime_dir;
-    std::string option = "--inherit";
-    std::string descriptor = std::to_string(left->get());
-    std::array<char*, 6> words{program.data(), folder_option.data(), folder.data(),
-                               option.data(),  descriptor.data(),    nullptr};
-    // Until the new program has said what SIGHUP means to it, another one would end it.
-    auto* const meaning = ::signal(SIGHUP, SIG_IGN);
-    ::execv(program.c_str(), words.data());
-    ::signal(SIGHUP, meaning);
-    say(true, problem_of_errno(errno, given.self).text + ": this guardian goes on");
+    auto words = call_of(given, left->get());
+    std::string why = "it does not start, or cannot go on for this one";
+    if (would_start(words)) {
+        // Until the new program has said what SIGHUP means to it, another one would end it.
+        auto* const meaning = ::signal(SIGHUP, SIG_IGN);
+        ::execv(given.self.c_str(), pointers_to(words).data());
+        why = std::strerror(errno);
+        ::signal(SIGHUP, meaning);
+    }
+    now.keep();
+    say(true, given.self + ": " + why + ": this guardian goes on (to change it all the same, " +
+                  "systemctl restart tasuki-guard)");
+}
+
+/// Only says whether it could go on for the guardian that asks.
+int check(arguments const& given) {
+    auto const could = guard::guardian::would_take_over(given.inherit);
+    if (!could)
+        say(true, could.error().text);
+    return could ? 0 : 1;
 }
 
 int guard_node(arguments const& given) {
@@ -129,6 +146,7 @@ int main(int count, char** values) {
     app.add_option("--runtime-dir", given.runtime_dir, "the agent's runtime_dir")
         ->capture_default_str();
     app.add_option("--inherit", given.inherit)->group(""); // by the guardian before it
+    app.add_flag("--check", given.check)->group("");       // by the same
     app.set_version_flag("--version", TASUKI_VERSION);
     try {
         app.parse(count, values);
@@ -137,7 +155,7 @@ int main(int count, char** values) {
     }
     try {
         given.self = std::filesystem::read_symlink("/proc/self/exe").string();
-        return guard_node(given);
+        return given.check ? check(given) : guard_node(given);
     } catch (std::exception const& error) {
         std::fprintf(stderr, "tasuki-guard: %s\n", error.what());
         return 1;

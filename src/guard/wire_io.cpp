@@ -103,13 +103,19 @@ result<shared_page> shared_page::make() {
     return open(std::move(memory));
 }
 
-result<shared_page> shared_page::open(unique_fd memory) {
+result<void> shared_page::check(int memory) {
     struct stat status {};
-    if (::fstat(memory.get(), &status) != 0)
+    if (::fstat(memory, &status) != 0)
         return problem_of_errno(errno, "the page of deadlines");
     if (status.st_size != static_cast<off_t>(sizeof(deadline_page)))
         return problem{failure::invalid, "the page of deadlines has another size: agent and "
                                          "guardian must be of the same version"};
+    return {};
+}
+
+result<shared_page> shared_page::open(unique_fd memory) {
+    if (auto const fits = check(memory.get()); !fits)
+        return fits.error();
     void* const at = ::mmap(nullptr, sizeof(deadline_page), PROT_READ | PROT_WRITE,
                             MAP_SHARED | MAP_POPULATE, memory.get(), 0);
     if (at == MAP_FAILED)

@@ -75,7 +75,6 @@ class keeper::body {
     [[nodiscard]] result<void> open();
     [[nodiscard]] result<void> listen_everywhere();
     [[nodiscard]] result<void> check_claim(group_state const&, instant deadline) const;
-    void tell_clients(group_state const&);
     [[nodiscard]] bool is_gated(ip_address const&) const;
 
     // keeper_reconcile_io.cpp
@@ -91,8 +90,9 @@ class keeper::body {
     [[nodiscard]] announce_policy policy_of(ip_address const&) const;
     void settle_groups(problems const&, instant now);
     [[nodiscard]] instant hard_deadline(operation const& removal) const;
-    [[nodiscard]] duration time_for_clients(std::vector<operation> const&) const;
-    void destroy_clients(std::vector<operation> const&, duration budget);
+    [[nodiscard]] duration time_for_clients(instant hard) const;
+    [[nodiscard]] result<void> close_to_moved(group_state&);
+    void destroy_clients(std::vector<ip_address> const&, duration budget);
     [[nodiscard]] result<void> remove(std::vector<operation>);
     void resolve_all(std::vector<observed_address> const&);
     void spare_companions(std::vector<operation> const&);
@@ -115,7 +115,8 @@ class keeper::body {
     [[nodiscard]] bool wants_nft_gate() const;
     [[nodiscard]] result<void> check_gate() const;
     [[nodiscard]] result<void> open_gate_of(group_state&);
-    void close_gate_of(group_state&);
+    [[nodiscard]] result<void> tell_gate(group_state const&, gate_times const&);
+    [[nodiscard]] result<void> close_gate_of(group_state&);
     void close_gate_to(ip_address const&, instant leaving_until);
     void set_gate(ip_address const&, gate_times const&);
     void forget_gate(ip_address const&);

@@ -186,12 +186,20 @@ result<void> keeper::body::check_gate() const {
 
 result<void> keeper::body::open_gate_of(group_state& state) {
     state.gate_open = true;
+    return tell_gate(state, open_until(state.deadline));
+}
+
+/// One that fails does not spare the others; the first problem is told.
+result<void> keeper::body::tell_gate(group_state const& state, gate_times const& times) {
+    result<void> outcome;
     if (gate_)
         for (auto const& one : state.addresses)
-            if (auto const done = gate_->set(one.address.address, open_until(state.deadline));
-                !done)
-                return done;
-    return nft_ ? nft_->set(state.key, open_until(state.deadline)) : result<void>{};
+            if (auto const done = gate_->set(one.address.address, times); !done && outcome)
+                outcome = done;
+    if (nft_)
+        if (auto const done = nft_->set(state.key, times); !done && outcome)
+            outcome = done;
+    return outcome;
 }
 
 result<void> keeper::body::open_port(std::uint16_t port, instant until) {
@@ -205,13 +213,13 @@ result<void> keeper::body::open_port(std::uint16_t port, instant until) {
     return nft_ ? nft_->set(known->second.key, open_until(until)) : result<void>{};
 }
 
-void keeper::body::close_gate_of(group_state& state) {
-    if (!std::exchange(state.gate_open, false))
-        return;
-    for (auto const& one : state.addresses)
-        set_gate(one.address.address, gate_times{});
-    if (nft_)
-        note_gate(nft_->set(state.key, gate_times{}));
+/// Until that was accepted it is tried again with each reconciliation.
+result<void> keeper::body::close_gate_of(group_state& state) {
+    if (!state.gate_open)
+        return {};
+    auto const closed = tell_gate(state, {});
+    state.gate_open = !closed;
+    return closed;
 }
 
 /// Nothing comes in any more; the clients may be told until the end.

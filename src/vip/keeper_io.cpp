@@ -206,8 +206,6 @@ result<void> keeper::body::want(group_id group, epoch owner, bool here, instant 
         if (auto const claimable = check_claim(state, deadline); !claimable)
             return claimable;
     state.owner = owner;
-    if (!here && std::exchange(state.here, false))
-        tell_clients(state);
     state.here = here;
     // A release keeps the deadline: the time that is left may be used to tell the clients.
     if (here)
@@ -217,24 +215,17 @@ result<void> keeper::body::want(group_id group, epoch owner, bool here, instant 
     if (here)
         if (auto const opened = open_gate_of(state); !opened)
             return opened;
+    auto const closed = here ? result<void>{} : close_to_moved(state);
     auto const reconciled = reconcile();
     announce_due();
     arm();
+    if (!closed)
+        return closed;
     if (!reconciled)
         return reconciled.error();
     if (auto const mine = reconciled->find(group); mine != reconciled->end())
         return mine->second;
     return {};
-}
-
-/// Of what something else moves; what the keeper itself removes has its clients told there.
-void keeper::body::tell_clients(group_state const& state) {
-    std::vector<ip_address> moved;
-    for (auto const& one : state.addresses)
-        if (one.by_hook)
-            moved.push_back(one.address.address);
-    if (!moved.empty())
-        static_cast<void>(destroy_sockets(*diagnosis_, moved, options_.socket_budget));
 }
 
 bool keeper::body::is_gated(ip_address const& address) const {

@@ -8,6 +8,17 @@
 
 namespace tasuki::vip {
 
+namespace {
+
+std::vector<ip_address> addresses_of(std::vector<operation> const& all) {
+    std::vector<ip_address> out;
+    for (auto const& one : all)
+        out.push_back(one.address.address);
+    return out;
+}
+
+} // namespace
+
 result<void> keeper::body::read_links() {
     auto const links = list_links(*routes_);
     if (!links)
@@ -188,23 +199,37 @@ instant keeper::body::hard_deadline(operation const& removal) const {
     return group == group_of_.end() ? long_ago : groups_.at(group->second).deadline;
 }
 
-/// Clients get a part of what is left until the first of the deadlines, and no more.
-duration keeper::body::time_for_clients(std::vector<operation> const& removals) const {
+/// Clients get a part of what is left until the deadline, and no more.
+duration keeper::body::time_for_clients(instant hard) const {
     constexpr int parts = 4; // the other three are for the removal itself and for surprises
-    auto budget = options_.socket_budget;
-    auto const now = options_.now();
-    for (auto const& one : removals)
-        if (auto const hard = hard_deadline(one); hard != never)
-            budget = std::min<duration>(budget, (hard - now) / parts);
-    return budget;
+    if (hard == never)
+        return options_.socket_budget;
+    return std::min<duration>(options_.socket_budget, (hard - options_.now()) / parts);
 }
 
-void keeper::body::destroy_clients(std::vector<operation> const& removals, duration budget) {
-    if (removals.empty())
+/// What something else moves: its clients are told as those of what is removed, in the same order.
+result<void> keeper::body::close_to_moved(group_state& state) {
+    std::vector<ip_address> moved;
+    for (auto const& one : state.addresses)
+        if (one.by_hook)
+            moved.push_back(one.address.address);
+    if (moved.empty() || !state.gate_open)
+        return {};
+    bool const is_over = state.deadline <= options_.now();
+    if (!is_over) {
+        if (auto const shut = tell_gate(state, only_leaving_until(state.deadline)); !shut)
+            return shut;
+        destroy_clients(moved, time_for_clients(state.deadline));
+    }
+    auto const closed = close_gate_of(state);
+    if (is_over)
+        destroy_clients(moved, options_.socket_budget);
+    return closed;
+}
+
+void keeper::body::destroy_clients(std::vector<ip_address> const& locals, duration budget) {
+    if (locals.empty())
         return;
-    std::vector<ip_address> locals;
-    for (auto const& one : removals)
-        locals.push_back(one.address.address);
     auto const destroyed = destroy_sockets(*diagnosis_, locals, budget);
     if (destroyed)
         return;
@@ -246,9 +271,12 @@ result<void> keeper::body::take_away(std::vector<operation> removals) {
         if (!is_served(one.address.address))
             close_gate_to(one.address.address, hard_deadline(one));
     auto const first = remove(overdue);
-    destroy_clients(timely, time_for_clients(timely));
+    instant soonest = never;
+    for (auto const& one : timely)
+        soonest = std::min(soonest, hard_deadline(one));
+    destroy_clients(addresses_of(timely), time_for_clients(soonest));
     auto const second = remove(timely);
-    destroy_clients(overdue, options_.socket_budget);
+    destroy_clients(addresses_of(overdue), options_.socket_budget);
     return first ? second : first;
 }
 
@@ -351,7 +379,7 @@ void keeper::body::settle_groups(problems const& found, instant now) {
             state.told = {};
         }
         if (!state.here)
-            close_gate_of(state);
+            note_gate(close_gate_of(state));
         for (auto const& one : state.kept) {
             auto const& address = one.address.address;
             conflicts.set_held(address, state.here && carried_.contains(address));

@@ -258,6 +258,14 @@ nft_batch whole(nft_batch content) {
     return content;
 }
 
+void put_opening(nft_batch& out, family of, nft_opening const& one) {
+    if (!one.prolongs) // so that there is something to delete
+        out.push_back(opening_message(NFT_MSG_NEWSETELEM, of, one, nft_shortest_life));
+    out.push_back(opening_message(NFT_MSG_DELSETELEM, of, one, one.lives));
+    if (one.lives > milliseconds{0})
+        out.push_back(opening_message(NFT_MSG_NEWSETELEM, of, one, one.lives));
+}
+
 /// Added first, so that there is something to remove whatever was there.
 void put_removal(nft_batch& out) {
     for (auto const of : families) {
@@ -315,16 +323,22 @@ nft_batch nft_removal_batch() {
     return whole(std::move(out));
 }
 
-nft_batch nft_change_batch(std::vector<nft_opening> const& openings) {
+nft_batch nft_ticket_batch(nft_key ticket) {
     nft_batch out;
     for (auto const of : families)
-        for (auto const& one : openings) {
-            if (!one.prolongs) // so that there is something to delete
-                out.push_back(opening_message(NFT_MSG_NEWSETELEM, of, one, milliseconds{1}));
-            out.push_back(opening_message(NFT_MSG_DELSETELEM, of, one, one.lives));
-            if (one.lives > milliseconds{0})
-                out.push_back(opening_message(NFT_MSG_NEWSETELEM, of, one, one.lives));
-        }
+        put_opening(out, of, {gate_side::arriving, ticket, nft_ticket_life});
+    return whole(std::move(out));
+}
+
+nft_batch nft_change_batch(std::vector<nft_opening> const& openings,
+                           std::optional<nft_key> ticket) {
+    nft_batch out;
+    for (auto const of : families) {
+        if (ticket)
+            put_opening(out, of, {gate_side::arriving, *ticket, nft_ticket_life, true});
+        for (auto const& one : openings)
+            put_opening(out, of, one);
+    }
     return whole(std::move(out));
 }
 

@@ -4,6 +4,7 @@ import select
 import signal
 import socket
 import subprocess
+import threading
 import time
 
 import faults
@@ -191,6 +192,18 @@ class ClosedPortTest(faults.FaultCase):
                 return bool(probe.recv(4))
             except OSError:
                 return False
+
+    def test_a_replica_stays_open_to_clients_while_its_agent_is_replaced(self):
+        reload = threading.Thread(target=agents.tasuki, args=(self.lab, self.new, "reload"))
+        asked, refused, until = 0, 0, time.time() + 2
+        while time.time() < until:
+            if asked == 20:
+                reload.start()
+            asked += 1
+            refused += not self.greets("client", self.new, 0.9)  # sent again after a second
+        reload.join()
+        print(f"{refused} of {asked} refused ... ", end="", flush=True)
+        self.assertEqual(refused, 0)
 
     def test_nobody_outside_reaches_a_master_whose_programs_hang_after_its_deadline(self):
         writer, reader = self.session(self.old), self.session(self.old)

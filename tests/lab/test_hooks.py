@@ -9,6 +9,7 @@ from watched import BOUND_S, AddressCase
 
 SLOW_S = 1.5  # longer than a lease of 0.8 s
 SEEN_S = 2
+OVER_S = 25  # it is known 10 s after the last sign
 FAILED = 1
 NOBODY_KNOWS = "no such instance"
 
@@ -57,6 +58,19 @@ class MovedByProgramTest(AddressCase):
         self.assertLess(observer.summary["longest_gap_ms"], 50)
         self.assertEqual(len(self.calls("db1")), calls)
         self.assertEqual(agents.group(self.lab, "wit")["epoch"], before)
+
+    def test_a_reload_waits_for_a_program_that_runs(self):
+        """What an earlier life has left is given up at the start, which takes longer than it waits."""
+        hooks.make_slow(self.lab, "db3", "move", 2 * SLOW_S)
+        stage.kill_process(self.lab, "db3", "agent")
+        stage.start(self.lab, "db3", "agent")
+        before = len(self.calls("db3"))
+        processes.wait_until(lambda: len(self.calls("db3")) > before, BOUND_S, "the program runs")
+        said = agents.tasuki(self.lab, "db3", "reload", check=False)
+        self.assertNotEqual(said.returncode, 0, said.stdout)
+        processes.wait_until(lambda: len(self.calls("db3")) > before + 1, BOUND_S, "it has ended")
+        self.assertEqual([call["what"] for call in self.calls("db3")[before:]], ["begun", "ended"])
+        agents.tasuki(self.lab, "db3", "reload")
 
     def test_a_node_whose_program_fails_hands_over_and_says_why(self):
         hooks.make_fail(self.lab, "db2", "move", NOBODY_KNOWS)
@@ -114,6 +128,12 @@ class ToldTest(AddressCase):
         self.assertEqual((environment["TASUKI_ADDRESS"], environment["TASUKI_MAC"]),
                          (places.VIP, places.mac("client")))
         network.take_address(self.lab, "client")
+        over = processes.wait_until(lambda: self.told("db1", "conflict-over"), OVER_S,
+                                    "the end of the conflict is told")[-1]["environment"]
+        self.assertEqual((over["TASUKI_ADDRESS"], over["TASUKI_MAC"]),
+                         (places.VIP, places.mac("client")))
+        log = self.lab.log("db1", "agent")
+        self.assertIn("conflict over:", log.read_text())
         with stopped_at_end(Observer(self.lab)) as observer:
             agents.switchover(self.lab, "db1", "db2")
             self.wait_for_next_holder("db1")
@@ -122,7 +142,6 @@ class ToldTest(AddressCase):
         left, came = self.wait_told("db1", "left"), self.wait_told("db2", "active")
         self.assertEqual(left["environment"]["TASUKI_RESULT"], "handed_over")
         self.assertEqual(came["environment"]["TASUKI_NODE"], "db2")
-        log = self.lab.log("db1", "agent")
         processes.wait_until(lambda: "did not end in time and was killed" in log.read_text(),
                              BOUND_S, "the program is ended")
 

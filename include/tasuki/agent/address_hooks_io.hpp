@@ -8,6 +8,7 @@
 
 #include "tasuki/agent/hook_io.hpp"
 #include "tasuki/agent/hook_turns.hpp"
+#include "tasuki/vip/lifetime.hpp"
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -16,6 +17,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
@@ -41,8 +43,8 @@ class address_hooks {
 
     [[nodiscard]] bool moves(group_id group) const { return groups_.contains(group); }
     [[nodiscard]] bool any() const { return !groups_.empty(); }
-    /// What is not promised for the groups that a program moves, for status.
-    [[nodiscard]] std::string caution() const;
+    /// What is not promised for the groups that a program moves, and what is, for status.
+    [[nodiscard]] std::string caution(vip::enforcement) const;
     [[nodiscard]] bool is_swept(group_id group) const { return groups_.at(group).swept; }
     /// A program runs: whoever takes over could not know when it ends.
     [[nodiscard]] bool is_busy() const;
@@ -54,6 +56,7 @@ class address_hooks {
     struct moved {
         group_config const* config = nullptr;
         hook_turns turns;
+        std::optional<hook_run> newest; ///< wish, but for the sweep
         std::uint64_t call = 0;
         bool swept = false;
         std::unique_ptr<boost::asio::steady_timer> again;

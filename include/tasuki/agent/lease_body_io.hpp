@@ -3,15 +3,16 @@
 // lease_loop_io and lease_effects_io, and nobody else includes it. One thread, no locks.
 
 #include "tasuki/agent/address_hooks_io.hpp"
+#include "tasuki/agent/guard_duty.hpp"
 #include "tasuki/agent/guard_link_io.hpp"
 #include "tasuki/agent/lease_loop_io.hpp"
 #include "tasuki/agent/lease_timer_io.hpp"
 #include "tasuki/agent/lease_turns.hpp"
 #include "tasuki/agent/make_settings.hpp"
+#include "tasuki/agent/server_ports.hpp"
 #include "tasuki/agent/stamp_io.hpp"
 #include "tasuki/agent/store_io.hpp"
 #include "tasuki/agent/watchdog_io.hpp"
-#include "tasuki/core/overloaded.hpp"
 #include "tasuki/heartbeat/key_io.hpp"
 #include "tasuki/heartbeat/log_limit.hpp"
 #include "tasuki/heartbeat/udp_io.hpp"
@@ -142,11 +143,10 @@ class lease_loop::body {
     [[nodiscard]] std::vector<vip::guarded_port> ports_at_start();
     void adopt_addresses();
     void take_over_guard();
-    [[nodiscard]] std::size_t slot_of(group_id);
+    void keep_slots();
     void equip_guard();
     void keep_guard_equipped();
-    [[nodiscard]] std::vector<group_id> degraded_here() const;
-    [[nodiscard]] std::vector<std::uint64_t> guard_basis() const;
+    [[nodiscard]] std::vector<std::uint64_t> basis_now() const;
     void on_datagram(heartbeat::datagram const& arrived);
     void on_keeper(vip::keeper_event const& event);
     void on_stored(write_done const& done);
@@ -174,10 +174,10 @@ class lease_loop::body {
     std::unique_ptr<address_hooks> hooks_;
     std::unique_ptr<node> node_;
     std::unique_ptr<guard_link> guard_;
-    std::unique_ptr<watchdog> watchdog_;          ///< where one is configured
-    std::map<group_id, vip::guarded_port> ports_; ///< of the servers, as the keeper was told
-    std::map<group_id, std::size_t> slots_;       ///< in its page
-    std::vector<std::uint64_t> guard_basis_;      ///< what its orders were made from
+    std::unique_ptr<watchdog> watchdog_;     ///< where one is configured
+    server_ports ports_;                     ///< as the keeper has accepted them
+    guard_slots slots_;                      ///< in its page
+    std::vector<std::uint64_t> guard_basis_; ///< what its orders were made from
     std::map<group_id, mysql::process_handle> servers_;
     heartbeat::reject_log rejects_;
     conditions conditions_;

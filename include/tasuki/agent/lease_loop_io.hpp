@@ -7,6 +7,7 @@
 
 #include "tasuki/agent/config.hpp"
 #include "tasuki/agent/happening.hpp"
+#include "tasuki/agent/hook_events.hpp"
 #include "tasuki/agent/node.hpp"
 #include "tasuki/agent/program_io.hpp"
 #include "tasuki/agent/view.hpp"
@@ -32,12 +33,6 @@ namespace tasuki::agent {
 struct remark { ///< for the log
     bool warning = false;
     std::string text;
-};
-struct conflict_note { ///< somebody else answers for an address of the group, or no longer
-    group_id group;
-    bool begun = false;
-    std::string address;
-    std::string mac;
 };
 using departure = std::variant<submit_order, ask_peer, transition, progress_note, answer_operator,
                                remark, conflict_note>;

@@ -3,8 +3,8 @@
 //
 // A server that may accept writes is open to them no longer than the lease holds. It is open again
 // when it is verified to be closed to writes, or dead. What a former life of the agent has left is
-// not known before it was read once. A server of a group that nobody has founded is nobody's
-// business.
+// not known before it was read once, unless that life has handed on what it knew. A server of a
+// group that nobody has founded is nobody's business.
 
 #include "tasuki/core/time.hpp"
 #include "tasuki/mysql/facts.hpp"
@@ -18,6 +18,8 @@ class server_gate {
     void read(mysql::server_facts const&);
     /// Its process has ended.
     void ended();
+    /// The program before this one knew it to be closed: so it is until something else is read.
+    void inherited_closed() { seen_ = closed_ = true; }
 
     struct lease {
         bool ours = false;     ///< held here, or being given up

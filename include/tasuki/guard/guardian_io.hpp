@@ -31,6 +31,11 @@ class guardian {
     [[nodiscard]] static result<guardian> open(guardian_options);
     /// In the place of the guardian that has left this (bequeath).
     [[nodiscard]] static result<guardian> take_over(guardian_options, unique_fd left);
+    /// The same; begins anew where that cannot be done, says why, and closes whatever this process
+    /// was left beside its standard streams: the agent sees its guardian go and calls the new one.
+    [[nodiscard]] static result<guardian> take_over_or_begin(guardian_options, unique_fd left);
+    /// Whether take_over would understand it; nothing is touched, `left` stays as it is.
+    [[nodiscard]] static result<void> would_take_over(int left);
     guardian(guardian&&) noexcept;
     guardian& operator=(guardian&&) noexcept;
     ~guardian();
@@ -40,8 +45,10 @@ class guardian {
     [[nodiscard]] static std::string harden();
 
     /// For the program that takes its place: a descriptor that, as all those that it names, stays
-    /// open beyond execve. This one goes on if there is none.
+    /// open beyond execve.
     [[nodiscard]] result<unique_fd> bequeath() const;
+    /// There is none after all: this one goes on, and nothing of it is handed on any more.
+    void keep() const;
 
     /// Waits for the next event, at most `limit`, and handles it.
     void turn(milliseconds limit);

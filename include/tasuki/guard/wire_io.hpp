@@ -31,6 +31,8 @@ class shared_page {
   public:
     [[nodiscard]] static result<shared_page> make();
     [[nodiscard]] static result<shared_page> open(unique_fd memory);
+    /// Whether it could be opened; the descriptor stays as it is.
+    [[nodiscard]] static result<void> check(int memory);
     shared_page(shared_page&&) noexcept;
     shared_page& operator=(shared_page&&) noexcept;
     ~shared_page();

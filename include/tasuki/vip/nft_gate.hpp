@@ -6,13 +6,15 @@
 // is open while an element of its name lives in the set of its direction. Elements die by
 // themselves, with nobody alive, so that the gate closes at the end of a lease. Their time is
 // relative and counts the kernel's ticks: they are given a little less than what is left.
-// A deletion of what has died is refused, and with it the batch that it stands in: a prolongation
-// that comes too late has no effect, also where its sender was stopped in the middle of it.
-// Keys are drawn anew in each life, so that what a former life still says names nothing.
-// linux/netfilter/nf_tables.h, nft(8), RFC 826, RFC 4861.
+// A deletion of what has died is refused, and with it the batch that it stands in. So whoever gives
+// an element its life first puts a ticket there that soon dies, then looks at the clock, and then
+// deletes the ticket in the batch: where the sender was stopped between the clock and the kernel,
+// the kernel refuses it. Keys are drawn anew in each life, so that what a former life still says
+// names nothing. linux/netfilter/nf_tables.h, nft(8), RFC 826, RFC 4861.
 
 #include "tasuki/vip/gate.hpp"
 
+#include <optional>
 #include <vector>
 
 namespace tasuki::vip {
@@ -67,8 +69,14 @@ struct nft_tables {
 [[nodiscard]] nft_batch nft_tables_batch(nft_tables const&);
 [[nodiscard]] nft_batch nft_removal_batch();
 
-/// Refused with ENOENT if something that was to be prolonged has died by now, or the tables have.
-[[nodiscard]] nft_batch nft_change_batch(std::vector<nft_opening> const&);
+/// How long a batch may be on its way from the clock to the kernel, but for a tick of the kernel's.
+inline constexpr milliseconds nft_ticket_life{20};
+/// Refused with ENOENT if the tables are gone.
+[[nodiscard]] nft_batch nft_ticket_batch(nft_key ticket);
+/// Refused with ENOENT if something that was to be prolonged has died by now, the ticket has, where
+/// there is one, or the tables have. It leaves a new ticket.
+[[nodiscard]] nft_batch nft_change_batch(std::vector<nft_opening> const&,
+                                         std::optional<nft_key> ticket = std::nullopt);
 /// The address is nobody's business any more.
 [[nodiscard]] nft_batch nft_forget_batch(ip_address const&);
 

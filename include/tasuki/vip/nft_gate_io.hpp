@@ -44,14 +44,21 @@ class nft_gate {
 
   private:
     nft_gate(netlink_conversation, std::function<instant()> now);
+    enum class loss { put_back, told }; ///< what is done where the tables are gone
+    [[nodiscard]] result<void> change(nft_key, gate_times const&, loss);
+    [[nodiscard]] int give_ticket();
+    [[nodiscard]] int attempt(nft_key, std::vector<nft_opening> const&, instant now);
     [[nodiscard]] std::vector<nft_opening> changes(nft_key, gate_times const&, instant now,
                                                    milliseconds margin) const;
     void note(std::vector<nft_opening> const&, instant now);
+    [[nodiscard]] int put_tables(instant now);
     [[nodiscard]] result<void> put_back(nft_key);
 
     netlink_conversation talk_;
     std::function<instant()> now_;
     nft_key nobody_;
+    nft_key ticket_;
+    instant ticket_at_ = long_ago; ///< it was put there before
     nft_key last_key_;
     bool up_ = false;
     nft_tables tables_;

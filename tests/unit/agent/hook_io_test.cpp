@@ -5,10 +5,17 @@
 
 #include <catch2/catch.hpp>
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
+#include <cstddef>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -120,6 +127,49 @@ TEST_CASE("hook: a program that is not there, or is none, is told", "[agent]") {
     CHECK(end_of(what).how == hook_end::kind::not_run);
 }
 
+namespace {
+
+/// From now on this process gets no descriptor of another one, as if there were too many.
+bool refuse_process_descriptors() {
+    constexpr auto load = static_cast<std::uint16_t>(BPF_LD | BPF_W | BPF_ABS);
+    constexpr auto equal = static_cast<std::uint16_t>(BPF_JMP | BPF_JEQ | BPF_K);
+    constexpr auto give = static_cast<std::uint16_t>(BPF_RET | BPF_K);
+    std::array<sock_filter, 4> code{{
+        {load, 0, 0, offsetof(seccomp_data, nr)},
+        {equal, 0, 1, SYS_pidfd_open},
+        {give, 0, 0, SECCOMP_RET_ERRNO | EMFILE},
+        {give, 0, 0, SECCOMP_RET_ALLOW},
+    }};
+    sock_fprog const program{static_cast<unsigned short>(code.size()), code.data()};
+    return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+} // namespace
+
+TEST_CASE("hook: a program whose end nobody would see is ended, and that is told", "[agent]") {
+    written const what{"sleep 1000"};
+    pid_t const child = ::fork();
+    if (child == 0) {
+        if (!refuse_process_descriptors())
+            ::_exit(2);
+        boost::asio::io_context io;
+        hook_runner runner{io};
+        std::optional<hook_end> out;
+        runner.run({what.program, {}, {"PATH=/usr/bin:/bin"}, patience},
+                   [&](hook_end const& how) { out = how; });
+        io.run_for(patience);
+        bool const told = out && out->how == hook_end::kind::not_run &&
+                          out->said.find("Too many open files") != std::string::npos;
+        bool const alone = ::waitpid(-1, nullptr, 0) < 0 && errno == ECHILD;
+        ::_exit(told && alone && runner.running() == 0 ? 0 : 1);
+    }
+    int status = -1;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 0);
+}
+
 TEST_CASE("hook: a program that does not end is killed with all that it has started", "[agent]") {
     written const what{"echo waits >&2\nsleep 1000 & echo $! > $(dirname \"$0\")/child\nwait"};
     auto const overdue = end_of(what, milliseconds{300});
@@ -184,6 +234,65 @@ TEST_CASE("hook: what an earlier life has left is given up before anything else"
     CHECK(what.read("record") == "release 0\nacquire 7\nrelease 8\n");
 }
 
+namespace {
+
+/// The programs that move addresses, with what they have reported.
+struct moving {
+    explicit moving(written const& what)
+        : config(what.config())
+        , group(config.groups.front().id)
+        , hooks(io, config, "a", {},
+                {[this](group_id, hook_report const& told) { reports.push_back(told); },
+                 [](group_id, std::string const&) {}}) {
+        hooks.start();
+        REQUIRE(run_until(io, [&] { return hooks.is_swept(group); }));
+    }
+    configuration config;
+    group_id group;
+    boost::asio::io_context io;
+    std::vector<hook_report> reports;
+    address_hooks hooks;
+};
+
+} // namespace
+
+TEST_CASE("hook: an answer that is on its way when something else is wanted is not told",
+          "[agent]") {
+    written const what{"exit 0"};
+    moving it{what};
+    it.hooks.want(it.group,
+                  {hook_action::release, epoch{7}}); // is answered at once: nothing is held
+    it.hooks.want(it.group, {hook_action::acquire, epoch{9}});
+    REQUIRE(run_until(it.io, [&] { return !it.hooks.is_busy() && !it.reports.empty(); }));
+    REQUIRE(it.reports.size() == 1);
+    CHECK(it.reports[0].wish == hook_run{hook_action::acquire, epoch{9}});
+}
+
+TEST_CASE("hook: for status it is said whether a gate stands before what a program moves",
+          "[agent]") {
+    written const what{"exit 0"};
+    moving const it{what};
+    for (auto const rung : {vip::enforcement::ebpf, vip::enforcement::nftables})
+        CHECK(it.hooks.caution(rung).find("gate: " + std::string{to_string(rung)}) !=
+              std::string::npos);
+    CHECK(it.hooks.caution(vip::enforcement::agent).find("no gate stands") != std::string::npos);
+    CHECK(it.hooks.caution(vip::enforcement::agent).find("addresses of web,") != std::string::npos);
+}
+
+TEST_CASE("hook: as long as a program runs, nobody may take the agent's place", "[agent]") {
+    written const what{"while [ ! -e $(dirname \"$0\")/go ] && [ $TASUKI_EPOCH != 0 ]; do "
+                       "sleep 0.01; done"};
+    moving it{what};
+    CHECK_FALSE(it.hooks.is_busy());
+    it.hooks.want(it.group, {hook_action::acquire, epoch{7}});
+    CHECK(it.hooks.is_busy()); // from the moment on in which it is wanted
+    it.io.poll();
+    CHECK(it.hooks.is_busy());
+    std::ofstream{what.folder + "/go"} << "\n";
+    REQUIRE(run_until(it.io, [&] { return !it.reports.empty(); }));
+    CHECK_FALSE(it.hooks.is_busy());
+}
+
 TEST_CASE("notify: events are told a few at a time, and what is too much is left out", "[agent]") {
     written const what{"here=$(dirname \"$0\")\necho $1 $TASUKI_TEXT >> $here/record\n"
                        "while [ ! -e $here/go ]; do sleep 0.01; done"};
@@ -240,4 +349,24 @@ TEST_CASE("notify: who has become active, who left, and how a promotion ended is
     CHECK(event_of(note, names)->name == "promotion-done");
     note.group = group_named("web"); // without data nothing is promoted
     CHECK_FALSE(event_of(note, names));
+}
+
+TEST_CASE("notify: a stranger who answers for an address is told, and when he stops", "[agent]") {
+    node_settings names;
+    names.groups = {{group_named("web"), "web", {}, {}, {}}};
+    conflict_note what{group_named("web"), true, "10.77.0.50", "02:00:00:00:00:09"};
+    auto const begun = event_of(what, names);
+    REQUIRE(begun);
+    CHECK(begun->name == "conflict");
+    CHECK(begun->text == "10.77.0.50 is also claimed by 02:00:00:00:00:09");
+    what.begun = false;
+    auto const over = event_of(what, names);
+    REQUIRE(over);
+    CHECK(over->name == "conflict-over");
+    CHECK(over->group == "web");
+    CHECK(over->address == "10.77.0.50");
+    CHECK(over->mac == "02:00:00:00:00:09");
+    CHECK(over->text == "10.77.0.50 is no longer claimed by 02:00:00:00:00:09");
+    what.group = group_named("other");
+    CHECK_FALSE(event_of(what, names));
 }

@@ -22,9 +22,12 @@ inheritance full() {
     election::live_grant const granted{epoch{7}, node_named("a"), incarnation{5},
                                        instant{milliseconds{950}}};
     instant const silent{milliseconds{77}};
-    out.groups[group_named("db")] = {
-        {epoch{9}, granted, epoch{3}, silent, held, epoch{7}}, true, 4711, server_incarnation{8}};
-    out.groups[group_named("web")] = {{epoch{2}, {}, {}, long_ago, {}, {}}, false, 0, {}};
+    out.groups[group_named("db")] = {{epoch{9}, granted, epoch{3}, silent, held, epoch{7}},
+                                     true,
+                                     4711,
+                                     server_incarnation{8},
+                                     false};
+    out.groups[group_named("web")] = {{epoch{2}, {}, {}, long_ago, {}, {}}, false, 0, {}, true};
     out.heard[node_named("b")] = instant{milliseconds{250}};
     return out;
 }
@@ -44,6 +47,69 @@ TEST_CASE("what a program leaves comes back as it was, and not from damaged byte
     auto newer = bytes;
     newer[5] = std::byte{99};
     CHECK(decode_inheritance(newer).error().text.find("form") != std::string::npos);
+}
+
+/// As the program of the version before has left it: without the last byte of each group.
+byte_string in_the_form_before(inheritance const& whole) {
+    inheritance const nothing{whole.life, {}, {}};
+    auto out = encode(nothing);
+    out.resize(out.size() - 4); // the counts
+    out[5] = std::byte{2};
+    byte_writer rest;
+    rest.u16(static_cast<std::uint16_t>(whole.groups.size()));
+    for (auto const& [id, group] : whole.groups) {
+        inheritance const alone{whole.life, {{id, group}}, {}};
+        auto const bytes = encode(alone);
+        rest.append(byte_view{bytes}.subspan(out.size() + 2, bytes.size() - out.size() - 5));
+    }
+    rest.u16(static_cast<std::uint16_t>(whole.heard.size()));
+    for (auto const& [node, when] : whole.heard) {
+        rest.u32(node.value());
+        rest.u64(static_cast<std::uint64_t>(when.time_since_epoch().count()));
+    }
+    out.insert(out.end(), rest.view().begin(), rest.view().end());
+    return out;
+}
+
+TEST_CASE("what the version before has left is understood, but for what it does not say",
+          "[agent][inheritance]") {
+    auto expected = full();
+    for (auto& [id, group] : expected.groups)
+        group.own_server_closed = false;
+    auto const bytes = in_the_form_before(full());
+    auto const back = decode_inheritance(bytes);
+    REQUIRE(back.has_value());
+    CHECK((*back == expected));
+    for (std::size_t length = 0; length < bytes.size(); ++length)
+        CHECK_FALSE(decode_inheritance(byte_view{bytes}.first(length)).has_value());
+    auto older = bytes;
+    older[5] = std::byte{1};
+    CHECK_FALSE(decode_inheritance(older).has_value());
+}
+
+TEST_CASE("a replica's port stays open while its agent is replaced", "[agent][inheritance]") {
+    master_on_a it;
+    auto const left = [&](std::string const& node) {
+        return it.at(node).agent->bequeath()->groups.at(it.id);
+    };
+    // Before the new program has looked at anything.
+    CHECK(open_to_clients_at_first(left("b"), long_ago) == never);
+    CHECK(open_to_clients_at_first(left("a"), never) == left("a").lease.held->until.hard);
+    REQUIRE(it.replace("b", usual_pause));
+    REQUIRE(it.run_until([&] { return it.at("b").agent != nullptr; }, seconds{1}));
+    REQUIRE_FALSE(it.group_of("b").data()->facts().contains(b)); // its server was not read yet
+    CHECK(it.group_of("b").open_to_clients_until() == never);
+}
+
+TEST_CASE("a server that was not read yet is not handed on as closed", "[agent][inheritance]") {
+    master_on_a it;
+    it.kill_agent("b");
+    it.start("b");
+    REQUIRE_FALSE(it.group_of("b").data()->facts().contains(b));
+    auto const left = it.at("b").agent->bequeath();
+    REQUIRE(left);
+    CHECK_FALSE(left->groups.at(it.id).own_server_closed);
+    CHECK(open_to_clients_at_first(left->groups.at(it.id), long_ago) == long_ago);
 }
 
 TEST_CASE("a master whose agent is replaced goes on under its epoch", "[agent][inheritance]") {

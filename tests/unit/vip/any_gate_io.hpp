@@ -3,6 +3,9 @@
 
 #include "gated_io.hpp"
 
+#include <algorithm>
+#include <optional>
+
 namespace tasuki::vip::test {
 
 /// On lo, too, the node itself cannot use a closed address.
@@ -17,6 +20,46 @@ void obeys_itself(Node& node) {
         CHECK(is_silent(address));
         CHECK(answers("127.0.0.1"));
     }
+}
+
+/// When the last answer of an address comes, from the deadline on. `begin` opens the gate and says
+/// until when. Tried again if it comes too late: an answer that has passed can be held up. Nothing,
+/// and a warning, if the machine never let the test ask all the time.
+template<class Begin>
+std::optional<duration> ending_of(std::string_view address, byte_view question, duration too_late,
+                                  Begin const& begin) {
+    constexpr duration bearable = milliseconds{90};
+    std::optional<duration> out;
+    int counted = 0;
+    for (int attempt = 0; attempt < 8 && counted < 3; ++attempt) {
+        speaker mouth;
+        stopwatch ear;
+        auto const deadline = begin();
+        auto asked = boot_now();
+        duration longest_pause = asked < deadline ? duration{} : duration{never - asked};
+        for (auto now = asked; now < deadline + milliseconds{20}; now = boot_now()) {
+            longest_pause = std::max(longest_pause, std::min(now, deadline) - asked);
+            asked = std::min(now, deadline);
+            mouth.say(question);
+            (void)ear.replies();
+        }
+        longest_pause = std::max(longest_pause, deadline - asked);
+        auto const heard = ear.replies();
+        if (longest_pause > bearable) {
+            WARN("not counted: this machine let nobody ask for " << to_ms(longest_pause) << " ms");
+            continue;
+        }
+        ++counted;
+        REQUIRE_FALSE(heard.empty());
+        out = heard.back() - deadline;
+        WARN("the last of " << heard.size() << " answers of " << address << " came "
+                            << static_cast<double>(out->count()) / 1e6 << " ms after the deadline");
+        if (*out < too_late)
+            break;
+    }
+    if (counted == 0)
+        WARN("skipped: this machine is too busy to see when " << address << " falls silent");
+    return out;
 }
 
 /// "b" holds the addresses; a host behind "a" speaks with them through "a". As soon as "a" would

@@ -38,12 +38,15 @@ struct behind_gate {
         net->enter_a();
         return out;
     }
-    [[nodiscard]] bool serving() const {
+    [[nodiscard]] bool serving(milliseconds bound = std::chrono::seconds{3}) const {
         net->enter_b();
-        bool const out =
-            answers(vip4, std::chrono::seconds{3}) && answers(vip6, std::chrono::seconds{3});
+        bool const out = answers(vip4, bound) && answers(vip6, bound);
         net->enter_a();
         return out;
+    }
+    void check_serving_until(instant deadline) const {
+        REQUIRE(eventually([] { return hears_questions_for(vip6); }));
+        check_served_until(deadline, [&](milliseconds bound) { return serving(bound); });
     }
     /// "b" hears what "a" says on its own of its address.
     [[nodiscard]] bool announces(bool expected) const {

@@ -4,6 +4,8 @@
 #include "gated_io.hpp"
 #include "tasuki/vip/nft_gate_io.hpp"
 
+#include <poll.h>
+
 #include <algorithm>
 
 namespace tasuki::vip::test {
@@ -21,6 +23,7 @@ struct filtered {
         out->net->enter_a();
         out->mac_a = mac_here("eth0");
         out->net->ip({"addr add 10.77.0.50/32 dev eth0", "addr add fd77::50/128 dev eth0 nodad"});
+        REQUIRE(eventually([] { return hears_questions_for(vip6); }));
         out->subject = out->fresh();
         REQUIRE(out->subject->put_up());
         out->net->enter_b();
@@ -51,6 +54,16 @@ struct filtered {
     mac_address mac_a;
     mac_address mac_b;
 };
+
+/// The clock of a sender that is stopped for so long between the clock and the kernel.
+inline std::function<instant()> held_up_after_the_clock(duration pause) {
+    return [=] {
+        auto const at = boot_now();
+        while (boot_now() < at + pause)
+            ::poll(nullptr, 0, 1);
+        return at;
+    };
+}
 
 inline bool claims(byte_string const& frame, std::string_view address) {
     auto const said = claim_of(frame);

@@ -135,6 +135,7 @@ std::vector<link_state> links_here() {
 }
 
 bool answers(std::string_view address, milliseconds bound) {
+    constexpr milliseconds ask_again{250};
     auto const to = ip(address);
     bool const v4 = to.is_v4();
     unique_fd const socket{
@@ -152,16 +153,21 @@ bool answers(std::string_view address, milliseconds bound) {
     auto const* const name =
         v4 ? reinterpret_cast<sockaddr const*>(&plain) : reinterpret_cast<sockaddr const*>(&v6);
     auto const size = static_cast<socklen_t>(v4 ? sizeof plain : sizeof v6);
-    // A packet to an address of its own host is refused here and now.
-    if (::sendto(socket.get(), request.data(), request.size(), 0, name, size) < 0)
-        return false;
     auto const end = boot_now() + bound;
-    for (;;) {
-        auto const left = std::chrono::ceil<milliseconds>(end - boot_now());
-        pollfd waiting{socket.get(), POLLIN, 0};
-        if (left <= milliseconds::zero() ||
-            ::poll(&waiting, 1, static_cast<int>(left.count())) <= 0)
+    for (auto ask_at = boot_now();;) {
+        // Again, as what waits for a neighbour is dropped when that one was asked for in vain.
+        if (boot_now() >= ask_at) {
+            // A packet to an address of its own host is refused here and now.
+            if (::sendto(socket.get(), request.data(), request.size(), 0, name, size) < 0)
+                return false;
+            ask_at = boot_now() + ask_again;
+        }
+        if (boot_now() >= end)
             return false;
+        auto const left = std::chrono::ceil<milliseconds>(std::min(end, ask_at) - boot_now());
+        pollfd waiting{socket.get(), POLLIN, 0};
+        if (::poll(&waiting, 1, static_cast<int>(std::max(left, milliseconds{0}).count())) <= 0)
+            continue;
         std::array<std::byte, 256> got{};
         auto const count = ::recv(socket.get(), got.data(), got.size(), 0);
         if (count < 0)

@@ -118,6 +118,21 @@ mac_address neighbour_here(std::string_view address) {
     return out;
 }
 
+bool hears_questions_for(std::string_view address) {
+    auto const bytes = ip_address::parse(address).value().bytes();
+    std::string group = "ff0200000000000000000001ff"; // RFC 4291, section 2.7.1
+    constexpr std::string_view digits = "0123456789abcdef";
+    for (std::size_t at = 13; at < 16; ++at) {
+        auto const byte = std::to_integer<std::size_t>(bytes[at]);
+        group += {digits[byte / 16], digits[byte % 16]};
+    }
+    std::ifstream joined{"/proc/thread-self/net/igmp6"};
+    for (std::string line; std::getline(joined, line);)
+        if (line.find(group) != std::string::npos)
+            return true;
+    return false;
+}
+
 std::unique_ptr<lan> lan::make() {
     std::unique_ptr<lan> out{new lan};
     out->before_ = current_namespace();
@@ -155,12 +170,19 @@ void lan::wire() {
     enter_b();
     ip({"link set lo up", "link set eth0 up", "addr add 10.77.0.2/24 dev eth0",
         "addr add fd77::2/64 dev eth0 nodad"});
-    // A bridge forwards a moment after its ports are up; a test may send but once.
+    wait_until_forwarded(a_, b_);
+    wait_until_forwarded(b_, a_);
+}
+
+/// Links and ports carry frames a moment after they are up, each in its own time; what is sent
+/// before is lost, and a neighbour is asked for but once a second.
+void lan::wait_until_forwarded(unique_fd const& from, unique_fd const& onto) {
+    enter(from);
     unique_fd const speaker{::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0)};
     auto const to = eth0();
     auto const frame = encode(arp_probe(ip_address::parse("10.77.0.250").value(),
                                         mac_address::parse("02:00:00:00:00:fe").value()));
-    enter_a();
+    enter(onto);
     sniffer hearer;
     REQUIRE(eventually([&] {
         ::sendto(speaker.get(), frame.data(), frame.size(), 0,

@@ -60,6 +60,7 @@ class lan {
   private:
     lan() = default;
     void wire();
+    static void wait_until_forwarded(unique_fd const& from, unique_fd const& onto);
     void must(std::string const& program, std::vector<std::string> const& lines);
     [[nodiscard]] bool batch(std::string program, std::vector<std::string> const& lines);
 
@@ -68,6 +69,10 @@ class lan {
     unique_fd a_;
     unique_fd b_;
 };
+
+/// The namespace that is entered hears who asks for this IPv6 address of its own: the kernel joins
+/// the group of its neighbours a moment after the address was added, on a busy machine much later.
+[[nodiscard]] bool hears_questions_for(std::string_view address);
 
 /// All Ethernet frames that arrive at eth0 of the namespace that is entered.
 class sniffer {

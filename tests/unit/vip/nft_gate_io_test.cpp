@@ -100,10 +100,7 @@ TEST_CASE("vip: an address falls silent before its deadline by nftables, with no
     for (auto const& [source, address] : {std::pair{"10.77.0.2", vip4}, {"fd77::2", vip6}}) {
         auto const question = test::echo_frame(node->mac_b, node->mac_a, source, address);
         // An answer that the gate has let through can be late on a busy machine, but not each time.
-        duration after = 1h;
-        for (int attempt = 0; attempt < 3 && after >= 0ms; ++attempt) {
-            test::speaker mouth;
-            test::stopwatch ear;
+        auto const ends = test::ending_of(address, question, 0ms, [&] {
             auto const deadline = test::boot_now() + 300ms;
             node->net->enter_a();
             auto life = node->fresh();
@@ -111,19 +108,12 @@ TEST_CASE("vip: an address falls silent before its deadline by nftables, with no
             REQUIRE(life->set(node->key, open_until(deadline)));
             life.reset();
             node->net->enter_b();
-            while (test::boot_now() < deadline + 20ms) {
-                mouth.say(question);
-                (void)ear.replies();
-            }
-            auto const heard = ear.replies();
-            REQUIRE_FALSE(heard.empty());
-            after = heard.back() - deadline;
-            WARN("the last of " << heard.size() << " answers of " << address << " came "
-                                << static_cast<double>(after.count()) / 1e6
-                                << " ms after the deadline");
-        }
-        CHECK(after < 0ms);
-        CHECK(after > -100ms);
+            return deadline;
+        });
+        if (ends)
+            CHECK(*ends < 0ms);
+        if (ends)
+            CHECK(*ends > -100ms);
         CHECK(is_silent(address));
     }
 }
@@ -139,16 +129,24 @@ TEST_CASE("vip: prolonged time and again, an address never falls silent in betwe
     test::stopwatch ear;
     std::size_t asked = 0;
     duration longest{};
-    for (auto const end = test::boot_now() + 1s; test::boot_now() < end;) {
-        auto const before = test::boot_now();
+    duration longest_round{};
+    auto before = test::boot_now();
+    for (auto const end = before + 1s; before < end;) {
         node->set(open_until(before + 300ms));
         longest = std::max(longest, test::boot_now() - before);
         for (int count = 0; count < 10; ++count, ++asked)
             mouth.say(question);
         (void)ear.replies();
+        longest_round = std::max(longest_round, test::boot_now() - before);
+        before = test::boot_now();
     }
     WARN("the longest of the prolongations took " << static_cast<double>(longest.count()) / 1e6
                                                   << " ms");
+    if (longest_round > 100ms) {
+        WARN("skipped: this machine let the test wait for " << to_ms(longest_round)
+                                                            << " ms of the 300");
+        return;
+    }
     CHECK(eventually([&] { return ear.replies().size() >= asked; }));
     CHECK(ear.replies().size() == asked);
 }
@@ -158,13 +156,8 @@ TEST_CASE("vip: what is told to nftables too late is taken back at once", "[vip]
     if (!node)
         return;
     node->know_neighbours();
-    auto now = test::boot_now();
-    // The way from the clock to the kernel takes ever longer than the margin.
-    node->clock = [&now, step = duration{5ms}]() mutable {
-        step *= 3;
-        return now += step;
-    };
-    auto const late = node->subject->set(node->key, open_until(now + 24h));
+    node->clock = test::held_up_after_the_clock(40ms); // each time
+    auto const late = node->subject->set(node->key, open_until(test::boot_now() + 24h));
     REQUIRE_FALSE(late);
     CHECK(late.error().kind == failure::timed_out);
     CHECK(is_silent(vip4));
@@ -172,6 +165,64 @@ TEST_CASE("vip: what is told to nftables too late is taken back at once", "[vip]
     node->clock = test::boot_now;
     node->set(open);
     CHECK(answers(vip4));
+}
+
+namespace {
+
+/// As of a sender that is killed before it can look at its clock again.
+struct killed {};
+
+/// It is stopped for so long after its `stop`th look at the clock, and killed at the next.
+std::function<instant()> stopped_and_killed(int stop, duration pause) {
+    return [=, looks = 0]() mutable {
+        if (++looks > stop)
+            throw killed{};
+        return looks == stop ? test::held_up_after_the_clock(pause)() : test::boot_now();
+    };
+}
+
+} // namespace
+
+TEST_CASE("vip: a sender of nftables that is stopped on its way and then killed prolongs nothing",
+          "[vip][nft]") {
+    auto const node = filtered::make();
+    if (!node)
+        return;
+    node->know_neighbours();
+    for (int const look : {1, 2, 3, 4}) {
+        INFO(look);
+        node->clock = test::boot_now;
+        auto const deadline = test::boot_now() + 500ms;
+        node->set(open_until(deadline));
+        node->clock = stopped_and_killed(look, 200ms); // its lease is not over when it goes on
+        CHECK_THROWS_AS(node->subject->set(node->key, open_until(deadline)), killed);
+        while (test::boot_now() < deadline)
+            ::poll(nullptr, 0, 1);
+        CHECK(is_silent(vip4));
+    }
+}
+
+TEST_CASE("vip: new tables of nftables outlive no lease if their sender is stopped and killed",
+          "[vip][nft]") {
+    auto const node = filtered::make();
+    if (!node)
+        return;
+    node->know_neighbours();
+    node->net->enter_a();
+    for (int const look : {1, 2, 3, 4, 5, 6}) {
+        INFO(look);
+        node->clock = test::boot_now;
+        auto const next = node->fresh();
+        auto const deadline = test::boot_now() + 400ms;
+        REQUIRE(next->set(node->key, open_until(deadline)));
+        node->clock = stopped_and_killed(look, 200ms);
+        CHECK_THROWS_AS(next->put_up(), killed);
+        while (test::boot_now() < deadline)
+            ::poll(nullptr, 0, 1);
+        node->net->enter_b();
+        CHECK(is_silent(vip4));
+        node->net->enter_a();
+    }
 }
 
 TEST_CASE("vip: on a slow machine an element is given the less instead of nothing", "[vip][nft]") {

@@ -47,6 +47,22 @@ TEST_CASE("vip: a prolongation deletes what lives, an opening deletes whatever w
     CHECK(hex(batch[5]) == "14 00 00 00 11 00 01 00 00 00 00 00 00 00 00 00 00 00 00 0a");
     CHECK(nft_change_batch({{gate_side::leaving, 0x1234, 300ms}}).size() == 8);
     CHECK(nft_change_batch({{gate_side::leaving, 0x1234}}).size() == 6); // closed: added, deleted
+    auto const shortest = hex(nft_change_batch({{gate_side::leaving, 0x1234}})[1]);
+    CHECK(shortest.find("0c 00 04 00 00 00 00 00 00 00 00 0b") != std::string::npos); // 11 ms
+}
+
+TEST_CASE("vip: a ticket of nftables soon dies, and is the first that a batch deletes",
+          "[vip][nft]") {
+    if (!little)
+        return;
+    auto const ticket = nft_ticket_batch(0x5678);
+    REQUIRE(ticket.size() == 8); // added, deleted and added in each table
+    CHECK(hex(ticket[3]).find("0c 00 04 00 00 00 00 00 00 00 00 14") != std::string::npos);
+    auto const batch = nft_change_batch({{gate_side::leaving, 0x1234, 300ms, true}}, 0x5678);
+    REQUIRE(batch.size() == 10);
+    CHECK(hex(batch[1]).find("08 00 01 00 78 56 00 00") != std::string::npos);
+    CHECK(hex(batch[1]).substr(12, 5) == "0e 0a"); // a deletion
+    CHECK(hex(batch[2]) == hex(ticket[3]));        // the next one
 }
 
 } // namespace tasuki::vip
