@@ -308,9 +308,15 @@ void group::continue_bootstrap(work& job) {
         if (!blank)
             missing += (missing.empty() ? "" : ", ") + node_.name_of(voter);
     }
-    if (!missing.empty() && job.at.now < deadline)
+    bool const roll_first = missing.empty() && !rules_.cluster.is_known;
+    if ((!missing.empty() || roll_first) && job.at.now < deadline)
         return;
     pending_bootstrap_.reset();
+    if (roll_first)
+        return answer(job, what,
+                      {.code = "voters_unknown",
+                       .text = "the record of who votes is not written by a majority yet",
+                       .next_command = "tasuki status"});
     if (!missing.empty())
         return answer(
             job, what,

@@ -9,6 +9,22 @@ namespace tasuki::agent {
 
 namespace {
 
+/// The file has the word until the voters were changed for the first time.
+void adopt(node_settings& settings, election::electorate const& now) {
+    if (now.version == 0)
+        return;
+    settings.voters = now.voters;
+    settings.voters_version = now.version;
+    settings.safety = now.voters.size() == 2 ? "unsafe" : "safe";
+}
+
+bool is_answer(election::message const& what) {
+    return std::holds_alternative<election::prevote_reply>(what) ||
+           std::holds_alternative<election::promise>(what) ||
+           std::holds_alternative<election::grant>(what) ||
+           std::holds_alternative<election::written>(what);
+}
+
 template<class Map>
 auto const* find_in(Map const& map, typename Map::key_type const& key) {
     auto const found = map.find(key);
@@ -20,12 +36,11 @@ auto const* find_in(Map const& map, typename Map::key_type const& key) {
 node::node(node_settings settings, node_start const& start, moment at)
     : settings_(std::move(settings))
     , life_(start.life)
-    , roll_(settings_, start.life, start.roll, start.seed, at.now)
+    , roll_(settings_, incarnation{start.session.value()}, start.roll, start.seed, at.now)
     , peers_({settings_.self, start.session, settings_.digest, roll_.current().set(), at.now},
              settings_.peers)
     , inherited_(start.inherited) {
-    settings_.voters = roll_.current().voters;
-    settings_.voters_version = roll_.current().version;
+    adopt(settings_, roll_.current());
     auto rules = policy_of(settings_, start.life);
     counted_in_ = rules.cluster = roll_.current();
     std::uint64_t seed = start.seed;
@@ -133,10 +148,8 @@ std::optional<inheritance> node::bequeath() const {
 void node::serve_roll(work& job) {
     if (job.at.now >= roll_.next_wake())
         roll_.woke(job);
-    if (roll_.is_blank())
-        for (auto const& [id, each] : groups_)
-            if (each->election_state().vote.founded && roll_.is_blank())
-                roll_.found(job);
+    if (founds_)
+        roll_.found(job);
     if (auto const mark = roll_.asks())
         for (auto const& [id, each] : groups_) {
             auto const& vote = each->election_state().vote;
@@ -145,12 +158,11 @@ void node::serve_roll(work& job) {
         }
     auto const now = roll_.current();
     bool const same = now.version == counted_in_.version && now.before == counted_in_.before &&
-                      now.is_known == counted_in_.is_known;
+                      now.next == counted_in_.next && now.is_known == counted_in_.is_known;
     if (same)
         return;
     counted_in_ = now;
-    settings_.voters = now.voters;
-    settings_.voters_version = now.version;
+    adopt(settings_, now);
     peers_.count_in(now.set());
     for (auto& [id, each] : groups_)
         each->count_in(job, now);
@@ -212,6 +224,7 @@ void node::dispatch(work& job, happening const& what) {
 void node::on_wish(work& job, operator_asked const& it) {
     if (auto const* voters = std::get_if<ask_voters>(&it.wish))
         return roll_.wish(job, it, *voters);
+    founds_ = founds_ || std::holds_alternative<ask_bootstrap>(it.wish);
     auto const id = std::visit([](auto const& wish) { return wish.group; }, it.wish);
     if (auto* const found = find(id))
         return found->wish(job, it);
@@ -228,7 +241,7 @@ void node::on_heard(work& job, heard const& it) {
         job.effects.emplace_back(transmit{reply, {}, reply.path});
     }
     if (reception.refused == heartbeat::reject::older_voters)
-        return roll_.inform(job, it.what.from);
+        return on_older_voters(job, it);
     if (reception.refused)
         job.effects.emplace_back(refused_heartbeat{*reception.refused, it.what.from, it.path});
     if (reception.refused || it.what.payload.empty() || is_copy(it, job.at.now))
@@ -248,6 +261,17 @@ void node::on_heard(work& job, heard const& it) {
         if (auto* const found = find(entry.group))
             found->receive(job, it.what.from, std::move(entry.what));
     }
+}
+
+/// Whoever counts in an older set is told. What it answers about the roll itself counts all the
+/// same: a vote is of no set, and without it two sets of which each lacks a majority never meet.
+void node::on_older_voters(work& job, heard const& it) {
+    roll_.inform(job, it.what.from);
+    if (!election::decode_entries(it.what.payload, inbox_))
+        return;
+    for (auto& entry : inbox_)
+        if (entry.group == voters_group && is_answer(entry.what))
+            roll_.receive(job, it.what.from, std::move(entry.what));
 }
 
 /// What goes over several paths is one message, and is answered once.

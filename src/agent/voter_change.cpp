@@ -87,6 +87,14 @@ std::optional<voter_refusal> why_not(std::vector<node_id> const& now, ask_voters
         return voter_refusal{"not_heard",
                              eyes.name(wish.add) + " is not heard: start its agent first",
                              "tasuki status"};
+    auto concerned = now;
+    concerned.push_back(wish.add);
+    auto const other = std::find_if_not(concerned.begin(), concerned.end(), eyes.same_file);
+    if (other != concerned.end())
+        return voter_refusal{"other_files",
+                             eyes.name(*other) + " runs with another configuration: make the files "
+                                                 "the same first",
+                             "tasuki status"};
     return why_no_majority(now, wish, eyes);
 }
 

@@ -65,6 +65,7 @@ voter_roll::voter_roll(node_settings const& node, incarnation life,
         auto const& last = *start.remembered->known.voters;
         bool const changed = last.version > 0;
         rules_.cluster.before = last.before;
+        rules_.cluster.next = last.next;
         if (changed) {
             rules_.cluster.voters = last.voters;
             rules_.cluster.version = last.version;
@@ -72,10 +73,12 @@ voter_roll::voter_roll(node_settings const& node, incarnation life,
         }
     }
     elect_ = election::start(rules_, start, seed, now);
-    kept_ = elect_.vote.memory.known.order();
 }
 
 void voter_roll::receive(work& job, node_id from, election::message what) {
+    // Who else has to be asked stands in the answer itself.
+    if (auto const* told = std::get_if<election::recalled>(&what); told && told->known.exists())
+        act(job, election::received{from, election::inform{told->known}});
     act(job, election::received{from, std::move(what)});
 }
 
@@ -171,14 +174,14 @@ election::roll const* voter_roll::known() const {
 
 /// Whatever a record says of the present voters, a majority of those before has agreed to.
 void voter_roll::obey_record(work& job) {
-    keep(job);
     auto const* const last = known();
     if (last == nullptr)
         return;
     auto const& now = rules_.cluster;
     bool const newer = last->version > now.version;
     bool const same = last->version == now.version;
-    if (newer || (same && last->before != now.before))
+    bool const others = last->before != now.before || last->next != now.next;
+    if (newer || (same && others))
         count_in(job, *last);
 }
 
@@ -186,6 +189,7 @@ void voter_roll::count_in(work& job, election::roll const& last) {
     auto& now = rules_.cluster;
     bool const other = last.version != now.version;
     now.before = last.before;
+    now.next = last.next;
     if (other) {
         now.voters = last.voters;
         now.version = last.version;
@@ -195,16 +199,6 @@ void voter_roll::count_in(work& job, election::roll const& last) {
                                             "the voters are " + names(last.voters)});
     }
     step(job, election::voters_changed{});
-}
-
-/// A voter has stored what it was told; a node without a vote keeps it for its next start.
-void voter_roll::keep(work& job) {
-    auto& vote = elect_.vote;
-    if (vote.votes || vote.memory.known.order() <= kept_)
-        return;
-    kept_ = vote.memory.known.order();
-    job.effects.emplace_back(
-        store_state{voters_group, election::store{++vote.last_ticket, vote.memory}});
 }
 
 void voter_roll::inform(work& job, node_id to) {
@@ -218,9 +212,17 @@ void voter_roll::inform(work& job, node_id to) {
 }
 
 void voter_roll::found(work& job) {
-    auto const& self = rules_.cluster;
-    act(job,
-        election::received{node_.self, election::bootstrap{first_record(self.voters), self.life}});
+    auto const& vote = elect_.vote;
+    if (!is_blank() || elect_.first.under_way || vote.memory.known.exists())
+        return;
+    auto const says_blank = [&](node_id node) {
+        return node == node_.self ||
+               std::any_of(vote.recollections.begin(), vote.recollections.end(),
+                           [&](auto const& each) { return each.node == node && each.what.blank; });
+    };
+    auto const& voters = rules_.cluster.voters;
+    if (std::all_of(voters.begin(), voters.end(), says_blank))
+        act(job, election::start_cluster{first_record(voters)});
 }
 
 election::electorate voter_roll::current() const {

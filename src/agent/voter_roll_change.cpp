@@ -40,9 +40,7 @@ void voter_roll::wish(work& job, operator_asked const& asked, ask_voters const& 
     if (known() == nullptr || elect_.vote.misplaced || retiring_)
         return refuse({"no_record", "this node has not learnt yet who votes: ask on a voter",
                        "tasuki status"});
-    voter_eyes const eyes{[&](node_id node) { return node == node_.self || job.alive(node); },
-                          [&](node_id node) { return node_.name_of(node); }};
-    if (auto const why = why_not(rules_.cluster.voters, it, eyes))
+    if (auto const why = why_not(rules_.cluster.voters, it, eyes(job)))
         return refuse(*why);
     wished_ = {it, asked.operation, job.at.now + patience};
     job.effects.emplace_back(
@@ -50,12 +48,33 @@ void voter_roll::wish(work& job, operator_asked const& asked, ask_voters const& 
     update_fitness(job);
 }
 
+voter_eyes voter_roll::eyes(work& job) const {
+    auto const heard = [this, &job](node_id node) { return node == node_.self || job.alive(node); };
+    return {heard, [this](node_id node) { return node_.name_of(node); },
+            [this, &job, heard](node_id node) {
+                auto const* const peer = job.peers.find(node);
+                return peer == nullptr || !heard(node) || peer->config_digest == node_.digest;
+            }};
+}
+
+/// What is wished and not done yet.
+ask_voters voter_roll::left_of(std::vector<node_id> const& now) const {
+    auto const votes = [&](node_id node) {
+        return std::find(now.begin(), now.end(), node) != now.end();
+    };
+    auto left = wished_->what;
+    if (votes(left.add))
+        left.add = {};
+    if (!votes(left.remove))
+        left.remove = {};
+    return left;
+}
+
 void voter_roll::update_fitness(work& job) {
     auto const& voters = rules_.cluster.voters;
     auto const place = std::find(voters.begin(), voters.end(), node_.self) - voters.begin();
-    bool const goes_on = is_unfinished() && rules_.cluster.has(node_.self);
     election::suitability fit;
-    fit.eligible = (wished_ || goes_on) && !retiring_;
+    fit.eligible = (wished_ || is_unfinished()) && !retiring_;
     fit.delay = wished_ ? duration::zero() : (1 + place) * others_go_on_after;
     if (fit == told_fit_)
         return;
@@ -79,7 +98,7 @@ void voter_roll::proceed(work& job) {
         !elect_.latest.voters)
         return;
     auto now = *elect_.latest.voters;
-    if (now.version == 0)
+    if (now.version == 0 && rules_.cluster.version == 0)
         now.voters = rules_.cluster.voters; // the file has the word until the first change
     if (!now.next.empty())
         return enter_next(job, now);
@@ -87,6 +106,11 @@ void voter_roll::proceed(work& job) {
         return settle(job, now);
     if (wished_) {
         auto following = following_voters(job, now.voters);
+        // Another wish may have been granted elsewhere since this one was.
+        auto const refused =
+            following.empty() ? std::nullopt : why_not(now.voters, left_of(now.voters), eyes(job));
+        if (refused)
+            return end_wish(job, "refused", refused->text);
         if (!following.empty() && !can_do_without_others(job.at.now, following))
             return;
         if (!following.empty())
@@ -132,6 +156,7 @@ void voter_roll::begin_next(work& job, election::roll now, std::vector<node_id> 
 void voter_roll::enter_next(work& job, election::roll const& agreed) {
     election::roll following{agreed.version + 1, agreed.next, {}, agreed.voters};
     memories_.clear();
+    mark_ = incarnation{mark_.value() + 1}; // late answers are about the set before
     ask_again_at_ = long_ago;
     count_in(job, following);
     note(job, "count",
@@ -178,6 +203,8 @@ void voter_roll::told(group_id group, node_id from, incarnation asked, voter_mem
 void voter_roll::write(work& job, election::roll voters) {
     auto content = elect_.latest;
     content.voters = std::move(voters);
+    if (auto const fits = check_bounds(content); !fits)
+        return end_wish(job, "failed", fits.error().text);
     step(job, election::write_record{std::move(content)});
 }
 

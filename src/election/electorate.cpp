@@ -1,4 +1,5 @@
 // Among whom a voter counts, and how it goes over from one set of voters to the next.
+#include "tasuki/core/planted.hpp"
 #include "tasuki/election/voter.hpp"
 
 #include <algorithm>
@@ -19,6 +20,27 @@ voter_set voter_set_of(std::vector<node_id> voters, std::uint32_t version) {
             hash *= 1099511628211U;
         }
     return {version, voter_set_id{hash == 0 ? 1U : hash}};
+}
+
+voter start_voter(electorate const& all, voter_start const& start, instant now) {
+    voter it;
+    it.votes = all.has(all.self);
+    it.blank = !start.remembered.has_value() && !planted(bug::blank_votes);
+    if (start.remembered)
+        it.memory = *start.remembered;
+    else
+        it.memory.voters = all.set();
+    // A state of an older set holds in those that follow it.
+    bool const earlier = it.memory.voters.version < all.version;
+    it.misplaced = !earlier && it.memory.voters != all.set() && !planted(bug::other_set_votes);
+    if (earlier)
+        it.memory.voters = all.set();
+    if (start.stamped && !planted(bug::stamp_not_read))
+        it.granted = *start.stamped;
+    bool const knows_its_grants = start.stamped.has_value() && !it.blank;
+    if (!knows_its_grants && !planted(bug::no_restart_silence))
+        it.silent_until = now + longest_lease;
+    return it;
 }
 
 void move_to(voter& it, electorate const& all, instant now) {

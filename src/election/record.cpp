@@ -61,10 +61,26 @@ void put_roll(byte_writer& out, roll const& it) {
     put_nodes(out, it.before);
 }
 
+/// One of them has one node more, and none has a node twice, or too many.
+bool differ_by_one(std::vector<node_id> left, std::vector<node_id> right) {
+    for (auto* list : {&left, &right}) {
+        std::sort(list->begin(), list->end());
+        bool const twice = std::adjacent_find(list->begin(), list->end()) != list->end();
+        if (twice || list->size() > record_voters_max)
+            return false;
+    }
+    if (left.size() > right.size())
+        std::swap(left, right);
+    return right.size() == left.size() + 1 &&
+           std::includes(right.begin(), right.end(), left.begin(), left.end());
+}
+
 /// Whoever counts in a set counts in all of it: an empty one would be its own majority.
 bool is_sound(roll const& it) {
-    return !it.voters.empty() && it.voters.size() <= record_voters_max &&
-           it.next.size() <= record_voters_max && it.before.size() <= record_voters_max;
+    bool const one_at_a_time = (it.next.empty() || differ_by_one(it.voters, it.next)) &&
+                               (it.before.empty() || differ_by_one(it.voters, it.before));
+    return !it.voters.empty() && one_at_a_time && (it.next.empty() || it.before.empty()) &&
+           it.version < UINT32_MAX;
 }
 
 result<roll> take_roll(byte_reader& in) {

@@ -45,14 +45,24 @@ bool know_enough(voter const& it, electorate const& all) {
         auto const late = knowing(late_question(all.life), among);
         return late > 0 && late >= among.size() - among.size() / 2;
     };
-    // Our lost vote may have counted in the set before, whose majorities need not know it here yet.
+    // Our lost vote may have counted in the set before, or in the next, of which we have forgotten.
     bool const voted_before =
         holds(all.before, all.self) && !planted(bug::recalled_from_new_voters);
-    return enough(all.voters) && (!voted_before || enough(all.before));
+    bool const votes_next = !all.next.empty() && !planted(bug::recalled_from_former_voters);
+    return enough(all.voters) && (!voted_before || enough(all.before)) &&
+           (!votes_next || enough(all.next));
 }
 
 milliseconds rounded_up(duration left) {
     return std::chrono::ceil<milliseconds>(std::max(left, duration::zero()));
+}
+
+std::vector<node_id> everybody_to_ask(electorate const& all) {
+    auto out = all.voters;
+    for (auto const* others : {&all.before, &all.next})
+        std::copy_if(others->begin(), others->end(), std::back_inserter(out),
+                     [&](node_id node) { return !holds(out, node); });
+    return out;
 }
 
 bool same_holder(live_grant const& it, node_id holder, incarnation life) {
@@ -254,7 +264,9 @@ void on_withdraw(voter& it, node_id from, withdraw const& what, std::vector<comm
 /// Only what is on disk is told: whoever asks counts on its staying known.
 void on_recall(voter& it, electorate const& all, node_id from, recall const& what,
                std::vector<command>& out) {
-    if (!it.votes || it.poisoned || it.misplaced)
+    // One that was removed still knows what it voted for.
+    bool const knows = it.votes || (holds(all.before, all.self) && !it.blank);
+    if (!knows || it.poisoned || it.misplaced)
         return;
     reply_when_stored(it, from,
                       recalled{what.life, it.blank, it.memory.promised, it.memory.promised_to,
@@ -264,7 +276,7 @@ void on_recall(voter& it, electorate const& all, node_id from, recall const& wha
 
 void on_recalled(voter& it, electorate const& all, node_id from, recalled const& what,
                  std::vector<command>& out) {
-    bool const counts = all.has(from);
+    bool const counts = all.has(from) || holds(all.before, from) || holds(all.next, from);
     incarnation const late = late_question(all.life);
     if (!it.votes || !it.blank || (what.life != all.life && what.life != late) || !counts)
         return;
@@ -302,11 +314,10 @@ void on_inform(voter& it, inform const& what, std::vector<command>& out) {
 
 void on_bootstrap(voter& it, electorate const& all, node_id from, bootstrap const& what,
                   instant now, std::vector<command>& out) {
-    if (!it.votes || !it.blank || it.poisoned ||
+    if (!it.votes || !it.blank || it.poisoned || !all.is_known ||
         (what.for_life != all.life && !planted(bug::bootstrap_of_any_life)))
         return;
     it.blank = false;
-    it.founded = true;
     it.silent_until = now; // no voter has any state: nobody can hold a lease
     it.memory.known = what.content;
     it.memory.promised = what.content.written_under;
@@ -321,27 +332,6 @@ void on_bootstrap(voter& it, electorate const& all, node_id from, bootstrap cons
 allegiance followed(durable_state const& memory) {
     return memory.withdrawn ? memory.before.back()
                             : allegiance{memory.promised, memory.promised_to, memory.promised_life};
-}
-
-voter start_voter(electorate const& all, voter_start const& start, instant now) {
-    voter it;
-    it.votes = all.has(all.self);
-    it.blank = !start.remembered.has_value() && !planted(bug::blank_votes);
-    if (start.remembered)
-        it.memory = *start.remembered;
-    else
-        it.memory.voters = all.set();
-    // A state of an older set holds in those that follow it.
-    bool const earlier = it.memory.voters.version < all.version;
-    it.misplaced = !earlier && it.memory.voters != all.set() && !planted(bug::other_set_votes);
-    if (earlier)
-        it.memory.voters = all.set();
-    if (start.stamped && !planted(bug::stamp_not_read))
-        it.granted = *start.stamped;
-    bool const knows_its_grants = start.stamped.has_value() && !it.blank;
-    if (!knows_its_grants && !planted(bug::no_restart_silence))
-        it.silent_until = now + longest_lease;
-    return it;
 }
 
 bool answer(voter& it, electorate const& all, received const& arrived, instant now,
@@ -386,7 +376,7 @@ instant remind(voter& it, electorate const& all, duration interval, instant now,
     if (!it.votes || !it.blank)
         return never;
     if (now >= it.recall_at) {
-        for (auto const other : all.voters)
+        for (auto const other : everybody_to_ask(all))
             if (other != all.self) {
                 out.emplace_back(send{other, recall{all.life}}); // a founder answers to this one
                 if (now >= it.silent_until)

@@ -175,6 +175,15 @@ void world::inspect() {
         if (serving == 1)
             check_voters(group, who);
     }
+    auto const roll = newest_roll();
+    if (!roll.is_settled() || !roll.next.empty())
+        violated("voters_unfinished", "a change of the voters is neither finished nor given up");
+    for (auto const& each : machines_)
+        if (each.agent && each.agent->settings().voters_version != roll.version)
+            violated("voters_behind",
+                     fmt::format("{} counts in set {} of the voters, not in {}",
+                                 each.settings.name_of(each.settings.self),
+                                 each.agent->settings().voters_version, roll.version));
     settled_ = true;
     schedule(now_ + second, due::kind::inspect);
 }

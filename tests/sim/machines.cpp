@@ -42,8 +42,7 @@ void world::boot(std::size_t index) {
         roll.stamped = at.roll.stamp.value_or(election::live_grant{});
     at.roll.under_way.reset();
     at.roll.waiting.reset();
-    start.roll =
-        agent::roll_of(roll, !at.roll.disk, start.voters, at.settings.voters);
+    start.roll = agent::roll_of(roll, !at.roll.disk, start.voters, at.settings.voters);
     // Only after its silence can it say that the page holds every grant of this boot.
     if (!at.stamp_known)
         schedule(at.world_time_of(at.local(now_) + election::longest_lease), due::kind::vouch,
@@ -122,10 +121,12 @@ election::roll world::newest_roll() const {
     election::roll out{0, shape_.common.voters, {}, {}};
     std::pair<epoch, record_version> newest{};
     auto const look = [&](election::record const& known) {
-        if (known.voters && known.order() > newest && known.voters->version > 0) {
-            newest = known.order();
-            out = *known.voters;
-        }
+        if (!known.voters || known.order() <= newest)
+            return;
+        newest = known.order();
+        out = *known.voters;
+        if (out.version == 0)
+            out.voters = shape_.common.voters; // a wrong file may have begun it
     };
     for (auto const& each : machines_) {
         if (each.roll.disk)

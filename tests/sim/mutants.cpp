@@ -113,6 +113,8 @@ constexpr mutant table[] = {
      "what is said in an older set of voters still counts"},
     {bug::recalled_from_new_voters, "recalled_from_new_voters", "voters",
      "a voter without state does not ask those before who have just been changed"},
+    {bug::recalled_from_former_voters, "recalled_from_former_voters", "voters",
+     "a voter without state does not ask those of the next set, which may be in force"},
     {bug::two_voters_at_once, "two_voters_at_once", "voters",
      "a voter is added and another removed in one step"},
     {bug::next_voters_not_agreed, "next_voters_not_agreed", "voters",

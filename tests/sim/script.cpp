@@ -25,12 +25,28 @@ constexpr std::size_t kinds = std::size(weights);
 static_assert(std::size(words) == kinds + 1);
 
 /// Faults between two changes of the voters, on average, in a cluster that has nodes to spare.
-constexpr double faults_in_a_change = 8;
+constexpr std::uint64_t faults_in_a_change = 8;
+constexpr std::uint64_t faults_in_a_slow_change = 3;
 
 constexpr world_time era = 600 * second;
 constexpr world_time quiet = settle_limit + 30 * second;
 
 using habits = std::array<std::uint64_t, kinds>;
+
+/// What a node misses while voters change, and little else: long enough for several changes.
+habits slow_habits() {
+    habits out{};
+    for (auto const [kind, weight] : {std::pair{trouble::part, 6},
+                                      {trouble::cut, 3},
+                                      {trouble::isolate, 2},
+                                      {trouble::mend, 3},
+                                      {trouble::crash, 2},
+                                      {trouble::boot, 3},
+                                      {trouble::restart, 2},
+                                      {trouble::move, 1}})
+        out[static_cast<std::size_t>(kind)] = static_cast<std::uint64_t>(weight);
+    return out;
+}
 
 /// Each seed leaves some kinds out: what one fault hides, another seed shows.
 habits draw_habits(dice& die, shape const& of) {
@@ -183,14 +199,20 @@ script make_script(std::uint64_t seed, shape const& of, world_time ends_at) {
     dice die{seed * 0x9e3779b97f4a7c15ULL + 77};
     auto how_often = draw_habits(die, of);
     dice changes{seed * 0x9e3779b97f4a7c15ULL + 78};
+    bool const slow = of.changes_voters && changes.chance(0.5);
+    if (slow)
+        how_often = slow_habits();
+    auto const between = slow ? faults_in_a_slow_change : faults_in_a_change;
     script out;
     world_time now = 5 * second;
     world_time heals = std::min(era, ends_at) - quiet;
     while (heals < ends_at) {
         // Mostly seconds apart; sometimes a burst within one lease.
+        if (slow)
+            now += changes.between(second, 8 * second);
         now += die.chance(0.4) ? die.between(millisecond, 400 * millisecond)
                                : die.between(second / 2, 10 * second);
-        if (now < heals && of.changes_voters && changes.chance(1 / faults_in_a_change)) {
+        if (now < heals && of.changes_voters && changes.below(between) == 0) {
             out.push_back(draw_change(changes, of));
             out.back().when = now;
             continue;
@@ -204,7 +226,8 @@ script make_script(std::uint64_t seed, shape const& of, world_time ends_at) {
         out.push_back({heals, trouble::heal, {}});
         now = heals + quiet;
         heals += era;
-        how_often = draw_habits(die, of);
+        if (!slow)
+            how_often = draw_habits(die, of);
         if (heals + quiet > ends_at)
             break;
     }

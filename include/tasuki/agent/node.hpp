@@ -79,6 +79,7 @@ class node {
     void inherit_once(work&);
     void serve_roll(work&);
     void on_heard(work&, heard const&);
+    void on_older_voters(work&, heard const&);
     [[nodiscard]] bool is_copy(heard const&, instant now);
     void dispatch(work&, happening const&);
     [[nodiscard]] std::vector<effect> act(moment, void (*what)(node&, work&));
@@ -92,6 +93,7 @@ class node {
     incarnation life_;
     voter_roll roll_;
     election::electorate counted_in_; ///< what the groups know of the roll
+    bool founds_ = false;             ///< an operator has asked here for the first records
     heartbeat::peers peers_;
     std::map<group_id, std::unique_ptr<group>> groups_;
     struct payload_heard {

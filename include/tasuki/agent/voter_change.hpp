@@ -26,7 +26,7 @@ namespace tasuki::agent {
 
 struct voter_refusal {
     std::string code; ///< a fixed word: no_change, already_voter, not_a_voter, too_few, too_many,
-                      ///< not_heard, too_few_heard
+                      ///< not_heard, too_few_heard, other_files
     std::string text;
     std::string next_command;
 };
@@ -34,6 +34,7 @@ struct voter_refusal {
 struct voter_eyes {
     std::function<bool(node_id)> hears; ///< true for this node itself
     std::function<std::string(node_id)> name;
+    std::function<bool(node_id)> same_file; ///< true for one that is not heard
 };
 [[nodiscard]] std::optional<voter_refusal> why_not(std::vector<node_id> const& now,
                                                    ask_voters const&, voter_eyes const&);

@@ -44,7 +44,7 @@ class voter_roll {
     void told(group_id, node_id, incarnation asked, voter_memory const&);
     /// The mark under which it is asked for, if it is.
     [[nodiscard]] std::optional<incarnation> asks() const;
-    /// The first record, together with that of a group: that cluster is new.
+    /// The first record, once every voter has said that it has none: before that of any group.
     void found(work&);
     /// The agent is about to end: whoever comes next goes on.
     void retire(work&);
@@ -73,8 +73,9 @@ class voter_roll {
     void note_role(work&, election::role before, election::reason);
     void obey_record(work&);
     void count_in(work&, election::roll const&);
-    void keep(work&);
     void proceed(work&);
+    [[nodiscard]] voter_eyes eyes(work&) const;
+    [[nodiscard]] ask_voters left_of(std::vector<node_id> const& now) const;
     [[nodiscard]] bool can_do_without_others(instant now, std::vector<node_id> const&) const;
     [[nodiscard]] std::vector<node_id> following_voters(work&, std::vector<node_id> const&) const;
     void begin_next(work&, election::roll now, std::vector<node_id> following);
@@ -97,7 +98,6 @@ class voter_roll {
     std::deque<election::event> inbox_; ///< what a step has caused while it goes on
     std::vector<election::command> commands_;
     instant wake_election_ = long_ago;
-    std::pair<epoch, record_version> kept_{}; ///< the newest record that a node without vote keeps
 
     std::optional<wished> wished_;
     instant committed_at_ = long_ago; ///< when a majority had the newest record

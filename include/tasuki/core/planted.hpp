@@ -16,6 +16,7 @@ enum class bug {
     blank_votes,
     other_set_votes,
     recalled_from_new_voters,
+    recalled_from_former_voters,
     two_voters_at_once,
     next_voters_not_agreed,
     settled_at_once,

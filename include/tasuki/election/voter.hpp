@@ -31,7 +31,6 @@ struct memory_of_other {
 struct voter {
     bool votes = false;     ///< this node is in the voter set
     bool blank = true;      ///< nothing on disk: must not vote
-    bool founded = false;   ///< it was blank, and got the first record in this life
     bool poisoned = false;  ///< an fsync failed: never votes again in this life
     bool misplaced = false; ///< the state is of a set that this node has not learnt of: no vote
     bool clock_beyond_bound = false; ///< a grant would be timed wrongly: gives none
@@ -61,10 +60,11 @@ struct electorate {
     node_id self;
     incarnation life;
     std::vector<node_id> voters;
-    bool everybody_votes = false; ///< no node without a vote can hold the lease
-    std::uint32_t version = 0;    ///< of the set of voters
+    bool everybody_votes = false;  ///< no node without a vote can hold the lease
+    std::uint32_t version = 0;     ///< of the set of voters
     std::vector<node_id> before{}; ///< the set before, until this one is settled
-    bool is_known = true;         ///< this node cannot have lost what it knew of the voters
+    std::vector<node_id> next{};   ///< the set that a majority may have agreed to by now
+    bool is_known = true;          ///< this node cannot have lost what it knew of the voters
     [[nodiscard]] bool has(node_id node) const {
         return std::find(voters.begin(), voters.end(), node) != voters.end();
     }

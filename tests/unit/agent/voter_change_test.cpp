@@ -22,8 +22,9 @@ std::string refusal(std::vector<node_id> const& now, ask_voters const& asked,
     auto const name = [](node_id node) {
         return std::string{node == a ? "a" : node == b ? "b" : node == c ? "c" : "d"};
     };
-    auto const why =
-        why_not(now, asked, {[&](node_id node) { return !silent.contains(node); }, name});
+    auto const why = why_not(now, asked,
+                             {[&](node_id node) { return !silent.contains(node); }, name,
+                              [&](node_id node) { return node != differs || !node.is_set(); }});
     if (!why)
         return {};
     CHECK_FALSE(why->text.empty());
@@ -71,6 +72,11 @@ TEST_CASE("a change that makes no sense, or would stop the cluster, is refused",
         nine.emplace_back(each);
     CHECK(refusal(nine, wish(d, {})) == "too_many");
     CHECK(refusal(nine, wish(d, node_id{9})).empty());
+}
+
+TEST_CASE("nodes with other files change no voters", "[voters]") {
+    CHECK(refusal({a, b, c}, wish(d, {}), {}, b) == "other_files");
+    CHECK(refusal({a, b, c}, wish(d, {}), {}, d) == "other_files");
 }
 
 TEST_CASE("until a new voter knows what the others know, those have to be a majority", "[voters]") {
