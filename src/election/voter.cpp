@@ -310,7 +310,8 @@ voter_set_id voter_set_of(std::vector<node_id> voters) {
 
 voter start_voter(electorate const& all, voter_start const& start, instant now) {
     voter it;
-    it.votes = std::find(all.voters.begin(), all.voters.end(), all.self) != all.voters.end();
+    it.votes = std::find(all.voters.begin(), all.voters.end(), all.self) != all.voters.end() ||
+               planted(bug::voiceless_votes);
     it.blank = !start.remembered.has_value() && !planted(bug::blank_votes);
     if (start.remembered)
         it.memory = *start.remembered;

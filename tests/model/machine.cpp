@@ -3,6 +3,7 @@
 #include "tasuki/core/overloaded.hpp"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 namespace tasuki::model {
@@ -12,7 +13,7 @@ namespace {
 using namespace tasuki::election;
 
 /// A seed whose first draw is next to nothing for every range: a timer may be noticed late anyway.
-std::uint64_t seed_of_small_jitter(duration interval) {
+std::uint64_t find_seed_of_small_jitter(duration interval) {
     auto const widest = static_cast<std::uint64_t>((interval / 4 * 64).count());
     auto const enough = static_cast<std::uint64_t>(duration{milliseconds{1}}.count());
     for (std::uint64_t seed = 1;; ++seed) {
@@ -24,9 +25,19 @@ std::uint64_t seed_of_small_jitter(duration interval) {
     }
 }
 
+std::uint64_t seed_of_small_jitter(duration interval) {
+    static std::map<duration, std::uint64_t> known;
+    auto [place, fresh] = known.try_emplace(interval);
+    if (fresh)
+        place->second = find_seed_of_small_jitter(interval);
+    return place->second;
+}
+
 policy const& policy_of(std::size_t index, unsigned life, bounds const& world) {
-    static std::map<std::pair<std::size_t, unsigned>, policy> known;
-    auto [place, fresh] = known.try_emplace({index, life});
+    using key = std::tuple<std::size_t, unsigned, std::size_t, std::size_t, duration>;
+    static std::map<key, policy> known;
+    auto [place, fresh] =
+        known.try_emplace({index, life, world.nodes, world.observers, world.terms.lease});
     auto& rules = place->second;
     if (fresh) {
         rules.cluster.self = node_of(index);
@@ -254,10 +265,9 @@ void elapse(machine& it, duration time) {
 
 reaction react(machine const& before, std::size_t index, deed what, std::uint64_t argument,
                datagram const* heard, bounds const& world) {
-    static auto const seed = seed_of_small_jitter(world.interval);
     reaction out;
     out.after = before;
-    out.after.elect.random = seed;
+    out.after.elect.random = seed_of_small_jitter(world.interval);
     performance act{out, index, world};
     switch (what) {
     case deed::wake:

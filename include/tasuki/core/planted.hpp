@@ -41,6 +41,7 @@ enum class bug {
     promise_of_any_attempt,
     promise_of_any_life,
     everybody_votes,
+    voiceless_votes,
     minority_elects,
     record_not_read,
     version_not_raised,
@@ -108,9 +109,10 @@ enum class bug {
 };
 
 #ifdef TASUKI_PLANTED
-extern bug planted_bug; ///< the one that is in force; set before anything runs
+extern bug planted_bug;  ///< the rule that is removed; set before anything runs
+extern bug planted_with; ///< another that is removed besides, because it does the same work
 [[nodiscard]] inline bool planted(bug which) {
-    return planted_bug == which;
+    return planted_bug == which || planted_with == which;
 }
 #else
 [[nodiscard]] consteval bool planted(bug /*which*/) {
