@@ -25,6 +25,8 @@ void physics::check_claims(outcome& out, std::size_t index, findings const& foun
             out.violation = "one epoch was promised to two by majorities";
         holder = who;
     }
+    if (found.claims && (it.long_unheard >> index & 1U) != 0)
+        out.violation = "a machine that hears nobody uses up an epoch";
     if (found.released.is_set())
         it.released |= small(1U << found.released.value());
     if (!found.served.is_set())
@@ -37,8 +39,24 @@ void physics::check_claims(outcome& out, std::size_t index, findings const& foun
         out.violation = "an epoch begins to serve after a newer one did";
     if (found.served_wish < it.committed_wish)
         out.violation = "a holder serves without a record that a majority has had";
+    std::size_t bound = 0;
+    for (std::size_t voter = known_.world().observers; voter < nodes_; ++voter)
+        bound += is_bound(it, voter, index, found.served) ? 1U : 0U;
+    if (bound < election::majority_of(nodes_ - known_.world().observers))
+        out.violation = "an address is opened while a majority is free to elect another";
     it.served_epoch = std::max(it.served_epoch, small(found.served.value()));
     it.served_wish = small(found.served_wish);
+}
+
+/// Whether the voter has granted the holder this epoch, or is silent for as long as it may have.
+bool physics::is_bound(world const& it, std::size_t voter, std::size_t holder, epoch under) const {
+    auto const& here = at(it, voter).state;
+    auto const granted = [&](election::live_grant const& to) {
+        return to.under == under && to.holder == node_of(holder) && to.expires > present;
+    };
+    if (!here.up)
+        return !here.stamp_known || (here.stamp && granted(*here.stamp));
+    return here.elect.vote.silent_until > present || granted(here.elect.vote.granted);
 }
 
 void physics::check_records(outcome& out, findings const& found) const {
@@ -114,6 +132,19 @@ world physics::held(std::uint8_t fast) {
     out = apply(out, {kind::local, deed::boot, 1, 0}).after;
     out.restarts = 0;
     return settle(out, false);
+}
+
+world physics::unfounded(std::uint8_t fast) {
+    machine empty;
+    empty.stamp_known = true;
+    normalise(empty, known_.world());
+    world out;
+    out.fast = fast;
+    for (std::size_t index = 0; index < nodes_; ++index)
+        out.machines[index] = known_.number_of(empty);
+    for (std::size_t index = 0; index < nodes_; ++index)
+        out = apply(out, {kind::local, deed::boot, small(index), 0}).after;
+    return out;
 }
 
 std::optional<action> physics::urgent(world const& it) const {

@@ -81,6 +81,9 @@ class performance {
             std::visit([&](auto& wanted) { carry_out(wanted); }, each);
         if (before.now_role != role::recovering && it_.elect.now_role == role::recovering)
             out_.found.claimed = it_.elect.under;
+        out_.found.claims =
+            out_.found.claims || (before.now_role != role::claiming &&
+                                  it_.elect.now_role == role::claiming && !it_.elect.named);
         check(before, what);
     }
 
@@ -113,6 +116,26 @@ class performance {
             feed(stored{ticket, store_outcome::stored});
     }
 
+    void disk_fails(bool broken) {
+        auto const failed = it_.writes.front();
+        it_.writes.erase(it_.writes.begin());
+        it_.slow_disk = false;
+        for (auto const ticket : failed.tickets)
+            feed(stored{ticket, broken ? store_outcome::poisoned : store_outcome::failed});
+    }
+
+    void clock_off() {
+        it_.clock_off = true;
+        feed(clock_checked{false});
+    }
+
+    void found_cluster() {
+        record first;
+        first.written_under = epoch{1};
+        first.version = record_version{1};
+        feed(start_cluster{first});
+    }
+
     void close_done() {
         auto const under = std::exchange(it_.closing, {});
         it_.slow_close = false;
@@ -136,6 +159,7 @@ class performance {
         it_.up = it_.slow_disk = it_.slow_close = false;
         it_.closing = {};
         it_.elect = {};
+        it_.clock_off = false;
         it_.wake = it_.vouch_at = never;
         if (!whole_machine)
             return; // the address stays until its deadline
@@ -153,7 +177,7 @@ class performance {
             out_.found.violation = "a voter without state votes";
         auto letter = std::find_if(out_.letters.begin(), out_.letters.end(),
                                    [&](auto const& each) { return each.to == to; });
-        if (letter == out_.letters.end())
+        if (letter == out_.letters.end() || world_.apart)
             letter = out_.letters.insert(letter, {index_, to, {}});
         out_.found.renewed = out_.found.renewed || std::holds_alternative<renew>(what.what);
         letter->entries.push_back(std::move(what.what));
@@ -204,8 +228,32 @@ class performance {
             it_.elect.vote.granted.under <= before.vote.released;
         if (granted_released)
             out_.found.violation = "a released epoch was renewed";
-        if (before.vote.blank && !it_.elect.vote.blank)
+        auto const* arrived = std::get_if<received>(&what);
+        if (arrived != nullptr)
+            check_heard(before, *arrived);
+        bool const founded =
+            std::holds_alternative<start_cluster>(what) ||
+            (arrived != nullptr && std::holds_alternative<bootstrap>(arrived->what));
+        if (before.vote.blank && !it_.elect.vote.blank && !founded)
             check_recollection(before, what);
+    }
+
+    /// Who was promised an epoch is the only one to give it back, and to write under it.
+    void check_heard(state const& before, received const& arrived) {
+        auto const& was = before.vote.memory;
+        auto const& is = it_.elect.vote.memory;
+        if (!it_.elect.vote.votes || before.vote.blank)
+            return;
+        auto const* gone = std::get_if<withdraw>(&arrived.what);
+        allegiance const promised{was.promised, was.promised_to, was.promised_life};
+        bool const of_another = was.promised_to != node_of(index_); // its own ends in many ways
+        if (gone != nullptr && is.withdrawn && !was.withdrawn && of_another &&
+            promised != allegiance{gone->under, arrived.from, gone->life})
+            out_.found.violation = "a promise was given back by another";
+        auto const* written = std::get_if<election::write>(&arrived.what);
+        if (written != nullptr && is.known.order() != was.known.order() && !was.withdrawn &&
+            is.known.written_under == was.promised && arrived.from != was.promised_to)
+            out_.found.violation = "a record under the promised epoch was taken from another";
     }
 
     void check_recollection(state const& before, event const& what) {
@@ -279,6 +327,15 @@ reaction react(machine const& before, std::size_t index, deed what, std::uint64_
     case deed::disk_done:
         act.disk_done();
         break;
+    case deed::disk_fails:
+        act.disk_fails(argument == 1);
+        break;
+    case deed::clock_off:
+        act.clock_off();
+        break;
+    case deed::found_cluster:
+        act.found_cluster();
+        break;
     case deed::close_done:
         act.close_done();
         break;
@@ -302,7 +359,8 @@ reaction react(machine const& before, std::size_t index, deed what, std::uint64_
         out.after.slow_close = true;
         break;
     case deed::elapse:
-        elapse(out.after, argument == 1 ? world.fast_step : world.slow_step);
+        elapse(out.after,
+               argument == 1 ? world.fast_step : world.slow_step / (before.clock_off ? 4 : 1));
         break;
     }
     auto const shift = out.after.elect.sequence - newest_renewal;

@@ -36,7 +36,9 @@ void help() {
     std::puts("model [--states N] [--faults N] [--nodes 3..5] [--observers N] [--candidates N]\n"
               "      [--epochs N]\n"
               "      [--restarts N] [--writes N] [--hand-overs N] [--long-silence]\n"
-              "      [--from rest|held] [--clocks BITS] [--any-order] [--only-losses]\n"
+              "      [--from rest|held|nothing] [--clocks BITS] [--any-order] [--apart]\n"
+              "      [--only KIND,KIND: lose delay again pause mute deaf cut kill reboot forget\n"
+              "              slow-disk slow-close full-disk broken-disk clock]\n"
               "      [--sample-every N] [--quiet] [--find] [--bug NAME]");
 }
 

@@ -1,5 +1,6 @@
 #include "options.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <sstream>
 
@@ -18,8 +19,8 @@ void use_long_silence(bounds& world) {
 bool read_switch(std::string_view word, arguments& out) {
     if (word == "--long-silence")
         use_long_silence(out.world);
-    else if (word == "--only-losses")
-        out.world.only_losses = true;
+    else if (word == "--apart")
+        out.world.apart = true;
     else if (word == "--any-order")
         out.world.any_order = true;
     else if (word == "--find")
@@ -62,6 +63,25 @@ bool read_number(std::string_view word, std::uint64_t number, arguments& out) {
     return true;
 }
 
+/// Names of kinds of faults, with commas.
+std::uint32_t kinds_in(std::string const& names) {
+    std::istringstream in{names};
+    std::uint32_t out = 0;
+    for (std::string name; std::getline(in, name, ',');) {
+        auto const* const found = std::find(std::begin(fault_names), std::end(fault_names), name);
+        if (found == std::end(fault_names))
+            throw bad_arguments("no kind of fault: " + name);
+        out |= 1U << (found - std::begin(fault_names));
+    }
+    return out;
+}
+
+void read_beginning(std::string_view where, arguments& out) {
+    out.how.from_held = where == "held";
+    out.how.from_rest = where == "rest";
+    out.how.from_nothing = out.world.unfounded = where == "nothing";
+}
+
 void check_range(bounds const& world) {
     if (world.nodes < 3 || world.nodes > nodes_max || world.last_epoch > epochs_max + 1 ||
         world.faults > 100)
@@ -80,7 +100,9 @@ arguments parse(std::vector<std::string> const& words) {
             throw bad_arguments("unknown, or needs a value: " + word);
         auto const& value = words[++at];
         if (word == "--from")
-            (value == "held" ? out.how.from_rest : out.how.from_held) = false;
+            read_beginning(value, out);
+        else if (word == "--only")
+            out.world.faulty = kinds_in(value);
         else if (word == "--bug")
             out.removed.push_back(value);
         else if (!read_number(word, std::strtoull(value.c_str(), nullptr, 10), out))
