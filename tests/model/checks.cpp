@@ -27,6 +27,12 @@ void physics::check_claims(outcome& out, std::size_t index, findings const& foun
     }
     if (found.claims && (it.long_unheard >> index & 1U) != 0)
         out.violation = "a machine that hears nobody uses up an epoch";
+    for (std::size_t each = 0; each < nodes_ && found.given_back.is_set(); ++each) {
+        auto const& disk = at(it, each).state.disk;
+        if (disk && disk->known.written_under == found.given_back &&
+            disk->known.active == found.given_back_by)
+            out.violation = "a promise was given back after a record was written under it";
+    }
     if (found.released.is_set())
         it.released |= small(1U << found.released.value());
     if (!found.served.is_set())
@@ -64,6 +70,11 @@ void physics::check_records(outcome& out, findings const& found) const {
     for (auto const& commit : found.commits) {
         auto const under = small(commit.order.first.value());
         auto const version = small(commit.order.second.value());
+        for (std::size_t each = known_.world().observers; each < nodes_; ++each) {
+            auto const& disk = at(it, each).state.disk;
+            if (disk && disk->known.order() > commit.order && wish_in(disk->known) < commit.wish)
+                out.violation = "a record counts as committed that a newer one lacks";
+        }
         if (under < it.served_epoch && commit.wish > it.served_wish)
             out.violation = "a record counts as committed that the next holder has not read";
         if (std::pair{under, version} > std::pair{it.committed_epoch, it.committed_version}) {

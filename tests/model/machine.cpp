@@ -250,6 +250,10 @@ class performance {
         if (gone != nullptr && is.withdrawn && !was.withdrawn && of_another &&
             promised != allegiance{gone->under, arrived.from, gone->life})
             out_.found.violation = "a promise was given back by another";
+        if (gone != nullptr && is.withdrawn && !was.withdrawn) {
+            out_.found.given_back = was.promised;
+            out_.found.given_back_by = was.promised_to;
+        }
         auto const* written = std::get_if<election::write>(&arrived.what);
         if (written != nullptr && is.known.order() != was.known.order() && !was.withdrawn &&
             is.known.written_under == was.promised && arrived.from != was.promised_to)

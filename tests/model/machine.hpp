@@ -151,6 +151,8 @@ struct findings {
     };
     std::vector<commit> commits;
     epoch released;
+    epoch given_back; ///< a promise of this epoch, to this node, by its own claimant
+    node_id given_back_by;
     char const* violation = nullptr; ///< of what one machine alone must never do
 };
 

@@ -79,7 +79,8 @@ void world::apply(fault const& it) {
     case trouble::commits:
         return schedule(now_, due::kind::client, 0, commits_in_a_burst);
     case trouble::heal:
-        return heal();
+        heal();
+        return leave_down(it.with[0]);
     case trouble::slow_disk:
     case trouble::full_disk:
     case trouble::broken_disk:
@@ -191,6 +192,18 @@ void world::heal() {
     for (auto& each : known_)
         each.settled.reset();
     schedule(now_ + settle_limit, due::kind::inspect);
+}
+
+/// The others have to do without it, unless one of them needs it to remember.
+void world::leave_down(std::int64_t machine) {
+    bool const blank = std::any_of(
+        machines_.begin(), machines_.begin() + static_cast<std::ptrdiff_t>(shape_.voters),
+        [](auto const& each) {
+            return std::any_of(each.groups.begin(), each.groups.end(),
+                               [](auto const& side) { return !side.disk; });
+        });
+    if (machine > 0 && !blank)
+        crash(static_cast<std::size_t>(machine) - 1, 0);
 }
 
 /// Every few seconds somebody looks after the cluster.

@@ -62,7 +62,15 @@ std::optional<death> find_in_worlds(mutant const& it, std::uint64_t first, std::
 
 std::string walk_once(std::uint64_t seed) {
     constexpr mysql::walk::options kinds[] = {
-        {3, true, 0.01}, {4, false, 0.01}, {2, true, 0.05}, {3, false, 0.01, false}};
+        {3, true, 0.01},
+        {4, false, 0.01},
+        {2, true, 0.05},
+        {3, false, 0.01, false},
+        {.late = 0.05, .journal_most = 150, .another = 0.4},
+        {.loss = 0, .founding = true},
+        {.errant = 0.5},
+        {.restless = true},
+    };
     constexpr int eras = 6;
     mysql::walk::world one{seed, kinds[seed % std::size(kinds)]};
     one.run(eras);

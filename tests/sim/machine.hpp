@@ -79,6 +79,7 @@ struct delivery {
     heartbeat::message header;
     byte_string payload; ///< or the whole datagram, if it is sealed
     std::uint8_t path = 0;
+    std::uint64_t copy_of = 0; ///< its number, if it may come again
 };
 
 /// An order to a server on its way, or its answer.

@@ -185,7 +185,9 @@ script make_script(std::uint64_t seed, shape const& of, world_time ends_at) {
             out.push_back(next);
             continue;
         }
-        out.push_back({heals, trouble::heal, {}});
+        bool const all = of.data || die.chance(0.7);
+        auto const dead = all ? 0 : 1 + static_cast<std::int64_t>(die.below(of.nodes()));
+        out.push_back({heals, trouble::heal, {dead, 0, 0}});
         now = heals + quiet;
         heals += era;
         how_often = draw_habits(die, of);

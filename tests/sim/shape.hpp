@@ -20,6 +20,7 @@ struct shape {
     std::vector<bool> speaks_newer;              ///< says more than the others understand
     std::optional<std::size_t> data;             ///< the group that has a database
     bool sealed = false;                         ///< datagrams really are sealed and opened
+    world_time even_delay = 0;                   ///< of every datagram, if they all take the same
     bool blank = false; ///< no voter has any state: the operator has to bootstrap
     world_time facts_pause = 500 * millisecond;
     world_time commit_pause = 2 * second;

@@ -20,6 +20,7 @@
 #include <map>
 #include <optional>
 #include <queue>
+#include <set>
 #include <string>
 
 namespace tasuki::sim {
@@ -57,6 +58,7 @@ class world {
     void transmit(std::size_t from, agent::transmit&);
     void send_copy(std::size_t from, std::size_t to, delivery);
     void deliver(due const&);
+    void hear(std::size_t, delivery&);
     [[nodiscard]] bool reachable(std::size_t, std::size_t) const;
     void replay(std::size_t, std::int64_t count);
     void change_network(fault const&);
@@ -93,6 +95,7 @@ class world {
     void change_file(agent::node_settings&, fault const&) const;
     void ask_to_move(std::size_t group);
     void heal();
+    void leave_down(std::int64_t machine);
     void operate();
     void mark_record(std::size_t group);
     void bootstrap(std::size_t group);
@@ -159,6 +162,7 @@ class world {
     world_time held_order_ = 0;
     std::vector<std::pair<std::size_t, delivery>> old_; ///< some datagrams of the past
     std::uint64_t sent_ = 0;
+    std::set<std::uint64_t> believed_; ///< of what may come again: what was believed once
     double loss_ = 0;
     double duplication_ = 0;
     double long_delay_ = 0;
