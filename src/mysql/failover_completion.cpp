@@ -136,7 +136,7 @@ void run::start_arm() {
             return abort(name(s_.input.self) + " has applied " + applied.to_string() +
                              " only, not " + s_.target.to_string(),
                          s_.alternative);
-        if (auto const split = find_divergence(); split && !planted(bug::arming_not_compared))
+        if (auto const split = find_divergence())
             return abort(*split, std::nullopt);
     }
     enter(phase::arm, rules_.step_limit);

@@ -170,7 +170,7 @@ void world::deliver(std::shared_ptr<actor> const& from, ask const& what) {
     }
     instant& last = channel_[{what.what.decided_under, what.node}];
     bool const late = options_.late > 0 && chance(options_.late);
-    last = std::max(last, now_ + milliseconds{below(late ? 400 : 6)});
+    last = std::max(last, now_ + milliseconds{below(late ? 2000 : 6)});
     std::weak_ptr<actor> const to = from;
     later(last - now_, [this, to, what] {
         answer const got = servers.perform(what.node, what.what);
@@ -197,6 +197,10 @@ void world::commit(std::shared_ptr<actor> const& from, journal const& what) {
     auto const takes = milliseconds{1 + below(options_.journal_most)};
     later(takes, [this, to, what, under, reaches, told] {
         bool const ok = reaches && under >= record_epoch_ && under == epoch_;
+        bool const proven =
+            record.reached == milestone::choose || record.reached == milestone::closed;
+        if (ok && proven && what.entry.reached == milestone::fence && violation.empty())
+            violation = "what a predecessor has proven is overwritten";
         if (ok) {
             record = what.entry;
             record_epoch_ = under;

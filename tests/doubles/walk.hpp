@@ -66,7 +66,7 @@ struct options {
     bool degrade = true;
     double loss = 0.01;        ///< of each message
     bool keeps_answers = true; ///< else a crash takes any commits, and nobody may be left to open
-    double late = 0;           ///< of each order: so much is on its way for long
+    double late = 0;           ///< of each order: so much takes up to two seconds
     std::uint64_t journal_most = 5; ///< ms until a majority has a record
     bool founding = false;          ///< begins with an operator who has left a second server open
     double another = 0;             ///< so often a second server is lost with the master

@@ -289,10 +289,14 @@ void world::lose_master() {
 
 /// Some accounts are not held back by read_only.
 void world::write_past_read_only() {
-    node_id const node = any_node();
-    model::server& it = servers.at(node);
-    if (node == record.now.master || !it.up || !it.relay.empty())
+    auto const tempted = std::find_if(members_.begin(), members_.end(), [&](member const& who) {
+        auto const& it = servers.at(who.node);
+        return who.node != record.now.master && it.up && it.relay.empty();
+    });
+    if (tempted == members_.end())
         return;
+    node_id const node = tempted->node;
+    model::server& it = servers.at(node);
     auto const last = it.binlog.position().entries();
     std::uint64_t const sequence = last.empty() ? 0 : last.front().sequence;
     it.binlog.push_back({0, it.number, sequence + 1});

@@ -45,11 +45,6 @@ void physics::check_claims(outcome& out, std::size_t index, findings const& foun
         out.violation = "an epoch begins to serve after a newer one did";
     if (found.served_wish < it.committed_wish)
         out.violation = "a holder serves without a record that a majority has had";
-    std::size_t bound = 0;
-    for (std::size_t voter = known_.world().observers; voter < nodes_; ++voter)
-        bound += is_bound(it, voter, index, found.served) ? 1U : 0U;
-    if (bound < election::majority_of(nodes_ - known_.world().observers))
-        out.violation = "an address is opened while a majority is free to elect another";
     it.served_epoch = std::max(it.served_epoch, small(found.served.value()));
     it.served_wish = small(found.served_wish);
 }
@@ -85,6 +80,21 @@ void physics::check_records(outcome& out, findings const& found) const {
     }
 }
 
+/// As long as somebody answers, those who have let him do so must be too many for another election.
+void physics::check_bound(outcome& out) const {
+    auto const voters = nodes_ - known_.world().observers;
+    for (std::size_t index = 0; index < nodes_; ++index) {
+        auto const& here = at(out.after, index);
+        if (!here.up || !here.answers)
+            continue;
+        std::size_t bound = 0;
+        for (std::size_t voter = known_.world().observers; voter < nodes_; ++voter)
+            bound += is_bound(out.after, voter, index, here.state.elect.under) ? 1U : 0U;
+        if (bound < election::majority_of(voters))
+            out.violation = "a majority is free to elect another while one answers";
+    }
+}
+
 void physics::check_world(outcome& out) const {
     auto const& it = out.after;
     std::size_t answering = 0;
@@ -104,6 +114,8 @@ void physics::check_world(outcome& out) const {
     }
     if (answering > 1)
         out.violation = "two machines answer for the address";
+    else
+        check_bound(out);
     if (lacking >= election::majority_of(nodes_ - known_.world().observers))
         out.violation = "a majority that does not know a committed record could elect a holder";
 }

@@ -126,6 +126,7 @@ class physics {
     void drop_lost(world&, std::size_t machine) const;
     void age_renewals(world&, std::size_t holder, unsigned life);
     [[nodiscard]] bool is_bound(world const&, std::size_t voter, std::size_t holder, epoch) const;
+    void check_bound(outcome&) const;
     void check_claims(outcome&, std::size_t, findings const&) const;
     void check_records(outcome&, findings const&) const;
     void check_world(outcome&) const;

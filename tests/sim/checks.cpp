@@ -8,6 +8,7 @@ namespace tasuki::sim {
 namespace {
 
 constexpr std::uint64_t marker_base = 1000;
+constexpr unsigned closed_limit = 25;
 constexpr unsigned away_limit = 5;       ///< inspections, one each second
 constexpr std::uint8_t release_kind = 8; ///< its place among the messages, which is its number
 
@@ -117,11 +118,17 @@ void world::check_record_of(std::size_t index, std::size_t group) {
     committed = std::max(committed, marker);
 }
 
-/// At most one server can tell clients that their commits are safe, and what it told is true.
+/// At most one server can tell clients that their commits are safe, and what it told is true. Where
+/// an unprotected master may be replaced, its agent has to see to that; the guardian, which does it
+/// for an agent that is dead or stands still, is not part of this world.
 void world::check_masters() {
+    bool const needs_agent = shape_.common.groups[*shape_.data].mysql->promote_degraded;
     std::size_t open = machines_.size();
     for (auto const index : server_nodes_) {
-        if (machines_[index].halted || !servers_->can_acknowledge(machines_[index].settings.self))
+        auto& at = machines_[index];
+        at.unwatched = at.unwatched && !servers_->at(at.settings.self).read_only;
+        if (at.halted || (needs_agent && at.unwatched) ||
+            !servers_->can_acknowledge(machines_[index].settings.self))
             continue;
         if (open != machines_.size())
             violated("two_masters",
@@ -133,6 +140,8 @@ void world::check_masters() {
 
 void world::check_opened(std::size_t index) {
     ++figures_.promotions;
+    if (shape_.common.groups[*shape_.data].mysql->promote_degraded)
+        return; // then a loss is what the operator has asked for
     auto const node = machines_[index].settings.self;
     for (auto const& promise : servers_->acknowledged())
         if (!servers_->has(node, promise.what))
@@ -172,9 +181,21 @@ void world::inspect() {
         settled = who;
         if (serving == 1)
             check_voters(group, who);
+        if (serving == 1 && settings.mysql && has_server(who))
+            check_closed(group, who);
     }
     settled_ = true;
     schedule(now_ + second, due::kind::inspect);
+}
+
+/// Whoever serves a database opens it, or says why it cannot.
+void world::check_closed(std::size_t group, std::size_t holder) {
+    auto& closed = known_[group].closed;
+    auto const& server = servers_->at(machines_[holder].settings.self);
+    closed = server.up && server.read_only ? closed + 1 : 0;
+    if (closed > closed_limit)
+        violated("left_closed",
+                 fmt::format("the server of {}, which serves, stays closed", holder));
 }
 
 /// Whether the node that the voter follows has the life in which it was promised.

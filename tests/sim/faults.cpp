@@ -135,7 +135,7 @@ void world::trouble_device(fault const& it) {
         return;
     case trouble::server_crash:
         if (has_server(one))
-            crash_server(one, static_cast<std::size_t>(it.with[1]));
+            crash_server(one, static_cast<std::size_t>(it.with[1]), it.with[2] != 0);
         return;
     case trouble::server_boot:
         if (has_server(one) && machines_[one].agent)
@@ -202,8 +202,10 @@ void world::leave_down(std::int64_t machine) {
             return std::any_of(each.groups.begin(), each.groups.end(),
                                [](auto const& side) { return !side.disk; });
         });
-    if (machine > 0 && !blank)
-        crash(static_cast<std::size_t>(machine) - 1, 0);
+    if (machine == 0 || blank)
+        return;
+    auto const dies = machine > holder_of ? holder(0) : machine - 1;
+    crash(static_cast<std::size_t>(dies), 0);
 }
 
 /// Every few seconds somebody looks after the cluster.

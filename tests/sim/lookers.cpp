@@ -4,6 +4,8 @@
 #include "model/options.hpp"
 #include "runs.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace tasuki::sim {
@@ -31,10 +33,12 @@ bool passes_restored(mutant const& it, std::uint64_t seed) {
 
 /// Those in which the rule can matter.
 bool (*wanted_for(mutant const& it))(shape const&) {
-    if (it.room == "mysql" || it.room == "agent")
-        return [](shape const& each) { return each.data.has_value(); };
+    if (it.which == bug::no_jitter || it.which == bug::places_ignored)
+        return [](shape const& each) { return each.even_delay > 0; };
     if (it.which == bug::mac_not_compared || it.room == "keys")
         return [](shape const& each) { return each.sealed; };
+    if (it.room == "mysql" || it.room == "agent")
+        return [](shape const& each) { return each.data.has_value(); };
     return [](shape const&) { return true; };
 }
 
@@ -60,34 +64,48 @@ std::optional<death> find_in_worlds(mutant const& it, std::uint64_t first, std::
     return std::nullopt;
 }
 
-std::string walk_once(std::uint64_t seed) {
-    constexpr mysql::walk::options kinds[] = {
-        {3, true, 0.01},
-        {4, false, 0.01},
-        {2, true, 0.05},
-        {3, false, 0.01, false},
-        {.late = 0.05, .journal_most = 150, .another = 0.4},
-        {.loss = 0, .founding = true},
-        {.errant = 0.5},
-        {.restless = true},
-    };
+struct walk_kind {
+    std::string_view name;
+    mysql::walk::options with;
+};
+constexpr walk_kind walk_kinds[] = {
+    {"plain", {3, true, 0.01}},
+    {"blocking", {4, false, 0.01}},
+    {"lossy", {2, true, 0.05}},
+    {"forgetful", {3, false, 0.01, false}},
+    {"late", {.late = 0.05, .journal_most = 150, .another = 0.4}},
+    {"founding", {.loss = 0, .founding = true}},
+    {"errant", {.errant = 1}},
+    {"restless", {.restless = true}},
+};
+
+/// "walk" means one after the other, "walk errant" that one alone.
+walk_kind const& kind_of_walk(mutant const& it, std::uint64_t seed) {
+    auto const* const named =
+        std::find_if(std::begin(walk_kinds), std::end(walk_kinds),
+                     [&](auto const& each) { return it.looker.ends_with(each.name); });
+    return named != std::end(walk_kinds) ? *named : walk_kinds[seed % std::size(walk_kinds)];
+}
+
+std::string walk_once(mutant const& it, std::uint64_t seed) {
     constexpr int eras = 6;
-    mysql::walk::world one{seed, kinds[seed % std::size(kinds)]};
+    mysql::walk::world one{seed, kind_of_walk(it, seed).with};
     one.run(eras);
     return one.violation;
 }
 
 std::optional<death> find_in_walks(mutant const& it, std::uint64_t first, std::uint64_t most) {
     for (std::uint64_t seed = first; seed < first + most; ++seed) {
-        auto const broken = walk_once(seed);
+        auto const broken = walk_once(it, seed);
         if (broken.empty())
             continue;
         // With many messages lost, all tries of a walk can fail without any bug.
         restore(it);
-        bool const same = it.which != bug::canary && !walk_once(seed).empty();
+        bool const same = it.which != bug::canary && !walk_once(it, seed).empty();
         remove_rules(it.which, it.with);
         if (!same)
-            return death{"walk", seed, seed - first + 1, broken};
+            return death{fmt::format("walk {}", kind_of_walk(it, seed).name), seed,
+                         seed - first + 1, broken};
     }
     return std::nullopt;
 }
@@ -143,7 +161,7 @@ std::optional<death> look_for_canary(mutant const& it, patience const& with, std
 } // namespace
 
 bool explores(mutant const& it) {
-    return it.looker != worlds && it.looker != walks && it.which != bug::canary;
+    return it.looker != worlds && !it.looker.starts_with(walks) && it.which != bug::canary;
 }
 
 std::optional<death> look(mutant const& it, patience const& with, std::uint64_t repeat) {
@@ -151,7 +169,7 @@ std::optional<death> look(mutant const& it, patience const& with, std::uint64_t 
     std::uint64_t const first = 1 + repeat * repeats_apart;
     if (it.which == bug::canary)
         return look_for_canary(it, with, first);
-    if (it.looker == walks)
+    if (it.looker.starts_with(walks))
         return find_apart(it, find_in_walks, first, with.walks);
     if (it.looker == worlds)
         return find_apart(it, find_in_worlds, first, with.seeds);

@@ -54,6 +54,7 @@ struct machine {
     bool halted = false;      ///< the pause is of all of it
     bool stamp_known = false; ///< a silence has passed since the last reboot: the page is complete
     bool ending = false;      ///< its agent was asked to end
+    bool unwatched = false;   ///< its agent died or stood still while its server was open
     world_time wake = 0;      ///< the only wake-up that counts
 
     [[nodiscard]] instant local(world_time when) const {
@@ -89,6 +90,7 @@ struct errand {
     std::size_t target = 0;
     mysql::order what{};
     mysql::answer answer{};
+    world_time begun_by = 0; ///< later it is not begun any more
 };
 
 /// What an agent has read of its own server, on its way to another.

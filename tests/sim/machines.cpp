@@ -72,6 +72,7 @@ void world::crash(std::size_t index, std::int64_t how) {
     }
     at.left.reset();
     at.agent.reset();
+    at.unwatched = true;
     ++at.life;
     note_unwatched_clock(index, now_);
     if (at.halted) {
@@ -87,7 +88,7 @@ void world::crash(std::size_t index, std::int64_t how) {
         return;
     at.stamp_known = false;
     if (has_server(index))
-        crash_server(index, 4);
+        crash_server(index, 4, false);
 }
 
 bool world::may_forget(std::size_t index) const {
@@ -119,6 +120,7 @@ void world::replace(std::size_t index, world_time pause) {
     if (!runs(index) || at.ending || !(at.left = at.agent->bequeath()))
         return;
     at.agent.reset();
+    at.unwatched = true;
     ++at.life;
     at.wake = options_.ends_at;
     note_unwatched_clock(index, now_ + pause);
@@ -144,6 +146,7 @@ void world::stop(std::size_t index, world_time span, bool all_of_it) {
         return;
     at.paused_until = now_ + span;
     at.halted = all_of_it;
+    at.unwatched = true;
     at.wake = options_.ends_at;
     note_unwatched_clock(index, at.paused_until);
     say("{} {} for {} ms", index, all_of_it ? "is halted" : "is paused", span / millisecond);

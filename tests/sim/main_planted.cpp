@@ -1,5 +1,6 @@
 // sim_planted --list                    names the planted bugs
-// sim_planted --bug NAME                looks for the first seed that finds it, and prints it
+// sim_planted --bug NAME [--alone]      looks for the first seed that finds it, and prints it;
+//                                       with no partner removed besides
 // sim_planted --bug NAME --trace S      one seed with it, and its last lines
 // sim_planted --table [--repeats R]     looks for all of them, and prints a table
 //             [--seeds N] [--walks N]   so many of each simulator at most
@@ -37,6 +38,7 @@ struct arguments {
     std::string room; ///< of the table: only this one
     std::string only; ///< of the table: only these, with commas
     std::string name;
+    bool alone = false;
     std::optional<std::uint64_t> trace;
     patience with;
     std::uint64_t repeats = 3;
@@ -52,6 +54,8 @@ arguments parse(int count, char** values) {
             out.list = true;
         else if (word == "--table")
             out.table = true;
+        else if (word == "--alone")
+            out.alone = true;
         else if (word == "--only")
             out.only = value, ++index;
         else if (word == "--room")
@@ -160,23 +164,26 @@ int print_table(arguments const& given) {
 }
 
 int find_one(arguments const& given) {
-    auto const* const it = find_mutant(given.name);
-    if (it == nullptr) {
+    auto const* const known = find_mutant(given.name);
+    if (known == nullptr) {
         fmt::print(stderr, "sim_planted: no such bug; see --list\n");
         return 2;
     }
+    mutant it = *known;
+    if (given.alone)
+        it.with = bug::none;
     if (given.trace) {
-        remove_rules(it->which, it->with);
+        remove_rules(it.which, it.with);
         world one{{*given.trace, 600 * second, {}, true}};
         (void)one.run();
         for (auto const& line : one.last_lines())
             fmt::print("{}\n", line);
         return 0;
     }
-    auto const found = look(*it, given.with, 0);
+    auto const found = look(it, given.with, 0);
     if (!found)
         fmt::print("not found\n");
-    else if (explores(*it))
+    else if (explores(it))
         fmt::print("{} after {} states{}\n", found->killer, found->tried, found->text);
     else
         fmt::print("{} with seed {} after {}: {}\n", found->killer, found->seed, found->tried,

@@ -135,6 +135,7 @@ fault draw_fault(dice& die, trouble what, shape const& of) {
         break;
     case trouble::server_crash:
         with[1] = die.between(0, 3);
+        with[2] = die.chance(0.3) ? 1 : 0;
         break;
     case trouble::move:
         with[0] = static_cast<std::int64_t>(die.below(of.common.groups.size()));
@@ -186,7 +187,10 @@ script make_script(std::uint64_t seed, shape const& of, world_time ends_at) {
             continue;
         }
         bool const all = of.data || die.chance(0.7);
-        auto const dead = all ? 0 : 1 + static_cast<std::int64_t>(die.below(of.nodes()));
+        auto const dead =
+            all ? 0
+                : 1 + (die.chance(0.5) ? holder_of
+                                       : static_cast<std::int64_t>(die.below(of.nodes())));
         out.push_back({heals, trouble::heal, {dead, 0, 0}});
         now = heals + quiet;
         heals += era;

@@ -95,6 +95,8 @@ shape make_shape(std::uint64_t seed) {
     }
     out.sealed = die.chance(0.05);
     out.blank = die.chance(0.1);
+    if (data)
+        out.common.groups[*out.data].mysql->promote_degraded = die.chance(0.2);
     out.even_delay = die.chance(0.1) ? die.between(5 * millisecond, 30 * millisecond) : 0;
     return out;
 }

@@ -110,7 +110,7 @@ class world {
     void read_facts(std::size_t);
     void client();
     void replicate();
-    void crash_server(std::size_t, std::size_t unflushed);
+    void crash_server(std::size_t, std::size_t unflushed, bool unseen);
     void boot_server(std::size_t);
     void relink();
     void rebuild_quarantined();
@@ -127,6 +127,7 @@ class world {
     void check_opened(std::size_t);
     void inspect();
     [[nodiscard]] bool lives(election::durable_state const&) const;
+    void check_closed(std::size_t group, std::size_t holder);
     void check_voters(std::size_t group, std::size_t holder);
     [[nodiscard]] std::string excuses(std::size_t group);
     void violated(char const* check, std::string text);
@@ -187,6 +188,7 @@ class world {
         std::map<epoch, std::size_t> opened_by;
         std::uint64_t marker = 0;           ///< the operator's last wish
         std::uint64_t committed_marker = 0; ///< the newest that some node called committed
+        unsigned closed = 0; ///< inspections in a row in which its database took no writes
         std::optional<std::size_t> settled; ///< who answered when service had to be back
     };
     std::vector<overview> known_;

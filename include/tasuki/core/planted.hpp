@@ -86,7 +86,6 @@ enum class bug {
     forgotten_ignored,
     closing_not_reached,
     open_predecessor_ignored,
-    arming_not_compared,
     ahead_not_fetched,
     not_drained,
     applied_not_checked,
