@@ -80,7 +80,10 @@ void world::apply(fault const& it) {
         return schedule(now_, due::kind::client, 0, commits_in_a_burst);
     case trouble::heal:
         heal();
-        return leave_down(it.with[0]);
+        if (it.with[0] != 0)
+            schedule(now_ + settle_limit / 6, due::kind::leave_down, 0, 0,
+                     static_cast<std::uint32_t>(it.with[0]));
+        return;
     case trouble::slow_disk:
     case trouble::full_disk:
     case trouble::broken_disk:
@@ -202,10 +205,9 @@ void world::leave_down(std::int64_t machine) {
             return std::any_of(each.groups.begin(), each.groups.end(),
                                [](auto const& side) { return !side.disk; });
         });
-    if (machine == 0 || blank)
-        return;
-    auto const dies = machine > holder_of ? holder(0) : machine - 1;
-    crash(static_cast<std::size_t>(dies), 0);
+    auto const dies = static_cast<std::size_t>(machine > holder_of ? holder(0) : machine - 1);
+    if (calm_ && !blank && machines_[dies].agent)
+        crash(dies, 0);
 }
 
 /// Every few seconds somebody looks after the cluster.

@@ -119,6 +119,7 @@ struct due {
         order,
         answer,
         server_gone,
+        leave_down,
         server_boot
     };
     world_time when = 0;

@@ -147,6 +147,16 @@ fault draw_fault(dice& die, trouble what, shape const& of) {
     return out;
 }
 
+/// Who dies once all is mended, if anybody. Where all datagrams take the same time it is who holds:
+/// then all others learn of it at once.
+std::int64_t draw_death(dice& die, shape const& of) {
+    auto const one = static_cast<std::int64_t>(die.below(of.nodes()));
+    bool const even = of.even_delay > 0;
+    if (of.data || !(even || die.chance(0.3)))
+        return 0;
+    return 1 + (even || die.chance(0.5) ? holder_of : one);
+}
+
 } // namespace
 
 bool names_machine(trouble what) {
@@ -186,12 +196,7 @@ script make_script(std::uint64_t seed, shape const& of, world_time ends_at) {
             out.push_back(next);
             continue;
         }
-        bool const all = of.data || die.chance(0.7);
-        auto const dead =
-            all ? 0
-                : 1 + (die.chance(0.5) ? holder_of
-                                       : static_cast<std::int64_t>(die.below(of.nodes())));
-        out.push_back({heals, trouble::heal, {dead, 0, 0}});
+        out.push_back({heals, trouble::heal, {draw_death(die, of), 0, 0}});
         now = heals + quiet;
         heals += era;
         how_often = draw_habits(die, of);

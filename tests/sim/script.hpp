@@ -46,7 +46,7 @@ enum class trouble : std::uint8_t {
     commits,      ///< a burst of them
     replace,      ///< machine, -, ns: its agent's program, which takes that long to be there again
     rotate,       ///< machine, nodes: the next sweep of a key rotation, begun there, by so many
-    heal,         ///< 0, or 1 + machine: everything is mended, but this one dies and stays down
+    heal,         ///< 0, or 1 + machine: all is mended, but this one dies soon and stays down
 };
 
 /// In the place of a machine: whoever answers for this group when the fault comes, from here on.
