@@ -115,6 +115,7 @@ class world {
     void crash(node_id);
     void lose_master();
     void write_past_read_only();
+    void look_for_strays();
     void look_after_returning();
     bool promote(node_id holder, int ticks, bool allow_loss = false);
     bool switch_over();
@@ -155,6 +156,7 @@ class world {
     std::size_t founded_with_ = 0; ///< promises from before the cluster was founded
     node_id checked_master_;
     bool former_[16] = {};
+    int stray_for_ = 0;
     bool healed_ = false; ///< the operator has mended everything, and it stays so
 };
 

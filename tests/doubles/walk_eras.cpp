@@ -5,6 +5,8 @@
 
 namespace tasuki::mysql::walk {
 
+constexpr int stray_most = 200; // ticks of service
+
 void world::let_something_happen(bool faults) {
     for (std::uint64_t left = below(6); left > 0; --left) {
         node_id const node = any_node();
@@ -69,6 +71,7 @@ void world::serve(int ticks) {
     rules.degrade_without_acker = options_.degrade;
     rules.loss_grace = milliseconds{100};
     healed_ = false;
+    stray_for_ = 0;
     keeper_ = std::make_shared<keeper>(rules);
     keeper_->now = now_;
     for (node_id const node : gone_)
@@ -80,9 +83,21 @@ void world::serve(int ticks) {
         pass(milliseconds{10});
         keeper_->now = now_;
         obey(keeper_, keeper_->hear(tick{}), ignored_);
+        look_for_strays();
         if (i % 40 == 39)
             look_after_returning();
     }
+}
+
+/// Somebody who acknowledges and is not recorded is found, and recorded or silenced.
+void world::look_for_strays() {
+    bool stray = false;
+    for (node_id const node : servers.ackers_of(record.now.master))
+        stray = stray || (!record.now.degraded && !is_acker(record.now, node));
+    stray_for_ = stray ? stray_for_ + 1 : 0;
+    if (stray_for_ > stray_most && violation.empty())
+        violation = "a server acknowledges for long and is not recorded: " +
+                    to_string(record.now, members_);
 }
 
 void world::look_after_returning() {
