@@ -207,6 +207,13 @@ bool world::switch_over() {
     input.silent = silent();
     auto const verdict = drive(one, one->take(input), 2000);
     bool const handed = verdict && verdict->how == conclusion::hand_over;
+    if (handed) {
+        auto const facts = servers.facts_of(*verdict->successor);
+        auto const applied = facts.replica ? facts.replica->applied : facts.binlog_position;
+        if (!covers(applied, record.promotion) && violation.empty())
+            violation = "handed over to " + name_of(members_, *verdict->successor) +
+                        ", which lacks something up to " + record.promotion.to_string();
+    }
     if (handed && promote(*verdict->successor, 4000)) {
         ++seen.switchovers;
         return true;

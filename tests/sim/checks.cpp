@@ -90,6 +90,22 @@ void world::check_records(std::size_t index) {
         check_record_of(index, group);
 }
 
+/// A master that hears nobody cannot know that its ackers are lost.
+void world::check_degraded(std::size_t index, election::state const& elect) {
+    auto const& next = elect.writing.content;
+    if (index != deaf_ || !elect.writing.under_way || next.degraded_since_ms == 0 ||
+        elect.latest.degraded_since_ms != 0)
+        return;
+    for (auto const& each : elect.latest.ackers) {
+        auto const heard = heard_before_.find(each.node);
+        if (heard != heard_before_.end() && heard->second == machines_[index_of(each.node)].life &&
+            runs(index_of(each.node)))
+            violated("deaf_degrades",
+                     fmt::format("{} hears nobody, and records that its acker {} is lost", index,
+                                 index_of(each.node)));
+    }
+}
+
 void world::check_record_of(std::size_t index, std::size_t group) {
     auto& side = machines_[index].groups[group];
     auto const& elect = group_of(index, group).election_state();
@@ -98,6 +114,7 @@ void world::check_record_of(std::size_t index, std::size_t group) {
                                              elect.vote.memory.promised.value()));
     // Only what was durable counts across a crash: an unanswered promise may be forgotten.
     side.seen_epoch = side.disk ? std::max(side.seen_epoch, side.disk->promised) : epoch{};
+    check_degraded(index, elect);
     if (elect.now_role != election::role::active || elect.latest.order() == side.seen_record)
         return;
     if (elect.latest.order() < side.seen_record)
@@ -188,14 +205,25 @@ void world::inspect() {
     schedule(now_ + second, due::kind::inspect);
 }
 
-/// Whoever serves a database opens it, or says why it cannot.
+/// Whoever serves a database opens it, or says why it cannot; every other server is closed.
 void world::check_closed(std::size_t group, std::size_t holder) {
-    auto& closed = known_[group].closed;
-    auto const& server = servers_->at(machines_[holder].settings.self);
-    closed = server.up && server.read_only ? closed + 1 : 0;
-    if (closed > closed_limit)
+    auto& known = known_[group];
+    auto const opens = [&](std::size_t index) {
+        auto const& server = servers_->at(machines_[index].settings.self);
+        return server.up && !server.read_only && !server.master;
+    };
+    bool const closed = servers_->at(machines_[holder].settings.self).up && !opens(holder);
+    known.closed = closed ? known.closed + 1 : 0;
+    if (known.closed > closed_limit)
         violated("left_closed",
                  fmt::format("the server of {}, which serves, stays closed", holder));
+    bool const besides =
+        std::any_of(server_nodes_.begin(), server_nodes_.end(), [&](std::size_t index) {
+            return index != holder && machines_[index].agent && opens(index);
+        });
+    known.besides = besides ? known.besides + 1 : 0;
+    if (known.besides > closed_limit)
+        violated("left_open", fmt::format("a server besides that of {} stays open", holder));
 }
 
 /// Whether the node that the voter follows has the life in which it was promised.

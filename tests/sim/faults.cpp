@@ -151,6 +151,7 @@ void world::trouble_device(fault const& it) {
 
 void world::heal() {
     say("healed");
+    note_deaf(machines_.size());
     cut_ = {};
     held_until_ = {};
     loss_ = duplication_ = long_delay_ = damage_ = 0;

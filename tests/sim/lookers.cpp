@@ -37,6 +37,10 @@ bool (*wanted_for(mutant const& it))(shape const&) {
         return [](shape const& each) { return each.even_delay > 0; };
     if (it.which == bug::mac_not_compared || it.room == "keys")
         return [](shape const& each) { return each.sealed; };
+    if (it.which == bug::unprotected_only_closed)
+        return [](shape const& each) {
+            return each.data && each.common.groups[*each.data].mysql->promote_degraded;
+        };
     if (it.room == "mysql" || it.room == "agent")
         return [](shape const& each) { return each.data.has_value(); };
     return [](shape const&) { return true; };

@@ -17,6 +17,7 @@ constexpr std::int64_t was_written = 4;
 
 void world::boot(std::size_t index) {
     auto& at = machines_[index];
+    unchanged_since_ = now_;
     ++at.life;
     at.ending = false;
     agent::node_start start;
@@ -160,6 +161,7 @@ void world::stop(std::size_t index, world_time span, bool all_of_it) {
 
 void world::resume(std::size_t index) {
     auto& at = machines_[index];
+    unchanged_since_ = now_;
     if (at.halted) {
         at.halted = false;
         at.distrusted_until = at.local(now_) + election::longest_lease;

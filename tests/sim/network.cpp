@@ -130,10 +130,23 @@ void world::replay(std::size_t to, std::int64_t count) {
                  deliveries_.put(std::move(letter)));
 }
 
+/// From now on it hears nobody, and these were heard until now; any other change forgets that.
+void world::note_deaf(std::size_t index) {
+    bool const reliable = loss_ == 0 && long_delay_ == 0 && now_ >= unchanged_since_ + 3 * second;
+    unchanged_since_ = now_;
+    deaf_ = index;
+    heard_before_.clear();
+    for (std::size_t each = 0; each < machines_.size() && reliable; ++each)
+        if (each != index && index < machines_.size() && runs(each) && runs(index) &&
+            reachable(each, index))
+            heard_before_.emplace(machines_[each].settings.self, machines_[each].life);
+}
+
 void world::change_network(fault const& it) {
     auto const one = static_cast<std::size_t>(it.with[0]);
     auto const other = static_cast<std::size_t>(it.with[1]);
     auto const percent = [](std::int64_t value) { return static_cast<double>(value) / 100; };
+    note_deaf(it.what == trouble::isolate || it.what == trouble::stall ? one : machines_.size());
     switch (it.what) {
     case trouble::part:
         cut_[other][one] = one != other;

@@ -132,7 +132,8 @@ void world::order_to(std::size_t asker, std::size_t target, mysql::order what) {
     // What runs for long holds up whoever closes a server, but nobody who ends its process.
     bool const closes = std::holds_alternative<mysql::close_writes>(one.what.what);
     bool const kills = std::holds_alternative<mysql::kill_server>(one.what.what);
-    if (closes && slow_disk_ > 0 && dice_.chance(slow_disk_))
+    bool const replaceable = shape_.common.groups[*shape_.data].mysql->promote_degraded;
+    if (closes && dice_.chance(replaceable ? 0.5 : slow_disk_))
         last_order_[target] += dice_.between(second, 8 * second);
     auto const arrives = kills && asker == target ? now_ + millisecond : last_order_[target];
     schedule(arrives, due::kind::order, target, 0, errands_.put(std::move(one)));

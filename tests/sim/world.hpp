@@ -62,6 +62,7 @@ class world {
     [[nodiscard]] bool reachable(std::size_t, std::size_t) const;
     void replay(std::size_t, std::int64_t count);
     void change_network(fault const&);
+    void note_deaf(std::size_t);
 
     // keys.cpp
     void set_up_keys();
@@ -127,6 +128,7 @@ class world {
     void check_opened(std::size_t);
     void inspect();
     [[nodiscard]] bool lives(election::durable_state const&) const;
+    void check_degraded(std::size_t machine, election::state const&);
     void check_closed(std::size_t group, std::size_t holder);
     void check_voters(std::size_t group, std::size_t holder);
     [[nodiscard]] std::string excuses(std::size_t group);
@@ -164,6 +166,9 @@ class world {
     std::vector<std::pair<std::size_t, delivery>> old_; ///< some datagrams of the past
     std::uint64_t sent_ = 0;
     std::set<std::uint64_t> believed_; ///< of what may come again: what was believed once
+    std::size_t deaf_ = nodes_max;     ///< it hears nobody since the last fault of the network
+    world_time unchanged_since_ = 0;   ///< neither links nor agents
+    std::map<node_id, std::uint32_t> heard_before_; ///< whom it heard until then, in which life
     double loss_ = 0;
     double duplication_ = 0;
     double long_delay_ = 0;
@@ -188,7 +193,8 @@ class world {
         std::map<epoch, std::size_t> opened_by;
         std::uint64_t marker = 0;           ///< the operator's last wish
         std::uint64_t committed_marker = 0; ///< the newest that some node called committed
-        unsigned closed = 0; ///< inspections in a row in which its database took no writes
+        unsigned closed = 0;  ///< inspections in a row in which its database took no writes
+        unsigned besides = 0; ///< and in which another server took some
         std::optional<std::size_t> settled; ///< who answered when service had to be back
     };
     std::vector<overview> known_;
