@@ -40,7 +40,7 @@ enum class trouble : std::uint8_t {
     right_files,  ///< everywhere
     clock,        ///< machine, parts per million beyond the bound, ns
     link,         ///< machine, up
-    server_crash, ///< machine, commits not on disk, 1: it is up again before anybody has seen it
+    server_crash, ///< machine, commits not on disk, 1: a master is up again before anybody sees it
     server_boot,  ///< machine
     move,         ///< group, machine: the operator's switchover
     commits,      ///< a burst of them

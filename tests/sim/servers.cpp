@@ -202,9 +202,10 @@ void world::crash_server(std::size_t index, std::size_t unflushed, bool unseen) 
     auto const& server = servers_->at(node);
     if (!server.up || machines_[index].halted)
         return;
+    bool const was_open = !server.read_only;
     servers_->crash(node, unflushed);
     say("the server of {} crashes", index);
-    if (unseen)
+    if (unseen && was_open)
         return boot_server(index);
     schedule(now_ + gone_notice, due::kind::server_gone, index, 0,
              static_cast<std::uint32_t>(server.number * 1000U + server.life));
