@@ -313,6 +313,15 @@ void elapse(machine& it, duration time) {
     each_memory(it, shift);
 }
 
+/// The newest one has the highest number that there is.
+void number_renewals(reaction& out) {
+    auto const shift = out.after.elect.sequence - newest_renewal;
+    for (auto& letter : out.letters)
+        for (auto& entry : letter.entries)
+            if (auto* own = std::get_if<renew>(&entry); own != nullptr && out.found.renewed)
+                own->sequence -= shift;
+}
+
 } // namespace
 
 reaction react(machine const& before, std::size_t index, deed what, std::uint64_t argument,
@@ -367,12 +376,7 @@ reaction react(machine const& before, std::size_t index, deed what, std::uint64_
                argument == 1 ? world.fast_step : world.slow_step / (before.clock_off ? 4 : 1));
         break;
     }
-    auto const shift = out.after.elect.sequence - newest_renewal;
-    if (out.found.renewed)
-        for (auto& letter : out.letters)
-            for (auto& entry : letter.entries)
-                if (auto* own = std::get_if<renew>(&entry))
-                    own->sequence -= shift;
+    number_renewals(out);
     normalise(out.after, world);
     return out;
 }

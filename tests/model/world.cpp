@@ -260,12 +260,9 @@ outcome physics::apply(world const& before, action what) {
     case kind::lose:
         take_letter(it, what.argument);
         break;
-    case kind::delay: {
-        auto const letter = it.letters[what.argument];
-        take_letter(it, what.argument);
-        put_letter(it, letter | late_mark);
+    case kind::delay:
+        make_late(it, what.argument);
         break;
-    }
     case kind::pause:
         it.paused |= bit(index);
         break;
@@ -290,6 +287,12 @@ outcome physics::apply(world const& before, action what) {
     }
     check_world(out);
     return out;
+}
+
+void physics::make_late(world& it, std::size_t place) const {
+    auto const letter = it.letters[place];
+    take_letter(it, place);
+    put_letter(it, letter | late_mark);
 }
 
 void physics::note_hearing(world& it, std::size_t index) {

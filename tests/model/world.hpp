@@ -118,6 +118,7 @@ class physics {
     [[nodiscard]] std::optional<action> urgent(world const&) const;
 
     void happen(outcome&, std::size_t, deed, std::uint64_t argument, datagram_number);
+    void make_late(world&, std::size_t place) const;
     static void note_hearing(world&, std::size_t index);
     void heal(world&, std::size_t, std::uint8_t what) const;
     void elapse(outcome&);

@@ -5,6 +5,7 @@
 #include "tasuki/agent/node.hpp"
 #include "tasuki/agent/rotation.hpp"
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -74,6 +75,17 @@ struct machine {
         set_at = now;
         parts_per_billion = to;
     }
+};
+
+/// What is known of a group by looking at all nodes at once.
+struct overview {
+    epoch highest_opened;
+    std::map<epoch, std::size_t> opened_by;
+    std::uint64_t marker = 0;           ///< the operator's last wish
+    std::uint64_t committed_marker = 0; ///< the newest that some node called committed
+    unsigned closed = 0;  ///< inspections in a row in which its database took no writes
+    unsigned besides = 0; ///< and in which another server took some
+    std::optional<std::size_t> settled; ///< who answered when service had to be back
 };
 
 struct delivery {

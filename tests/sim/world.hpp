@@ -187,16 +187,6 @@ class world {
     bool replicating_ = false;
     std::size_t promises_seen_ = 0;
 
-    /// What is known of a group by looking at all nodes at once.
-    struct overview {
-        epoch highest_opened;
-        std::map<epoch, std::size_t> opened_by;
-        std::uint64_t marker = 0;           ///< the operator's last wish
-        std::uint64_t committed_marker = 0; ///< the newest that some node called committed
-        unsigned closed = 0;  ///< inspections in a row in which its database took no writes
-        unsigned besides = 0; ///< and in which another server took some
-        std::optional<std::size_t> settled; ///< who answered when service had to be back
-    };
     std::vector<overview> known_;
     world_time clocks_distrusted_until_ = 0; ///< a clock beyond the bound, and nobody to say so
     bool settled_ = false;
