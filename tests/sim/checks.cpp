@@ -91,10 +91,12 @@ void world::check_records(std::size_t index) {
 }
 
 /// A master that hears nobody cannot know that its ackers are lost.
-void world::check_degraded(std::size_t index, election::state const& elect) {
-    auto const& next = elect.writing.content;
-    if (index != deaf_ || !elect.writing.under_way || next.degraded_since_ms == 0 ||
-        elect.latest.degraded_since_ms != 0)
+void world::check_degraded(std::size_t index, group_side& side, election::state const& elect) {
+    bool const degrades = elect.writing.under_way && elect.writing.content.degraded_since_ms != 0 &&
+                          elect.latest.degraded_since_ms == 0;
+    if (!degrades || side.degrading_since == 0)
+        side.degrading_since = degrades ? now_ : 0;
+    if (!degrades || index != deaf_ || side.degrading_since < deaf_since_ + second / 4)
         return;
     for (auto const& each : elect.latest.ackers) {
         auto const heard = heard_before_.find(each.node);
@@ -114,7 +116,7 @@ void world::check_record_of(std::size_t index, std::size_t group) {
                                              elect.vote.memory.promised.value()));
     // Only what was durable counts across a crash: an unanswered promise may be forgotten.
     side.seen_epoch = side.disk ? std::max(side.seen_epoch, side.disk->promised) : epoch{};
-    check_degraded(index, elect);
+    check_degraded(index, side, elect);
     if (elect.now_role != election::role::active || elect.latest.order() == side.seen_record)
         return;
     if (elect.latest.order() < side.seen_record)

@@ -31,6 +31,7 @@ struct group_side {
     epoch address_epoch;
     instant address_hard = long_ago;
     epoch seen_epoch;
+    world_time degrading_since = 0; ///< it writes since then that it is unprotected
     std::pair<epoch, record_version> seen_record;
     unsigned away =
         0; ///< for how many inspections in a row it has not followed the one that serves

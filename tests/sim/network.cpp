@@ -133,7 +133,7 @@ void world::replay(std::size_t to, std::int64_t count) {
 /// From now on it hears nobody, and these were heard until now; any other change forgets that.
 void world::note_deaf(std::size_t index) {
     bool const reliable = loss_ == 0 && long_delay_ == 0 && now_ >= unchanged_since_ + 3 * second;
-    unchanged_since_ = now_;
+    unchanged_since_ = deaf_since_ = now_;
     deaf_ = index;
     heard_before_.clear();
     for (std::size_t each = 0; each < machines_.size() && reliable; ++each)

@@ -128,7 +128,7 @@ class world {
     void check_opened(std::size_t);
     void inspect();
     [[nodiscard]] bool lives(election::durable_state const&) const;
-    void check_degraded(std::size_t machine, election::state const&);
+    void check_degraded(std::size_t machine, group_side&, election::state const&);
     void check_closed(std::size_t group, std::size_t holder);
     void check_voters(std::size_t group, std::size_t holder);
     [[nodiscard]] std::string excuses(std::size_t group);
@@ -167,8 +167,8 @@ class world {
     std::uint64_t sent_ = 0;
     std::set<std::uint64_t> believed_; ///< of what may come again: what was believed once
     std::size_t deaf_ = nodes_max;     ///< it hears nobody since the last fault of the network
-    world_time unchanged_since_ = 0;   ///< neither links nor agents
-    std::map<node_id, std::uint32_t> heard_before_; ///< whom it heard until then, in which life
+    world_time unchanged_since_ = 0, deaf_since_ = 0; ///< neither links nor agents have changed
+    std::map<node_id, std::uint32_t> heard_before_;   ///< whom it heard until then, in which life
     double loss_ = 0;
     double duplication_ = 0;
     double long_delay_ = 0;
