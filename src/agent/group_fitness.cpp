@@ -1,6 +1,7 @@
 // May this node stand for the group, and how long does it let others go first?
 #include "tasuki/agent/group.hpp"
 #include "tasuki/agent/journal.hpp"
+#include "tasuki/core/planted.hpp"
 
 #include <algorithm>
 
@@ -79,7 +80,8 @@ election::suitability group::suitability(work const& job, std::string* why) cons
             if (member == node_.self)
                 break;
             // The silent holder is the reason to stand, and a dead one makes nobody wait.
-            if (job.alive(member) && member != elect_.holder.node && !holds(known.standby, member))
+            if (job.alive(member) && member != elect_.holder.node &&
+                !holds(known.standby, member) && !planted(bug::places_ignored))
                 delay += place;
         }
         return {true, delay};

@@ -42,7 +42,7 @@ node::node(node_settings settings, node_start const& start, moment at)
     , inherited_(start.inherited) {
     adopt(settings_, roll_.current());
     auto rules = policy_of(settings_, start.life);
-    counted_in_ = rules.cluster = roll_.current();
+    counted_in_ = rules.cluster = electorate();
     std::uint64_t seed = start.seed;
     for (auto const& each : settings_.groups) {
         auto const known = start.voters.find(each.id);
@@ -144,6 +144,13 @@ std::optional<inheritance> node::bequeath() const {
     return out;
 }
 
+/// A program that takes another's place goes on with its life, but for the roll: that begins anew.
+election::electorate node::electorate() const {
+    auto out = roll_.current();
+    out.life = life_;
+    return out;
+}
+
 /// What the roll of voters asks of the node, and what follows from a change in it.
 void node::serve_roll(work& job) {
     if (job.at.now >= roll_.next_wake())
@@ -156,7 +163,7 @@ void node::serve_roll(work& job) {
             if (vote.votes && !vote.poisoned && vote.stored_ticket >= vote.last_ticket)
                 roll_.told(id, settings_.self, *mark, {vote.blank, vote.memory.known.order()});
         }
-    auto const now = roll_.current();
+    auto const now = electorate();
     bool const same = now.version == counted_in_.version && now.before == counted_in_.before &&
                       now.next == counted_in_.next && now.is_known == counted_in_.is_known;
     if (same)

@@ -24,7 +24,7 @@ voter_set voter_set_of(std::vector<node_id> voters, std::uint32_t version) {
 
 voter start_voter(electorate const& all, voter_start const& start, instant now) {
     voter it;
-    it.votes = all.has(all.self);
+    it.votes = all.has(all.self) || planted(bug::voiceless_votes);
     it.blank = !start.remembered.has_value() && !planted(bug::blank_votes);
     if (start.remembered)
         it.memory = *start.remembered;

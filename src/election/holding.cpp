@@ -72,8 +72,10 @@ void become_active_if_complete(progress& at) {
 }
 
 void forget_lease(state& it) {
-    it.grants.clear();
-    it.until = {};
+    if (!planted(bug::old_grants_count)) {
+        it.grants.clear();
+        it.until = {};
+    }
     it.writing = {};
 }
 
@@ -90,8 +92,7 @@ instant confirmed_at(state const& it, policy const& rules) {
 
 void start_holding(progress& at, epoch under, record const& newest) {
     auto& it = at.it;
-    if (!planted(bug::old_grants_count))
-        forget_lease(it);
+    forget_lease(it);
     it.under = under;
     it.highest_seen = std::max(it.highest_seen, under);
     it.leaving = reason::none;

@@ -111,9 +111,11 @@ void run::check_reach() {
             return;
     server_facts const* const old = facts_of(old_master());
     bool const old_answers = old != nullptr && is_usable(old->condition);
-    if (old_answers && !old->read_only)
+    if (old_answers && !old->read_only && !planted(bug::open_predecessor_ignored))
         return refuse("the old master " + name(old_master()) + " accepts writes again",
                       old_master());
+    if (planted(bug::closing_not_reached))
+        s_.target = own_holdings();
     if (!reached && old_answers)
         return refuse("this node could not reach " + s_.target.to_string() + " in time",
                       old_master());

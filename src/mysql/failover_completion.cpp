@@ -56,7 +56,7 @@ void run::check_drain() {
     for (member const& who : s_.input.members)
         if (s_.frozen.contains(who.node) && s_.book.waits_for(who.node) && now_ < s_.grace)
             return;
-    return s_.ahead ? start_equalise() : start_arm();
+    return s_.ahead && !planted(bug::ahead_not_fetched) ? start_equalise() : start_arm();
 }
 
 void run::start_equalise() {

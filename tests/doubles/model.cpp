@@ -117,11 +117,12 @@ bool cluster::connected(server const& replica) const {
                            std::max(replica.who.node, source->who.node)});
 }
 
-std::size_t cluster::semi_sync_clients(server const& source) const {
-    std::size_t count = 0;
-    for (auto const& [node, each] : servers_)
-        count += each.acknowledges && connected(each) && served_by(each) == &source ? 1U : 0U;
-    return count;
+std::vector<node_id> cluster::ackers_of(node_id node) const {
+    std::vector<node_id> out;
+    for (auto const& [other, each] : servers_)
+        if (each.acknowledges && connected(each) && served_by(each) == &at(node))
+            out.push_back(other);
+    return out;
 }
 
 void cluster::cut(node_id left, node_id right, bool is_cut) {
@@ -222,7 +223,7 @@ server_facts cluster::facts_of(node_id node) const {
     facts.source_semi_sync = it.source_semi_sync;
     facts.replica_semi_sync = it.replica_semi_sync;
     facts.keeps_answers = it.keeps_answers;
-    facts.semi_sync_clients = static_cast<std::uint32_t>(semi_sync_clients(it));
+    facts.semi_sync_clients = static_cast<std::uint32_t>(ackers_of(node).size());
     facts.waiting_for_ack = static_cast<std::uint32_t>(it.waiting.size());
     facts.binlog_position = it.binlog.position();
     facts.binlog_state = it.binlog.state();
@@ -254,7 +255,7 @@ server_facts cluster::facts_of(node_id node) const {
 
 bool cluster::can_acknowledge(node_id node) const {
     server const& it = at(node);
-    return it.up && !it.read_only && (!it.source_semi_sync || semi_sync_clients(it) > 0);
+    return it.up && !it.read_only && (!it.source_semi_sync || !ackers_of(node).empty());
 }
 
 bool cluster::has(node_id node, gtid const& what) const {
@@ -266,11 +267,15 @@ answer cluster::perform(node_id node, order const& what) {
     answer out;
     out.ticket = what.ticket;
     done trouble;
-    if (what.decided_under < it.seen && !planted(bug::older_order_obeyed))
+    // Whoever only reads need not be obeyed, and outdates nobody.
+    bool const reads = std::holds_alternative<survey>(what.what) ||
+                       std::holds_alternative<list_obstacles>(what.what);
+    if (!reads && what.decided_under < it.seen && !planted(bug::older_order_obeyed))
         trouble = failed(failure::refused, "an older epoch");
     else if (!it.up && !std::holds_alternative<kill_server>(what.what))
         trouble = failed(failure::absent, "the server is down");
-    it.seen = std::max(it.seen, what.decided_under);
+    if (!reads)
+        it.seen = std::max(it.seen, what.decided_under);
     if (!trouble)
         trouble = run(it, what.what);
     out.done = !trouble;

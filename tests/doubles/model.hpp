@@ -105,6 +105,8 @@ class cluster {
     [[nodiscard]] server_facts facts_of(node_id node) const;
     /// Could a client be told that its commit is safe, if it was made now?
     [[nodiscard]] bool can_acknowledge(node_id node) const;
+    /// Whose acknowledgement would count at `node` now.
+    [[nodiscard]] std::vector<node_id> ackers_of(node_id node) const;
     [[nodiscard]] bool has(node_id node, gtid const& what) const;
 
   private:
@@ -127,7 +129,6 @@ class cluster {
     [[nodiscard]] server* served_by(server const& replica);
     [[nodiscard]] server const* served_by(server const& replica) const;
     [[nodiscard]] bool connected(server const& replica) const;
-    [[nodiscard]] std::size_t semi_sync_clients(server const& source) const;
 
     std::map<node_id, server> servers_;
     std::set<std::pair<node_id, node_id>> cut_;

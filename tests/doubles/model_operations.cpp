@@ -37,7 +37,7 @@ cluster::done cluster::run(server& it, operation const& what) {
             },
             [&](arm const& order) -> done { return finish_replica(it, order); },
             [&](await_ackers const& order) -> done {
-                if (semi_sync_clients(it) >= order.count)
+                if (ackers_of(it.who.node).size() >= order.count)
                     return {};
                 return failed(failure::timed_out, "too few ackers");
             },

@@ -1,6 +1,7 @@
 #include "walk.hpp"
 
 #include <algorithm>
+#include <span>
 
 namespace tasuki::mysql::walk {
 
@@ -40,6 +41,8 @@ world::world(std::uint64_t seed, options with)
         servers.at(who.node).keeps_answers = with.keeps_answers;
     for (node_id const node : ackers)
         record.now.ackers.push_back({node, servers.facts_of(node).life});
+    if (with.founding)
+        begin_unfounded();
 }
 
 bool world::chance(double probability) {
@@ -118,6 +121,10 @@ void world::pass(duration span) {
 
 void world::check(char const* after) {
     auto const& promises = servers.acknowledged();
+    if (!record.now.master.is_set()) { // what is told before the cluster is founded is nobody's
+        promises_checked_ = founded_with_ = promises.size();
+        return;
+    }
     for (; promises_checked_ < promises.size(); ++promises_checked_) {
         auto const& promise = promises[promises_checked_];
         bool const moved_on = promise.by != record.now.master ||
@@ -137,7 +144,7 @@ void world::check(char const* after) {
     if (!moved && after != std::string_view("done"))
         return; // a master's own log only grows
     checked_master_ = record.now.master;
-    for (auto const& promise : promises)
+    for (auto const& promise : std::span{promises}.subspan(founded_with_))
         if (!servers.has(record.now.master, promise.what) && violation.empty())
             violation =
                 std::string("after ") + after + ": " + gtid_list::of({promise.what}).to_string() +
@@ -161,8 +168,9 @@ void world::deliver(std::shared_ptr<actor> const& from, ask const& what) {
         }
         return;
     }
-    instant& last = channel_[what.node];
-    last = std::max(last, now_ + milliseconds{below(6)});
+    instant& last = channel_[{what.what.decided_under, what.node}];
+    bool const late = options_.late > 0 && chance(options_.late);
+    last = std::max(last, now_ + milliseconds{below(late ? 2000 : 6)});
     std::weak_ptr<actor> const to = from;
     later(last - now_, [this, to, what] {
         answer const got = servers.perform(what.node, what.what);
@@ -186,8 +194,13 @@ void world::commit(std::shared_ptr<actor> const& from, journal const& what) {
     bool const reaches = !chance(options_.loss);
     bool const told = reaches && !chance(options_.loss);
     std::weak_ptr<actor> const to = from;
-    later(milliseconds{1 + below(5)}, [this, to, what, under, reaches, told] {
+    auto const takes = milliseconds{1 + below(options_.journal_most)};
+    later(takes, [this, to, what, under, reaches, told] {
         bool const ok = reaches && under >= record_epoch_ && under == epoch_;
+        bool const proven =
+            record.reached == milestone::choose || record.reached == milestone::closed;
+        if (ok && proven && what.entry.reached == milestone::fence && violation.empty())
+            violation = "what a predecessor has proven is overwritten";
         if (ok) {
             record = what.entry;
             record_epoch_ = under;
@@ -225,7 +238,7 @@ std::optional<conclude> world::drive(std::shared_ptr<actor> const& who, std::vec
     ignored_.reset();
     obey(who, first, ignored_);
     for (int i = 0; i < ticks && !ignored_ && violation.empty(); ++i) {
-        let_something_happen(false);
+        let_something_happen(options_.restless && !healed_);
         pass(milliseconds{10});
         who->now = now_;
         obey(who, who->hear(tick{}), ignored_);

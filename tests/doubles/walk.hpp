@@ -66,6 +66,12 @@ struct options {
     bool degrade = true;
     double loss = 0.01;        ///< of each message
     bool keeps_answers = true; ///< else a crash takes any commits, and nobody may be left to open
+    double late = 0;           ///< of each order: so much takes up to two seconds
+    std::uint64_t journal_most = 5; ///< ms until a majority has a record
+    bool founding = false;          ///< begins with an operator who has left a second server open
+    double another = 0;             ///< so often a second server is lost with the master
+    double errant = 0;     ///< and so often somebody with all rights has written on a replica
+    bool restless = false; ///< faults go on while procedures run
 };
 
 /// What has happened, to know whether a walk was where it matters.
@@ -101,16 +107,21 @@ class world {
         std::function<void()> what;
     };
 
+    void begin_unfounded();
+    bool found_cluster();
     void serve(int ticks);
     void let_something_happen(bool faults);
     void fault();
     void crash(node_id);
+    void lose_master();
+    void write_past_read_only();
+    void look_for_strays();
     void look_after_returning();
     bool promote(node_id holder, int ticks, bool allow_loss = false);
     bool switch_over();
     bool recover();
     void heal();
-    void rebuild(node_id);
+    void rebuild(node_id, node_id from);
     std::optional<conclude> drive(std::shared_ptr<actor> const&, std::vector<command>, int ticks);
     void obey(std::shared_ptr<actor> const&, std::vector<command> const&,
               std::optional<conclude>& verdict);
@@ -131,7 +142,8 @@ class world {
     instant now_ = instant{milliseconds{1000}};
     std::vector<due> agenda_;
     std::uint64_t sequence_ = 0;
-    std::map<node_id, instant> channel_; ///< orders to one agent keep their order
+    /// What one holder orders from one agent keeps its order.
+    std::map<std::pair<epoch, node_id>, instant> channel_;
     epoch epoch_{1};
     epoch record_epoch_{1};
     std::set<node_id> gone_; ///< agents that do not answer
@@ -141,8 +153,11 @@ class world {
     bool cut_off_ = false;             ///< by a crash: an acker holds more than the recorded master
     bool blocked_ = false;             ///< waits for an acker, as configured
     std::size_t promises_checked_ = 0;
+    std::size_t founded_with_ = 0; ///< promises from before the cluster was founded
     node_id checked_master_;
     bool former_[16] = {};
+    int stray_for_ = 0;
+    bool healed_ = false; ///< the operator has mended everything, and it stays so
 };
 
 } // namespace tasuki::mysql::walk

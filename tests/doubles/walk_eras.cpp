@@ -5,6 +5,8 @@
 
 namespace tasuki::mysql::walk {
 
+constexpr int stray_most = 200; // ticks of service
+
 void world::let_something_happen(bool faults) {
     for (std::uint64_t left = below(6); left > 0; --left) {
         node_id const node = any_node();
@@ -68,6 +70,8 @@ void world::serve(int ticks) {
     ackers::policy rules;
     rules.degrade_without_acker = options_.degrade;
     rules.loss_grace = milliseconds{100};
+    healed_ = false;
+    stray_for_ = 0;
     keeper_ = std::make_shared<keeper>(rules);
     keeper_->now = now_;
     for (node_id const node : gone_)
@@ -79,9 +83,21 @@ void world::serve(int ticks) {
         pass(milliseconds{10});
         keeper_->now = now_;
         obey(keeper_, keeper_->hear(tick{}), ignored_);
+        look_for_strays();
         if (i % 40 == 39)
             look_after_returning();
     }
+}
+
+/// Somebody who acknowledges and is not recorded is found, and recorded or silenced.
+void world::look_for_strays() {
+    bool stray = false;
+    for (node_id const node : servers.ackers_of(record.now.master))
+        stray = stray || (!record.now.degraded && !is_acker(record.now, node));
+    stray_for_ = stray ? stray_for_ + 1 : 0;
+    if (stray_for_ > stray_most && violation.empty())
+        violation = "a server acknowledges for long and is not recorded: " +
+                    to_string(record.now, members_);
 }
 
 void world::look_after_returning() {
@@ -103,20 +119,24 @@ void world::look_after_returning() {
         auto const verdict = drive(one, one->take(input), 400);
         bool const done = verdict && verdict->how == conclusion::done;
         seen.rejoins += done ? 1 : 0;
+        for (gtid const& each : servers.at(who.node).binlog)
+            if (done && !servers.has(record.now.master, each) && violation.empty())
+                violation = who.name + " follows the master with " +
+                            gtid_list::of({each}).to_string() + ", which that lacks";
         if (verdict && verdict->how == conclusion::quarantined) {
             ++seen.quarantines;
-            rebuild(who.node);
+            rebuild(who.node, record.now.master);
         }
         return; // one at a time
     }
 }
 
-void world::rebuild(node_id node) {
+void world::rebuild(node_id node, node_id from) {
     note_down(name_of(members_, node) + " is rebuilt from a copy");
     servers.crash(node);
     servers.boot(node);
     model::server& it = servers.at(node);
-    it.binlog = servers.at(record.now.master).binlog;
+    it.binlog = servers.at(from).binlog;
     it.adopted = {};
     it.master.reset();
     it.blocked.reset();
@@ -134,6 +154,8 @@ bool world::promote(node_id holder, int ticks, bool allow_loss) {
     one->state.book.next_ticket = epoch_.value() * 10'000;
     one->now = now_;
     failover::begin input;
+    if (!record.now.master.is_set())
+        input.wish = failover::kind::start;
     input.under = epoch_;
     input.self = holder;
     input.members = members_;
@@ -185,6 +207,13 @@ bool world::switch_over() {
     input.silent = silent();
     auto const verdict = drive(one, one->take(input), 2000);
     bool const handed = verdict && verdict->how == conclusion::hand_over;
+    if (handed) {
+        auto const facts = servers.facts_of(*verdict->successor);
+        auto const applied = facts.replica ? facts.replica->applied : facts.binlog_position;
+        if (!covers(applied, record.promotion) && violation.empty())
+            violation = "handed over to " + name_of(members_, *verdict->successor) +
+                        ", which lacks something up to " + record.promotion.to_string();
+    }
     if (handed && promote(*verdict->successor, 4000)) {
         ++seen.switchovers;
         return true;
@@ -193,6 +222,7 @@ bool world::switch_over() {
 }
 
 void world::heal() {
+    healed_ = true;
     gone_.clear();
     for (member const& left : members_) {
         for (member const& right : members_)
@@ -227,7 +257,77 @@ bool world::recover() {
     return false;
 }
 
+/// The first server is to be the master, and nothing is recorded yet. The second takes writes, too.
+void world::begin_unfounded() {
+    record = {};
+    model::server& first = servers.at(members_.front().node);
+    first.read_only = true;
+    first.source_semi_sync = false;
+    model::server& forgotten = servers.at(members_[1].node);
+    forgotten.master.reset();
+    forgotten.read_only = forgotten.receiver_runs = forgotten.applier_runs = false;
+    forgotten.replica_semi_sync = forgotten.acknowledges = false;
+}
+
+/// The operator does what a refusal tells him.
+bool world::found_cluster() {
+    node_id const first = members_.front().node;
+    for (int attempt = 0; attempt < 12 && violation.empty(); ++attempt) {
+        if (promote(first, 6000))
+            return true;
+        rebuild(members_[1].node, first);
+    }
+    if (violation.empty())
+        violation = "the cluster could not be founded";
+    return false;
+}
+
+void world::lose_master() {
+    if (options_.errant > 0 && chance(options_.errant))
+        write_past_read_only();
+    node_id const master = record.now.master;
+    switch (below(3)) {
+    case 0:
+        note_down("the master " + name_of(members_, master) + " crashes");
+        crash(master);
+        break;
+    case 1:
+        note_down("the master " + name_of(members_, master) + " and its agent are gone");
+        crash(master);
+        gone_.insert(master);
+        break;
+    default:
+        note_down("the agent of " + name_of(members_, master) + " is gone, its server goes on");
+        gone_.insert(master);
+    }
+    if (options_.another == 0 || !chance(options_.another))
+        return;
+    node_id const other = any_node();
+    note_down(name_of(members_, other) + " is lost, too");
+    if (other != master && chance(0.5))
+        crash(other);
+    gone_.insert(other);
+}
+
+/// Some accounts are not held back by read_only.
+void world::write_past_read_only() {
+    auto const tempted = std::find_if(members_.begin(), members_.end(), [&](member const& who) {
+        auto const& it = servers.at(who.node);
+        return who.node != record.now.master && it.up && it.relay.empty();
+    });
+    if (tempted == members_.end())
+        return;
+    node_id const node = tempted->node;
+    model::server& it = servers.at(node);
+    auto const last = it.binlog.position().entries();
+    std::uint64_t const sequence = last.empty() ? 0 : last.front().sequence;
+    it.binlog.push_back({0, it.number, sequence + 1});
+    note_down("somebody writes on the replica " + name_of(members_, node));
+}
+
 void world::run(int eras) {
+    if (options_.founding && !found_cluster())
+        return;
     for (int era = 0; era < eras && violation.empty(); ++era) {
         serve(static_cast<int>(100 + below(600)));
         keeper_.reset();
@@ -237,21 +337,7 @@ void world::run(int eras) {
             continue;
         if (!violation.empty())
             return;
-        node_id const master = record.now.master;
-        switch (below(3)) {
-        case 0:
-            note_down("the master " + name_of(members_, master) + " crashes");
-            crash(master);
-            break;
-        case 1:
-            note_down("the master " + name_of(members_, master) + " and its agent are gone");
-            crash(master);
-            gone_.insert(master);
-            break;
-        default:
-            note_down("the agent of " + name_of(members_, master) + " is gone, its server goes on");
-            gone_.insert(master);
-        }
+        lose_master();
         if (!recover())
             return;
     }

@@ -82,6 +82,14 @@ void normalise_renewals(state& it, election::lease_terms const& terms) {
               [](auto const& left, auto const& right) { return left.node < right.node; });
 }
 
+void normalise_founding(founding& it) {
+    if (!it.under_way)
+        it.known_by.clear();
+    std::sort(it.known_by.begin(), it.known_by.end());
+    std::sort(it.to.begin(), it.to.end(),
+              [](auto const& left, auto const& right) { return left.life < right.life; });
+}
+
 void normalise_holding(state& it) {
     for (auto* when :
          {&it.until.soft, &it.until.hard, &it.renew_at, &it.writing.resend_at,
@@ -167,6 +175,13 @@ void put_candidate(byte_writer& out, state const& it) {
     encode(it.claim.newest, out);
 }
 
+void put_founding(byte_writer& out, founding const& it) {
+    put_flags(out, {it.under_way, it.content.exists()});
+    for (auto const& each : it.to)
+        out.u64(each.life.value());
+    put(out, it.known_by);
+}
+
 void put_holder(byte_writer& out, state const& it) {
     out.u64(it.under.value());
     put(out, it.until.soft);
@@ -211,12 +226,13 @@ void normalise(machine& it, bounds const& world) {
     normalise_renewals(elect, world.terms);
     normalise_claim(elect);
     normalise_holding(elect);
+    normalise_founding(elect.first);
 }
 
 byte_string encode(machine const& it) {
     byte_writer out;
     put_flags(out, {it.up, it.disk.has_value(), it.slow_disk, it.stamp.has_value(), it.stamp_known,
-                    it.slow_close});
+                    it.slow_close, it.clock_off});
     out.u8(static_cast<std::uint8_t>(it.life));
     if (it.disk)
         encode(*it.disk, out);
@@ -237,6 +253,7 @@ byte_string encode(machine const& it) {
         put(out, it.elect.vote);
         put_candidate(out, it.elect);
         put_holder(out, it.elect);
+        put_founding(out, it.elect.first);
     }
     return std::move(out).take();
 }

@@ -25,6 +25,14 @@ void physics::check_claims(outcome& out, std::size_t index, findings const& foun
             out.violation = "one epoch was promised to two by majorities";
         holder = who;
     }
+    if (found.claims && (it.long_unheard >> index & 1U) != 0)
+        out.violation = "a machine that hears nobody uses up an epoch";
+    for (std::size_t each = 0; each < nodes_ && found.given_back.is_set(); ++each) {
+        auto const& disk = at(it, each).state.disk;
+        if (disk && disk->known.written_under == found.given_back &&
+            disk->known.active == found.given_back_by)
+            out.violation = "a promise was given back after a record was written under it";
+    }
     if (found.released.is_set())
         it.released |= small(1U << found.released.value());
     if (!found.served.is_set())
@@ -41,11 +49,27 @@ void physics::check_claims(outcome& out, std::size_t index, findings const& foun
     it.served_wish = small(found.served_wish);
 }
 
+/// Whether the voter has granted the holder this epoch, or is silent for as long as it may have.
+bool physics::is_bound(world const& it, std::size_t voter, std::size_t holder, epoch under) const {
+    auto const& here = at(it, voter).state;
+    auto const granted = [&](election::live_grant const& to) {
+        return to.under == under && to.holder == node_of(holder) && to.expires > present;
+    };
+    if (!here.up)
+        return !here.stamp_known || (here.stamp && granted(*here.stamp));
+    return here.elect.vote.silent_until > present || granted(here.elect.vote.granted);
+}
+
 void physics::check_records(outcome& out, findings const& found) const {
     auto& it = out.after;
     for (auto const& commit : found.commits) {
         auto const under = small(commit.order.first.value());
         auto const version = small(commit.order.second.value());
+        for (std::size_t each = known_.world().observers; each < nodes_; ++each) {
+            auto const& disk = at(it, each).state.disk;
+            if (disk && disk->known.order() > commit.order && wish_in(disk->known) < commit.wish)
+                out.violation = "a record counts as committed that a newer one lacks";
+        }
         if (under < it.served_epoch && commit.wish > it.served_wish)
             out.violation = "a record counts as committed that the next holder has not read";
         if (std::pair{under, version} > std::pair{it.committed_epoch, it.committed_version}) {
@@ -53,6 +77,21 @@ void physics::check_records(outcome& out, findings const& found) const {
             it.committed_version = version;
         }
         it.committed_wish = std::max(it.committed_wish, small(commit.wish));
+    }
+}
+
+/// As long as somebody answers, those who have let him do so must be too many for another election.
+void physics::check_bound(outcome& out) const {
+    auto const voters = nodes_ - known_.world().observers;
+    for (std::size_t index = 0; index < nodes_; ++index) {
+        auto const& here = at(out.after, index);
+        if (!here.up || !here.answers)
+            continue;
+        std::size_t bound = 0;
+        for (std::size_t voter = known_.world().observers; voter < nodes_; ++voter)
+            bound += is_bound(out.after, voter, index, here.state.elect.under) ? 1U : 0U;
+        if (bound < election::majority_of(voters))
+            out.violation = "a majority is free to elect another while one answers";
     }
 }
 
@@ -75,6 +114,8 @@ void physics::check_world(outcome& out) const {
     }
     if (answering > 1)
         out.violation = "two machines answer for the address";
+    else
+        check_bound(out);
     if (lacking >= election::majority_of(nodes_ - known_.world().observers))
         out.violation = "a majority that does not know a committed record could elect a holder";
 }
@@ -114,6 +155,19 @@ world physics::held(std::uint8_t fast) {
     out = apply(out, {kind::local, deed::boot, 1, 0}).after;
     out.restarts = 0;
     return settle(out, false);
+}
+
+world physics::unfounded(std::uint8_t fast) {
+    machine empty;
+    empty.stamp_known = true;
+    normalise(empty, known_.world());
+    world out;
+    out.fast = fast;
+    for (std::size_t index = 0; index < nodes_; ++index)
+        out.machines[index] = known_.number_of(empty);
+    for (std::size_t index = 0; index < nodes_; ++index)
+        out = apply(out, {kind::local, deed::boot, small(index), 0}).after;
+    return out;
 }
 
 std::optional<action> physics::urgent(world const& it) const {

@@ -3,6 +3,7 @@
 #include "tasuki/core/overloaded.hpp"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 namespace tasuki::model {
@@ -12,7 +13,7 @@ namespace {
 using namespace tasuki::election;
 
 /// A seed whose first draw is next to nothing for every range: a timer may be noticed late anyway.
-std::uint64_t seed_of_small_jitter(duration interval) {
+std::uint64_t find_seed_of_small_jitter(duration interval) {
     auto const widest = static_cast<std::uint64_t>((interval / 4 * 64).count());
     auto const enough = static_cast<std::uint64_t>(duration{milliseconds{1}}.count());
     for (std::uint64_t seed = 1;; ++seed) {
@@ -24,9 +25,19 @@ std::uint64_t seed_of_small_jitter(duration interval) {
     }
 }
 
+std::uint64_t seed_of_small_jitter(duration interval) {
+    static std::map<duration, std::uint64_t> known;
+    auto [place, fresh] = known.try_emplace(interval);
+    if (fresh)
+        place->second = find_seed_of_small_jitter(interval);
+    return place->second;
+}
+
 policy const& policy_of(std::size_t index, unsigned life, bounds const& world) {
-    static std::map<std::pair<std::size_t, unsigned>, policy> known;
-    auto [place, fresh] = known.try_emplace({index, life});
+    using key = std::tuple<std::size_t, unsigned, std::size_t, std::size_t, duration>;
+    static std::map<key, policy> known;
+    auto [place, fresh] =
+        known.try_emplace({index, life, world.nodes, world.observers, world.terms.lease});
     auto& rules = place->second;
     if (fresh) {
         rules.cluster.self = node_of(index);
@@ -70,6 +81,9 @@ class performance {
             std::visit([&](auto& wanted) { carry_out(wanted); }, each);
         if (before.now_role != role::recovering && it_.elect.now_role == role::recovering)
             out_.found.claimed = it_.elect.under;
+        out_.found.claims =
+            out_.found.claims || (before.now_role != role::claiming &&
+                                  it_.elect.now_role == role::claiming && !it_.elect.named);
         check(before, what);
     }
 
@@ -102,6 +116,26 @@ class performance {
             feed(stored{ticket, store_outcome::stored});
     }
 
+    void disk_fails(bool broken) {
+        auto const failed = it_.writes.front();
+        it_.writes.erase(it_.writes.begin());
+        it_.slow_disk = false;
+        for (auto const ticket : failed.tickets)
+            feed(stored{ticket, broken ? store_outcome::poisoned : store_outcome::failed});
+    }
+
+    void clock_off() {
+        it_.clock_off = true;
+        feed(clock_checked{false});
+    }
+
+    void found_cluster() {
+        record first;
+        first.written_under = epoch{1};
+        first.version = record_version{1};
+        feed(start_cluster{first});
+    }
+
     void close_done() {
         auto const under = std::exchange(it_.closing, {});
         it_.slow_close = false;
@@ -125,6 +159,7 @@ class performance {
         it_.up = it_.slow_disk = it_.slow_close = false;
         it_.closing = {};
         it_.elect = {};
+        it_.clock_off = false;
         it_.wake = it_.vouch_at = never;
         if (!whole_machine)
             return; // the address stays until its deadline
@@ -142,7 +177,7 @@ class performance {
             out_.found.violation = "a voter without state votes";
         auto letter = std::find_if(out_.letters.begin(), out_.letters.end(),
                                    [&](auto const& each) { return each.to == to; });
-        if (letter == out_.letters.end())
+        if (letter == out_.letters.end() || world_.apart)
             letter = out_.letters.insert(letter, {index_, to, {}});
         out_.found.renewed = out_.found.renewed || std::holds_alternative<renew>(what.what);
         letter->entries.push_back(std::move(what.what));
@@ -193,8 +228,36 @@ class performance {
             it_.elect.vote.granted.under <= before.vote.released;
         if (granted_released)
             out_.found.violation = "a released epoch was renewed";
-        if (before.vote.blank && !it_.elect.vote.blank)
+        auto const* arrived = std::get_if<received>(&what);
+        if (arrived != nullptr)
+            check_heard(before, *arrived);
+        bool const founded =
+            std::holds_alternative<start_cluster>(what) ||
+            (arrived != nullptr && std::holds_alternative<bootstrap>(arrived->what));
+        if (before.vote.blank && !it_.elect.vote.blank && !founded)
             check_recollection(before, what);
+    }
+
+    /// Who was promised an epoch is the only one to give it back, and to write under it.
+    void check_heard(state const& before, received const& arrived) {
+        auto const& was = before.vote.memory;
+        auto const& is = it_.elect.vote.memory;
+        if (!it_.elect.vote.votes || before.vote.blank)
+            return;
+        auto const* gone = std::get_if<withdraw>(&arrived.what);
+        allegiance const promised{was.promised, was.promised_to, was.promised_life};
+        bool const of_another = was.promised_to != node_of(index_); // its own ends in many ways
+        if (gone != nullptr && is.withdrawn && !was.withdrawn && of_another &&
+            promised != allegiance{gone->under, arrived.from, gone->life})
+            out_.found.violation = "a promise was given back by another";
+        if (gone != nullptr && is.withdrawn && !was.withdrawn) {
+            out_.found.given_back = was.promised;
+            out_.found.given_back_by = was.promised_to;
+        }
+        auto const* written = std::get_if<election::write>(&arrived.what);
+        if (written != nullptr && is.known.order() != was.known.order() && !was.withdrawn &&
+            is.known.written_under == was.promised && arrived.from != was.promised_to)
+            out_.found.violation = "a record under the promised epoch was taken from another";
     }
 
     void check_recollection(state const& before, event const& what) {
@@ -250,14 +313,22 @@ void elapse(machine& it, duration time) {
     each_memory(it, shift);
 }
 
+/// The newest one has the highest number that there is.
+void number_renewals(reaction& out) {
+    auto const shift = out.after.elect.sequence - newest_renewal;
+    for (auto& letter : out.letters)
+        for (auto& entry : letter.entries)
+            if (auto* own = std::get_if<renew>(&entry); own != nullptr && out.found.renewed)
+                own->sequence -= shift;
+}
+
 } // namespace
 
 reaction react(machine const& before, std::size_t index, deed what, std::uint64_t argument,
                datagram const* heard, bounds const& world) {
-    static auto const seed = seed_of_small_jitter(world.interval);
     reaction out;
     out.after = before;
-    out.after.elect.random = seed;
+    out.after.elect.random = seed_of_small_jitter(world.interval);
     performance act{out, index, world};
     switch (what) {
     case deed::wake:
@@ -268,6 +339,15 @@ reaction react(machine const& before, std::size_t index, deed what, std::uint64_
         break;
     case deed::disk_done:
         act.disk_done();
+        break;
+    case deed::disk_fails:
+        act.disk_fails(argument == 1);
+        break;
+    case deed::clock_off:
+        act.clock_off();
+        break;
+    case deed::found_cluster:
+        act.found_cluster();
         break;
     case deed::close_done:
         act.close_done();
@@ -292,15 +372,11 @@ reaction react(machine const& before, std::size_t index, deed what, std::uint64_
         out.after.slow_close = true;
         break;
     case deed::elapse:
-        elapse(out.after, argument == 1 ? world.fast_step : world.slow_step);
+        elapse(out.after,
+               argument == 1 ? world.fast_step : world.slow_step / (before.clock_off ? 4 : 1));
         break;
     }
-    auto const shift = out.after.elect.sequence - newest_renewal;
-    if (out.found.renewed)
-        for (auto& letter : out.letters)
-            for (auto& entry : letter.entries)
-                if (auto* own = std::get_if<renew>(&entry))
-                    own->sequence -= shift;
+    number_renewals(out);
     normalise(out.after, world);
     return out;
 }

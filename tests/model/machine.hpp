@@ -13,6 +13,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace tasuki::model {
@@ -23,6 +24,32 @@ inline constexpr instant present = instant{std::chrono::hours{1}};
 inline constexpr std::uint64_t newest_renewal = 63;
 inline constexpr std::uint64_t renewals_known = 3;
 inline constexpr std::size_t nodes_max = 5;
+
+/// Kinds of faults, one bit each.
+enum class fault : std::uint8_t {
+    lose,
+    delay,
+    again, ///< a datagram arrives, and comes again later
+    pause,
+    mute,
+    deaf,
+    cut,
+    kill,
+    reboot,
+    forget, ///< a reboot that loses the state
+    slow_disk,
+    slow_close,
+    full_disk,
+    broken_disk,
+    clock, ///< one runs at a quarter of its rate, and its agent learns of it
+};
+inline constexpr std::string_view fault_names[] = {
+    "lose",   "delay",  "again",     "pause",      "mute",      "deaf",        "cut",  "kill",
+    "reboot", "forget", "slow-disk", "slow-close", "full-disk", "broken-disk", "clock"};
+[[nodiscard]] constexpr std::uint32_t bit_of(fault it) {
+    return 1U << static_cast<unsigned>(it);
+}
+inline constexpr std::uint32_t usual_faults = bit_of(fault::full_disk) - 1;
 
 /// How the world is cut into few steps, and where it ends.
 struct bounds {
@@ -37,9 +64,11 @@ struct bounds {
     unsigned restarts = 2; ///< of all machines together
     unsigned writes = 1;   ///< wishes of the operator to change the record
     unsigned hand_overs = 1;
-    bool any_order = false;         ///< what is due at one instant happens in every order
-    unsigned faults = 2;            ///< deviations from a run in which everything works
-    bool only_losses = false;       ///< of datagrams and of state: a narrow search for many faults
+    bool any_order = false;              ///< what is due at one instant happens in every order
+    unsigned faults = 2;                 ///< deviations from a run in which everything works
+    std::uint32_t faulty = usual_faults; ///< which kinds: few of them allow a deep search
+    bool unfounded = false;              ///< it may begin where nobody has any state
+    bool apart = false;             ///< what is said at one instant travels in several datagrams
     std::optional<unsigned> clocks; ///< one bit a machine whose clock is fast; else every choice
 };
 
@@ -78,6 +107,7 @@ struct machine {
     instant address_until = long_ago; ///< this machine answers for the address until then
     epoch closing;                    ///< asked to stop serving, and has not yet
     bool slow_close = false;
+    bool clock_off = false;
     instant wake = never;
 
     [[nodiscard]] bool answers() const { return address_until > present; }
@@ -93,11 +123,14 @@ enum class deed : std::uint8_t {
     wake,       ///< a timer that is due is noticed
     hear,       ///< a datagram
     disk_done,  ///< the write on its way is on disk
-    close_done, ///< the address is gone
-    write,      ///< the operator changes the record; `argument` numbers his wish
-    hand_over,  ///< the operator asks for another holder; `argument` is its index
-    kill,       ///< the agent dies; `argument` & 1: the write on its way is on disk
-    reboot,     ///< the machine dies; & 1 as above, & 2: and its state is lost
+    disk_fails, ///< it is not; `argument` = 1: the disk is broken, not full
+    clock_off,
+    found_cluster, ///< the operator says so, where nobody has any state
+    close_done,    ///< the address is gone
+    write,         ///< the operator changes the record; `argument` numbers his wish
+    hand_over,     ///< the operator asks for another holder; `argument` is its index
+    kill,          ///< the agent dies; `argument` & 1: the write on its way is on disk
+    reboot,        ///< the machine dies; & 1 as above, & 2: and its state is lost
     boot,
     slow_disk,
     slow_close,
@@ -110,6 +143,7 @@ struct findings {
     epoch claimed;        ///< a majority has promised this epoch
     epoch served;         ///< the address was opened or prolonged under this epoch
     bool opened = false;
+    bool claims = false; ///< an attempt that uses up an epoch has begun, and nobody named us
     std::uint64_t served_wish = 0;
     struct commit {
         std::pair<epoch, record_version> order;
@@ -117,6 +151,8 @@ struct findings {
     };
     std::vector<commit> commits;
     epoch released;
+    epoch given_back; ///< a promise of this epoch, to this node, by its own claimant
+    node_id given_back_by;
     char const* violation = nullptr; ///< of what one machine alone must never do
 };
 

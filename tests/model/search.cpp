@@ -83,6 +83,8 @@ void search::begin() {
         };
         if (options_.from_held)
             add(physics_.held(static_cast<std::uint8_t>(fast)));
+        if (options_.from_nothing)
+            add(physics_.unfounded(static_cast<std::uint8_t>(fast)));
         if (options_.from_rest)
             add(physics_.beginning(static_cast<std::uint8_t>(fast)));
     }

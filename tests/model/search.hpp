@@ -17,6 +17,7 @@ struct search_options {
     std::uint64_t sample_every = 500; ///< of the expanded states, for the question of liveness
     bool from_rest = true;            ///< begin where nobody holds the lease yet
     bool from_held = true;            ///< and where A does
+    bool from_nothing = false;        ///< where the cluster is not founded yet
 };
 
 struct search_report {

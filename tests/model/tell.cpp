@@ -48,6 +48,7 @@ std::string text(message const& what) {
                 return "recalled: promised" + under(it.promised) + ", " + text(it.known);
             },
             [&](bootstrap const&) { return std::string{"bootstrap"}; },
+            [&](inform const& it) { return "inform" + under(it.content.written_under); },
             [&](withdraw const& it) { return "withdraw" + under(it.under); },
         },
         what);
@@ -68,6 +69,12 @@ std::string text(deed how, unsigned argument) {
         return "hears";
     case deed::disk_done:
         return "the disk has written";
+    case deed::disk_fails:
+        return argument == 1 ? "the disk breaks" : "the disk is full";
+    case deed::clock_off:
+        return "its clock is beyond the bound, and it knows";
+    case deed::found_cluster:
+        return "the operator founds the cluster";
     case deed::close_done:
         return "has closed the address";
     case deed::write:

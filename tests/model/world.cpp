@@ -28,28 +28,46 @@ std::uint64_t key_of(world const& it) {
     return hash;
 }
 
-unsigned action::cost() const {
+std::optional<fault> action::kind_of_fault() const {
     switch (what) {
     case kind::local:
-        return how == deed::kill || how == deed::reboot || how == deed::slow_disk ||
-                       how == deed::slow_close
-                   ? 1
-                   : 0;
+        break;
     case kind::deliver_once:
+        return fault::again;
     case kind::lose:
+        return fault::lose;
     case kind::delay:
+        return fault::delay;
     case kind::pause:
+        return fault::pause;
     case kind::silence:
+        return fault::mute;
     case kind::deafen:
+        return fault::deaf;
     case kind::cut:
-        return 1;
+        return fault::cut;
     case kind::deliver:
     case kind::resume:
     case kind::heal:
     case kind::time:
-        return 0;
+        return std::nullopt;
     }
-    return 0;
+    switch (how) {
+    case deed::kill:
+        return fault::kill;
+    case deed::reboot:
+        return argument == 2 ? fault::forget : fault::reboot;
+    case deed::slow_disk:
+        return fault::slow_disk;
+    case deed::slow_close:
+        return fault::slow_close;
+    case deed::disk_fails:
+        return argument == 1 ? fault::broken_disk : fault::full_disk;
+    case deed::clock_off:
+        return fault::clock;
+    default:
+        return std::nullopt;
+    }
 }
 
 unsigned physics::pair_bit(std::size_t one, std::size_t other) const {
@@ -83,6 +101,10 @@ void physics::possible(world const& it, unsigned faults_left, std::vector<action
     for (std::size_t index = 0; index < nodes_; ++index)
         local_faults(it, index, out);
     network_faults(it, out);
+    std::erase_if(out, [&](action const& each) {
+        auto const of = each.kind_of_fault();
+        return of && (known_.world().faulty & bit_of(*of)) == 0;
+    });
 }
 
 /// What the operator wants, and what was slow or down.
@@ -102,6 +124,9 @@ void physics::wishes_and_returns(world const& it, std::size_t index,
         local(deed::disk_done);
     if (here.closing && here.state.slow_close)
         local(deed::close_done);
+    if (index == 0 && here.state.elect.vote.votes && here.state.elect.vote.blank &&
+        limits.unfounded && it.forgotten == 0 && !here.state.elect.first.under_way)
+        local(deed::found_cluster);
     if (here.free_to_write && it.wishes < limits.writes)
         local(deed::write, static_cast<std::uint8_t>(it.wishes + 1));
     if (here.active && it.hand_overs < limits.hand_overs)
@@ -117,13 +142,19 @@ void physics::local_faults(world const& it, std::size_t index, std::vector<actio
         return;
     if (it.restarts < known_.world().restarts)
         crashes(it, index, out);
-    if (!runs(it, index) || known_.world().only_losses)
+    if (!runs(it, index))
         return;
     out.push_back({kind::pause, deed::wake, place});
     if (here.writing && !here.state.slow_disk)
         out.push_back({kind::local, deed::slow_disk, place});
     if (here.closing && !here.state.slow_close)
         out.push_back({kind::local, deed::slow_close, place});
+    if (here.writing) {
+        out.push_back({kind::local, deed::disk_fails, place, 0});
+        out.push_back({kind::local, deed::disk_fails, place, 1});
+    }
+    if (!here.state.clock_off)
+        out.push_back({kind::local, deed::clock_off, place});
 }
 
 void physics::crashes(world const& it, std::size_t index, std::vector<action>& out) const {
@@ -131,8 +162,6 @@ void physics::crashes(world const& it, std::size_t index, std::vector<action>& o
     auto const place = static_cast<std::uint8_t>(index);
     if (it.forgotten == 0 && here.has_disk)
         out.push_back({kind::local, deed::reboot, place, 2});
-    if (known_.world().only_losses)
-        return;
     for (deed const how : {deed::kill, deed::reboot}) {
         out.push_back({kind::local, how, place, 0});
         if (here.writing)
@@ -161,14 +190,14 @@ void physics::network_faults(world const& it, std::vector<action>& out) const {
     for (std::uint8_t place = 0; place < it.letter_count; ++place) {
         auto const to = known_.letter(it.letters[place] & ~late_mark).to;
         auto const index = static_cast<std::uint8_t>(to);
-        if (runs(it, to) && !known_.world().only_losses)
+        if (runs(it, to))
             out.push_back({kind::deliver_once, deed::hear, index, place});
         if ((it.letters[place] & late_mark) != 0)
             continue;
         out.push_back({kind::lose, deed::hear, index, place});
         out.push_back({kind::delay, deed::hear, index, place});
     }
-    for (std::uint8_t one = 0; one < nodes_ && !known_.world().only_losses; ++one) {
+    for (std::uint8_t one = 0; one < nodes_; ++one) {
         if ((it.mute & bit(one)) == 0)
             out.push_back({kind::silence, deed::wake, one});
         if ((it.deaf & bit(one)) == 0)
@@ -224,18 +253,16 @@ outcome physics::apply(world const& before, action what) {
         take_letter(it, what.argument);
         if (what.what == kind::deliver_once)
             put_letter(it, letter | late_mark);
+        note_hearing(it, index);
         happen(out, index, deed::hear, 0, letter);
         break;
     }
     case kind::lose:
         take_letter(it, what.argument);
         break;
-    case kind::delay: {
-        auto const letter = it.letters[what.argument];
-        take_letter(it, what.argument);
-        put_letter(it, letter | late_mark);
+    case kind::delay:
+        make_late(it, what.argument);
         break;
-    }
     case kind::pause:
         it.paused |= bit(index);
         break;
@@ -262,7 +289,20 @@ outcome physics::apply(world const& before, action what) {
     return out;
 }
 
+void physics::make_late(world& it, std::size_t place) const {
+    auto const letter = it.letters[place];
+    take_letter(it, place);
+    put_letter(it, letter | late_mark);
+}
+
+void physics::note_hearing(world& it, std::size_t index) {
+    it.unheard = static_cast<std::uint8_t>(it.unheard & ~bit(index));
+    it.long_unheard = static_cast<std::uint8_t>(it.long_unheard & ~bit(index));
+}
+
 void physics::heal(world& it, std::size_t index, std::uint8_t what) const {
+    if (what == 1)
+        note_hearing(it, index);
     if (what == 0)
         it.mute = static_cast<std::uint8_t>(it.mute & ~bit(index));
     else if (what == 1)
@@ -293,6 +333,8 @@ void physics::happen(outcome& out, std::size_t index, deed what, std::uint64_t a
 }
 
 void physics::elapse(outcome& out) {
+    out.after.long_unheard = static_cast<std::uint8_t>(out.after.unheard & out.after.deaf);
+    out.after.unheard = out.after.deaf;
     for (std::size_t index = 0; index < nodes_; ++index) {
         std::uint64_t const fast = out.after.fast >> index & 1U;
         auto& machine = out.after.machines[index];

@@ -40,7 +40,8 @@ struct world {
     std::uint8_t committed_wish = 0;
     std::uint8_t served_epoch = 0;
     std::uint8_t served_wish = 0;
-    std::array<std::uint8_t, 2> unused{};
+    std::uint8_t unheard = 0; ///< one bit a machine that has heard nothing for one step of time
+    std::uint8_t long_unheard = 0; ///< or for two
     friend bool operator==(world const&, world const&) = default;
 };
 static_assert(sizeof(world) == 124 && std::has_unique_object_representations_v<world>);
@@ -65,7 +66,8 @@ struct action {
     deed how = deed::wake;
     std::uint8_t machine = 0;
     std::uint8_t argument = 0; ///< of the deed, a place among the letters, or the other machine
-    [[nodiscard]] unsigned cost() const;
+    [[nodiscard]] unsigned cost() const { return kind_of_fault() ? 1 : 0; }
+    [[nodiscard]] std::optional<fault> kind_of_fault() const;
 };
 
 struct outcome {
@@ -83,6 +85,8 @@ class physics {
     [[nodiscard]] world beginning(std::uint8_t fast);
     /// A world in which A has held the lease of epoch 2 for a while.
     [[nodiscard]] world held(std::uint8_t fast);
+    /// Nobody has any state.
+    [[nodiscard]] world unfounded(std::uint8_t fast);
     /// Everything that can happen, for at most so many faults.
     void possible(world const&, unsigned faults_left, std::vector<action>& out) const;
     [[nodiscard]] outcome apply(world const&, action);
@@ -114,12 +118,16 @@ class physics {
     [[nodiscard]] std::optional<action> urgent(world const&) const;
 
     void happen(outcome&, std::size_t, deed, std::uint64_t argument, datagram_number);
+    void make_late(world&, std::size_t place) const;
+    static void note_hearing(world&, std::size_t index);
     void heal(world&, std::size_t, std::uint8_t what) const;
     void elapse(outcome&);
     void put_letter(world&, std::uint32_t) const;
     static void take_letter(world&, std::size_t place);
     void drop_lost(world&, std::size_t machine) const;
     void age_renewals(world&, std::size_t holder, unsigned life);
+    [[nodiscard]] bool is_bound(world const&, std::size_t voter, std::size_t holder, epoch) const;
+    void check_bound(outcome&) const;
     void check_claims(outcome&, std::size_t, findings const&) const;
     void check_records(outcome&, findings const&) const;
     void check_world(outcome&) const;

@@ -8,6 +8,7 @@ namespace tasuki::sim {
 namespace {
 
 constexpr std::uint64_t marker_base = 1000;
+constexpr unsigned closed_limit = 25;
 constexpr unsigned away_limit = 5;       ///< inspections, one each second
 constexpr std::uint8_t release_kind = 8; ///< its place among the messages, which is its number
 
@@ -91,6 +92,24 @@ void world::check_records(std::size_t index) {
         check_record_of(index, group);
 }
 
+/// A master that hears nobody cannot know that its ackers are lost.
+void world::check_degraded(std::size_t index, group_side& side, election::state const& elect) {
+    bool const degrades = elect.writing.under_way && elect.writing.content.degraded_since_ms != 0 &&
+                          elect.latest.degraded_since_ms == 0;
+    if (!degrades || side.degrading_since == 0)
+        side.degrading_since = degrades ? now_ : 0;
+    if (!degrades || index != deaf_ || side.degrading_since < deaf_since_ + second / 4)
+        return;
+    for (auto const& each : elect.latest.ackers) {
+        auto const heard = heard_before_.find(each.node);
+        if (heard != heard_before_.end() && heard->second == machines_[index_of(each.node)].life &&
+            runs(index_of(each.node)))
+            violated("deaf_degrades",
+                     fmt::format("{} hears nobody, and records that its acker {} is lost", index,
+                                 index_of(each.node)));
+    }
+}
+
 void world::check_record_of(std::size_t index, std::size_t group) {
     auto& side = machines_[index].groups[group];
     auto const& elect = group_of(index, group).election_state();
@@ -99,6 +118,7 @@ void world::check_record_of(std::size_t index, std::size_t group) {
                                              elect.vote.memory.promised.value()));
     // Only what was durable counts across a crash: an unanswered promise may be forgotten.
     side.seen_epoch = side.disk ? std::max(side.seen_epoch, side.disk->promised) : epoch{};
+    check_degraded(index, side, elect);
     if (elect.now_role != election::role::active || elect.latest.order() == side.seen_record)
         return;
     if (elect.latest.order() < side.seen_record)
@@ -119,11 +139,17 @@ void world::check_record_of(std::size_t index, std::size_t group) {
     committed = std::max(committed, marker);
 }
 
-/// At most one server can tell clients that their commits are safe, and what it told is true.
+/// At most one server can tell clients that their commits are safe, and what it told is true. Where
+/// an unprotected master may be replaced, its agent has to see to that; the guardian, which does it
+/// for an agent that is dead or stands still, is not part of this world.
 void world::check_masters() {
+    bool const needs_agent = shape_.common.groups[*shape_.data].mysql->promote_degraded;
     std::size_t open = machines_.size();
     for (auto const index : server_nodes_) {
-        if (machines_[index].halted || !servers_->can_acknowledge(machines_[index].settings.self))
+        auto& at = machines_[index];
+        at.unwatched = at.unwatched && !servers_->at(at.settings.self).read_only;
+        if (at.halted || (needs_agent && at.unwatched) ||
+            !servers_->can_acknowledge(machines_[index].settings.self))
             continue;
         if (open != machines_.size())
             violated("two_masters",
@@ -135,6 +161,8 @@ void world::check_masters() {
 
 void world::check_opened(std::size_t index) {
     ++figures_.promotions;
+    if (shape_.common.groups[*shape_.data].mysql->promote_degraded)
+        return; // then a loss is what the operator has asked for
     auto const node = machines_[index].settings.self;
     for (auto const& promise : servers_->acknowledged())
         if (!servers_->has(node, promise.what))
@@ -174,6 +202,8 @@ void world::inspect() {
         settled = who;
         if (serving == 1)
             check_voters(group, who);
+        if (serving == 1 && settings.mysql && has_server(who))
+            check_closed(group, who);
     }
     auto const roll = newest_roll();
     if (!roll.is_settled() || !roll.next.empty())
@@ -186,6 +216,27 @@ void world::inspect() {
                                  each.agent->settings().voters_version, roll.version));
     settled_ = true;
     schedule(now_ + second, due::kind::inspect);
+}
+
+/// Whoever serves a database opens it, or says why it cannot; every other server is closed.
+void world::check_closed(std::size_t group, std::size_t holder) {
+    auto& known = known_[group];
+    auto const opens = [&](std::size_t index) {
+        auto const& server = servers_->at(machines_[index].settings.self);
+        return server.up && !server.read_only && !server.master;
+    };
+    bool const closed = servers_->at(machines_[holder].settings.self).up && !opens(holder);
+    known.closed = closed ? known.closed + 1 : 0;
+    if (known.closed > closed_limit)
+        violated("left_closed",
+                 fmt::format("the server of {}, which serves, stays closed", holder));
+    bool const besides =
+        std::any_of(server_nodes_.begin(), server_nodes_.end(), [&](std::size_t index) {
+            return index != holder && machines_[index].agent && opens(index);
+        });
+    known.besides = besides ? known.besides + 1 : 0;
+    if (known.besides > closed_limit)
+        violated("left_open", fmt::format("a server besides that of {} stays open", holder));
 }
 
 /// Whether the node that the voter follows has the life in which it was promised.

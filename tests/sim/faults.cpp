@@ -67,11 +67,6 @@ void world::apply(fault const& it) {
         return correct_files();
     case trouble::clock:
         return drift_off(one, it.with[1], it.with[2]);
-    case trouble::link:
-        for (auto const& group : shape_.common.groups)
-            if (runs(one))
-                happen(one, agent::link_changed{group.id, it.with[1] != 0, "no carrier"});
-        return;
     case trouble::move:
         return ask_to_move(one);
     case trouble::rotate:
@@ -81,7 +76,12 @@ void world::apply(fault const& it) {
     case trouble::commits:
         return schedule(now_, due::kind::client, 0, commits_in_a_burst);
     case trouble::heal:
-        return heal();
+        heal();
+        if (it.with[0] != 0)
+            schedule(now_ + settle_limit / 6, due::kind::leave_down, 0, 0,
+                     static_cast<std::uint32_t>(it.with[0]));
+        return;
+    case trouble::link:
     case trouble::slow_disk:
     case trouble::full_disk:
     case trouble::broken_disk:
@@ -136,6 +136,11 @@ void world::trouble_device(fault const& it) {
     auto const one = static_cast<std::size_t>(it.with[0]);
     auto const percent = static_cast<double>(it.with[0]) / 100;
     switch (it.what) {
+    case trouble::link:
+        for (auto const& group : shape_.common.groups)
+            if (runs(one))
+                happen(one, agent::link_changed{group.id, it.with[1] != 0, "no carrier"});
+        return;
     case trouble::slow_disk:
         slow_disk_ = percent;
         return;
@@ -150,7 +155,7 @@ void world::trouble_device(fault const& it) {
         return;
     case trouble::server_crash:
         if (has_server(one))
-            crash_server(one, static_cast<std::size_t>(it.with[1]));
+            crash_server(one, static_cast<std::size_t>(it.with[1]), it.with[2] != 0);
         return;
     case trouble::server_boot:
         if (has_server(one) && machines_[one].agent)
@@ -163,6 +168,7 @@ void world::trouble_device(fault const& it) {
 
 void world::heal() {
     say("healed");
+    note_deaf(machines_.size());
     cut_ = {};
     held_until_ = {};
     loss_ = duplication_ = long_delay_ = damage_ = 0;
@@ -211,6 +217,19 @@ void world::heal() {
     for (auto& each : known_)
         each.settled.reset();
     schedule(now_ + settle_limit, due::kind::inspect);
+}
+
+/// The others have to do without it, unless one of them needs it to remember.
+void world::leave_down(std::int64_t machine) {
+    bool const blank = std::any_of(
+        machines_.begin(), machines_.begin() + static_cast<std::ptrdiff_t>(shape_.voters),
+        [](auto const& each) {
+            return std::any_of(each.groups.begin(), each.groups.end(),
+                               [](auto const& side) { return !side.disk; });
+        });
+    auto const dies = static_cast<std::size_t>(machine > holder_of ? holder(0) : machine - 1);
+    if (calm_ && !blank && machines_[dies].agent)
+        crash(dies, 0);
 }
 
 /// Every few seconds somebody looks after the cluster.

@@ -5,6 +5,7 @@
 #include "tasuki/agent/node.hpp"
 #include "tasuki/agent/rotation.hpp"
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -30,6 +31,7 @@ struct group_side {
     epoch address_epoch;
     instant address_hard = long_ago;
     epoch seen_epoch;
+    world_time degrading_since = 0; ///< it writes since then that it is unprotected
     std::pair<epoch, record_version> seen_record;
     unsigned away =
         0; ///< for how many inspections in a row it has not followed the one that serves
@@ -55,6 +57,7 @@ struct machine {
     bool halted = false;      ///< the pause is of all of it
     bool stamp_known = false; ///< a silence has passed since the last reboot: the page is complete
     bool ending = false;      ///< its agent was asked to end
+    bool unwatched = false;   ///< its agent died or stood still while its server was open
     world_time wake = 0;      ///< the only wake-up that counts
 
     [[nodiscard]] group_side& side(std::size_t group) {
@@ -79,10 +82,22 @@ struct machine {
     }
 };
 
+/// What is known of a group by looking at all nodes at once.
+struct overview {
+    epoch highest_opened;
+    std::map<epoch, std::size_t> opened_by;
+    std::uint64_t marker = 0;           ///< the operator's last wish
+    std::uint64_t committed_marker = 0; ///< the newest that some node called committed
+    unsigned closed = 0;  ///< inspections in a row in which its database took no writes
+    unsigned besides = 0; ///< and in which another server took some
+    std::optional<std::size_t> settled; ///< who answered when service had to be back
+};
+
 struct delivery {
     heartbeat::message header;
     byte_string payload; ///< or the whole datagram, if it is sealed
     std::uint8_t path = 0;
+    std::uint64_t copy_of = 0; ///< its number, if it may come again
 };
 
 /// An order to a server on its way, or its answer.
@@ -92,6 +107,7 @@ struct errand {
     std::size_t target = 0;
     mysql::order what{};
     mysql::answer answer{};
+    world_time begun_by = 0; ///< later it is not begun any more
 };
 
 /// What an agent has read of its own server, on its way to another.
@@ -120,6 +136,7 @@ struct due {
         order,
         answer,
         server_gone,
+        leave_down,
         server_boot
     };
     world_time when = 0;

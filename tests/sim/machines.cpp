@@ -17,6 +17,7 @@ constexpr std::int64_t was_written = 4;
 
 void world::boot(std::size_t index) {
     auto& at = machines_[index];
+    unchanged_since_ = now_;
     ++at.life;
     at.ending = false;
     agent::node_start start;
@@ -79,6 +80,7 @@ void world::crash(std::size_t index, std::int64_t how) {
     }
     at.left.reset();
     at.agent.reset();
+    at.unwatched = true;
     ++at.life;
     note_unwatched_clock(index, now_);
     if (at.halted) {
@@ -94,7 +96,7 @@ void world::crash(std::size_t index, std::int64_t how) {
         return;
     at.stamp_known = false;
     if (has_server(index))
-        crash_server(index, 4);
+        crash_server(index, 4, false);
 }
 
 /// A minority of the voters, also of those that were or are to be while they are changed.
@@ -154,6 +156,7 @@ void world::replace(std::size_t index, world_time pause) {
     if (!runs(index) || at.ending || !(at.left = at.agent->bequeath()))
         return;
     at.agent.reset();
+    at.unwatched = true;
     ++at.life;
     at.wake = options_.ends_at;
     note_unwatched_clock(index, now_ + pause);
@@ -179,6 +182,7 @@ void world::stop(std::size_t index, world_time span, bool all_of_it) {
         return;
     at.paused_until = now_ + span;
     at.halted = all_of_it;
+    at.unwatched = true;
     at.wake = options_.ends_at;
     note_unwatched_clock(index, at.paused_until);
     say("{} {} for {} ms", index, all_of_it ? "is halted" : "is paused", span / millisecond);
@@ -192,6 +196,7 @@ void world::stop(std::size_t index, world_time span, bool all_of_it) {
 
 void world::resume(std::size_t index) {
     auto& at = machines_[index];
+    unchanged_since_ = now_;
     if (at.halted) {
         at.halted = false;
         at.distrusted_until = at.local(now_) + election::longest_lease;

@@ -32,7 +32,7 @@ void world::transmit(std::size_t from, agent::transmit& what) {
     }
     if (cut_[from][to] || (loss_ > 0 && dice_.chance(loss_)))
         return;
-    delivery letter{what.header, std::move(what.payload), what.path};
+    delivery letter{what.header, std::move(what.payload), what.path, 0};
     if (shape_.sealed) {
         letter.header.payload = letter.payload;
         letter.payload = heartbeat::seal(letter.header, cluster_id_, machines_[from].keys);
@@ -44,7 +44,10 @@ void world::transmit(std::size_t from, agent::transmit& what) {
         auto const place = dice_.below(letter.payload.size());
         letter.payload[place] ^= static_cast<std::byte>(1U << dice_.below(8));
     }
-    if (++sent_ % remembered_every == 0) {
+    bool const twice = duplication_ > 0 && dice_.chance(duplication_);
+    bool const remembered = ++sent_ % remembered_every == 0;
+    letter.copy_of = twice || remembered ? sent_ : 0;
+    if (remembered) {
         if (old_.size() < old_most)
             old_.emplace_back(to, letter);
         else
@@ -56,13 +59,15 @@ void world::transmit(std::size_t from, agent::transmit& what) {
                  deliveries_.put(std::move(letter)));
         return;
     }
-    if (duplication_ > 0 && dice_.chance(duplication_))
+    if (twice)
         send_copy(from, to, letter);
     send_copy(from, to, std::move(letter));
 }
 
 void world::send_copy(std::size_t, std::size_t to, delivery letter) {
     world_time delay = dice_.between(millisecond / 20, delay_most_);
+    if (shape_.even_delay > 0)
+        delay = shape_.even_delay;
     if (long_delay_ > 0 && dice_.chance(long_delay_))
         delay = dice_.between(0, longest_delay);
     schedule(now_ + delay, due::kind::deliver, to, 0, deliveries_.put(std::move(letter)));
@@ -78,16 +83,30 @@ void world::deliver(due const& event) {
                  deliveries_.put(std::move(arrived)));
         return;
     }
+    auto const& refused = at.agent->peers().rejects();
+    auto const before = refused.total();
+    auto const life = at.life;
+    hear(event.machine, arrived);
+    // Refused, or lost with the agent: what it does then says nothing.
+    bool const believed = at.life == life && at.agent && refused.total() == before;
+    if (arrived.copy_of != 0 && believed && !believed_.insert(arrived.copy_of).second)
+        violated("believed_twice",
+                 fmt::format("{} believes a datagram of {} that it has believed before",
+                             event.machine, index_of(arrived.header.from)));
+}
+
+void world::hear(std::size_t index, delivery& arrived) {
+    auto& at = machines_[index];
     if (!shape_.sealed) {
         arrived.header.payload = arrived.payload;
-        return happen(event.machine, agent::heard{arrived.header, arrived.path});
+        return happen(index, agent::heard{arrived.header, arrived.path});
     }
     heartbeat::listener const ears{cluster_id_, at.settings.self, at.agent->peers().roster(),
                                    at.keys};
     auto const opened = heartbeat::open(arrived.payload, ears);
     if (opened)
-        return happen(event.machine, agent::heard{*opened, arrived.path});
-    happen(event.machine, agent::refused_datagram{opened.error(), 1});
+        return happen(index, agent::heard{*opened, arrived.path});
+    happen(index, agent::refused_datagram{opened.error(), 1});
 }
 
 /// For what goes over a connection: both ways are needed.
@@ -111,10 +130,23 @@ void world::replay(std::size_t to, std::int64_t count) {
                  deliveries_.put(std::move(letter)));
 }
 
+/// From now on it hears nobody, and these were heard until now; any other change forgets that.
+void world::note_deaf(std::size_t index) {
+    bool const reliable = loss_ == 0 && long_delay_ == 0 && now_ >= unchanged_since_ + 3 * second;
+    unchanged_since_ = deaf_since_ = now_;
+    deaf_ = index;
+    heard_before_.clear();
+    for (std::size_t each = 0; each < machines_.size() && reliable; ++each)
+        if (each != index && index < machines_.size() && runs(each) && runs(index) &&
+            reachable(each, index))
+            heard_before_.emplace(machines_[each].settings.self, machines_[each].life);
+}
+
 void world::change_network(fault const& it) {
     auto const one = static_cast<std::size_t>(it.with[0]);
     auto const other = static_cast<std::size_t>(it.with[1]);
     auto const percent = [](std::int64_t value) { return static_cast<double>(value) / 100; };
+    note_deaf(it.what == trouble::isolate || it.what == trouble::stall ? one : machines_.size());
     switch (it.what) {
     case trouble::part:
         cut_[other][one] = one != other;

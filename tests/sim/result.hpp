@@ -21,10 +21,10 @@ struct statistics {
     std::uint64_t events = 0;
     std::uint64_t faults = 0;
     std::uint64_t openings = 0;
-    std::uint64_t commits = 0;     ///< that clients were told to be safe
-    std::uint64_t promotions = 0;  ///< servers opened for writes
-    std::uint64_t replaced = 0;    ///< programs, while what they served went on
-    std::uint64_t sweeps = 0;      ///< of key rotations, or parts of one
+    std::uint64_t commits = 0;    ///< that clients were told to be safe
+    std::uint64_t promotions = 0; ///< servers opened for writes
+    std::uint64_t replaced = 0;   ///< programs, while what they served went on
+    std::uint64_t sweeps = 0;     ///< of key rotations, or parts of one
     std::uint64_t voters_changed = 0;
     std::uint64_t helped = 0;      ///< times that the operator had to say who takes over
     std::uint64_t fingerprint = 0; ///< of everything that happened, in order

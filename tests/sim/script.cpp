@@ -36,14 +36,14 @@ using habits = std::array<std::uint64_t, kinds>;
 /// What a node misses while voters change, and little else: long enough for several changes.
 habits slow_habits() {
     habits out{};
-    for (auto const [kind, weight] : {std::pair{trouble::part, 6},
-                                      {trouble::cut, 3},
-                                      {trouble::isolate, 2},
-                                      {trouble::mend, 3},
-                                      {trouble::crash, 2},
-                                      {trouble::boot, 3},
-                                      {trouble::restart, 2},
-                                      {trouble::move, 1}})
+    for (auto const& [kind, weight] : {std::pair{trouble::part, 6},
+                                       {trouble::cut, 3},
+                                       {trouble::isolate, 2},
+                                       {trouble::mend, 3},
+                                       {trouble::crash, 2},
+                                       {trouble::boot, 3},
+                                       {trouble::restart, 2},
+                                       {trouble::move, 1}})
         out[static_cast<std::size_t>(kind)] = static_cast<std::uint64_t>(weight);
     return out;
 }
@@ -155,6 +155,7 @@ fault draw_fault(dice& die, trouble what, shape const& of) {
         break;
     case trouble::server_crash:
         with[1] = die.between(0, 3);
+        with[2] = die.chance(0.3) ? 1 : 0;
         break;
     case trouble::move:
         with[0] = static_cast<std::int64_t>(die.below(of.common.groups.size()));
@@ -170,6 +171,16 @@ fault draw_fault(dice& die, trouble what, shape const& of) {
 fault draw_change(dice& die, shape const& of) {
     auto const node = [&] { return static_cast<std::int64_t>(die.below(of.nodes())); };
     return {0, trouble::voters, {node(), node(), die.chance(0.5) ? node() : -1}};
+}
+
+/// Who dies once all is mended, if anybody. Where all datagrams take the same time it is who holds:
+/// then all others learn of it at once.
+std::int64_t draw_death(dice& die, shape const& of) {
+    auto const one = static_cast<std::int64_t>(die.below(of.nodes()));
+    bool const even = of.even_delay > 0;
+    if (of.data || !(even || die.chance(0.3)))
+        return 0;
+    return 1 + (even || die.chance(0.5) ? holder_of : one);
 }
 
 } // namespace
@@ -223,7 +234,7 @@ script make_script(std::uint64_t seed, shape const& of, world_time ends_at) {
             out.push_back(next);
             continue;
         }
-        out.push_back({heals, trouble::heal, {}});
+        out.push_back({heals, trouble::heal, {draw_death(die, of), 0, 0}});
         now = heals + quiet;
         heals += era;
         if (!slow)

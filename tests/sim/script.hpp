@@ -31,7 +31,7 @@ enum class trouble : std::uint8_t {
     damage,       ///< percent of datagrams damaged
     stall,        ///< machine, -, ns: what it sends is queued, what is sent to it is lost
     replay,       ///< machine, datagrams: old ones come again
-    slow_disk,    ///< percent of writes
+    slow_disk,    ///< percent of writes, and of servers that take long to be closed
     full_disk,    ///< percent of writes
     broken_disk,  ///< percent of writes
     no_removal,   ///< percent of removals of the address that fail
@@ -40,14 +40,14 @@ enum class trouble : std::uint8_t {
     right_files,  ///< everywhere
     clock,        ///< machine, parts per million beyond the bound, ns
     link,         ///< machine, up
-    server_crash, ///< machine, commits not on disk
+    server_crash, ///< machine, commits not on disk, 1: a master is up again before anybody sees it
     server_boot,  ///< machine
     move,         ///< group, machine: the operator's switchover
     commits,      ///< a burst of them
     replace,      ///< machine, -, ns: its agent's program, which takes that long to be there again
     rotate,       ///< machine, nodes: the next sweep of a key rotation, begun there, by so many
     voters,       ///< machine, node, node or -1: who votes is to vote no more, and the reverse
-    heal,
+    heal,         ///< 0, or 1 + machine: all is mended, but this one dies soon and stays down
 };
 
 /// In the place of a machine: whoever answers for this group when the fault comes, from here on.

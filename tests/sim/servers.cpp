@@ -118,7 +118,8 @@ void world::order_to(std::size_t asker, std::size_t target, mysql::order what) {
     auto const way = asker == target ? 2 * millisecond : delay_most_ + 2 * millisecond;
     last_order_[target] =
         std::max(last_order_[target] + 1, now_ + dice_.between(millisecond / 10, way));
-    errand one{asker, machines_[asker].life, target, std::move(what), {}};
+    auto const begun_by = now_ + what.limit.count() + 2 * way;
+    errand one{asker, machines_[asker].life, target, std::move(what), {}, begun_by};
     if (asker != target && (!reachable(asker, target) || !machines_[target].agent)) {
         if (dice_.chance(0.5))
             return; // nobody says that it was lost
@@ -128,7 +129,14 @@ void world::order_to(std::size_t asker, std::size_t target, mysql::order what) {
         return schedule(now_ + millisecond, due::kind::answer, asker, 0,
                         errands_.put(std::move(one)));
     }
-    schedule(last_order_[target], due::kind::order, target, 0, errands_.put(std::move(one)));
+    // What runs for long holds up whoever closes a server, but nobody who ends its process.
+    bool const closes = std::holds_alternative<mysql::close_writes>(one.what.what);
+    bool const kills = std::holds_alternative<mysql::kill_server>(one.what.what);
+    bool const replaceable = shape_.common.groups[*shape_.data].mysql->promote_degraded;
+    if (closes && dice_.chance(replaceable ? 0.5 : slow_disk_))
+        last_order_[target] += dice_.between(second, 8 * second);
+    auto const arrives = kills && asker == target ? now_ + millisecond : last_order_[target];
+    schedule(arrives, due::kind::order, target, 0, errands_.put(std::move(one)));
 }
 
 void world::perform(due const& event) {
@@ -144,7 +152,14 @@ void world::perform(due const& event) {
     auto const node = at.settings.self;
     bool const was_up = servers_->at(node).up;
     bool const was_open = !servers_->at(node).read_only;
-    one.answer = servers_->perform(node, one.what);
+    if (now_ > one.begun_by) {
+        one.answer.ticket = one.what.ticket;
+        one.answer.kind = failure::timed_out;
+        one.answer.detail = "its time ran out: it was not begun";
+        one.answer.facts = servers_->facts_of(node);
+    } else {
+        one.answer = servers_->perform(node, one.what);
+    }
     one.answer.facts.read_at = at.local(now_);
     say("server {}: {} under {} from {}: {}", one.target, mysql::name_of(one.what.what),
         one.what.decided_under.value(), one.asker, one.answer.done ? "done" : one.answer.detail);
@@ -182,13 +197,16 @@ void world::answered(due const& event) {
     happen(event.machine, agent::order_answered{shape_.common.groups[*shape_.data].id, one.answer});
 }
 
-void world::crash_server(std::size_t index, std::size_t unflushed) {
+void world::crash_server(std::size_t index, std::size_t unflushed, bool unseen) {
     auto const node = machines_[index].settings.self;
     auto const& server = servers_->at(node);
     if (!server.up || machines_[index].halted)
         return;
+    bool const was_open = !server.read_only;
     servers_->crash(node, unflushed);
     say("the server of {} crashes", index);
+    if (unseen && was_open)
+        return boot_server(index);
     schedule(now_ + gone_notice, due::kind::server_gone, index, 0,
              static_cast<std::uint32_t>(server.number * 1000U + server.life));
     schedule(now_ + dice_.between(second, 30 * second), due::kind::server_boot, index);
@@ -213,7 +231,10 @@ void world::relink() {
 /// What cannot come back by itself is built anew from a copy of the master.
 void world::rebuild_quarantined() {
     for (auto const holder : server_nodes_) {
-        if (!runs(holder) || !answers(holder, *shape_.data))
+        auto const& at = machines_[holder];
+        bool const stood_still =
+            at.local(now_) < at.distrusted_until; // it may be no master any more
+        if (!runs(holder) || !answers(holder, *shape_.data) || stood_still)
             continue;
         auto const& data = *group_of(holder, *shape_.data).data();
         for (auto const& [node, why] : data.quarantined()) {

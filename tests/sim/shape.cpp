@@ -98,6 +98,9 @@ shape make_shape(std::uint64_t seed) {
     }
     out.sealed = die.chance(0.05);
     out.blank = die.chance(0.1);
+    if (data)
+        out.common.groups[*out.data].mysql->promote_degraded = die.chance(0.2);
+    out.even_delay = die.chance(0.1) ? die.between(5 * millisecond, 30 * millisecond) : 0;
     return out;
 }
 
@@ -105,9 +108,10 @@ std::string shape::describe() const {
     std::string groups;
     for (auto const& each : common.groups)
         groups += fmt::format(" {}({})", each.name, each.members.size());
-    return fmt::format("{} nodes, {} voters, interval {} ms, lease {} ms, groups{}{}{}{}", nodes(),
-                       voters, to_ms(common.interval), to_ms(common.terms.lease), groups,
+    return fmt::format("{} nodes, {} voters, interval {} ms, lease {} ms, groups{}{}{}{}{}",
+                       nodes(), voters, to_ms(common.interval), to_ms(common.terms.lease), groups,
                        sealed ? ", sealed" : "", blank ? ", blank" : "",
+                       even_delay > 0 ? ", even delays" : "",
                        changes_voters ? ", voters change" : "");
 }
 

@@ -21,6 +21,7 @@ struct shape {
     std::optional<std::size_t> data;             ///< the group that has a database
     bool sealed = false;                         ///< datagrams really are sealed and opened
     bool changes_voters = false;                 ///< it has nodes to spare
+    world_time even_delay = 0;                   ///< of every datagram, if they all take the same
     bool blank = false; ///< no voter has any state: the operator has to bootstrap
     world_time facts_pause = 500 * millisecond;
     world_time commit_pause = 2 * second;

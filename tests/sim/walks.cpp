@@ -79,3 +79,38 @@ TEST_CASE("mysql walk: servers that forget at a crash what they have answered", 
     CHECK(sum.promotions > 30);
     CHECK(sum.refusals > 20);
 }
+
+TEST_CASE("mysql walk: late orders, slow records, and a second server lost with the master",
+          "[walk]") {
+    walk::options const with{.late = 0.05, .journal_most = 150, .another = 0.4};
+    walk::tally const sum = walk_seeds(15'000, 80, with);
+    if (!walks_all())
+        return;
+    CHECK(sum.promotions > 30);
+    CHECK(sum.degradations > 5);
+}
+
+TEST_CASE("mysql walk: a cluster that is founded beside a second server with writes", "[walk]") {
+    walk::options const with{.loss = 0, .founding = true};
+    walk::tally const sum = walk_seeds(18'000, 60, with);
+    if (!walks_all())
+        return;
+    CHECK(sum.refusals > 20);
+    CHECK(sum.promotions > 20);
+}
+
+TEST_CASE("mysql walk: somebody writes on a replica", "[walk]") {
+    walk::tally const sum = walk_seeds(21'000, 60, {.errant = 0.5});
+    if (!walks_all())
+        return;
+    CHECK(sum.refusals > 20);
+    CHECK(sum.quarantines > 5);
+}
+
+TEST_CASE("mysql walk: faults go on while a master is replaced", "[walk]") {
+    walk::tally const sum = walk_seeds(24'000, 80, {.restless = true});
+    if (!walks_all())
+        return;
+    CHECK(sum.promotions > 30);
+    CHECK(sum.refusals > 20);
+}

@@ -128,6 +128,8 @@ void world::happen_at(due const& event) {
         return inspect();
     case due::kind::operate:
         return operate();
+    case due::kind::leave_down:
+        return leave_down(event.slot);
     case due::kind::clock_read:
         if (now_ < at.paused_until)
             return schedule(at.paused_until + 1, due::kind::clock_read, event.machine);

@@ -20,6 +20,7 @@
 #include <map>
 #include <optional>
 #include <queue>
+#include <set>
 #include <string>
 
 namespace tasuki::sim {
@@ -58,9 +59,11 @@ class world {
     void transmit(std::size_t from, agent::transmit&);
     void send_copy(std::size_t from, std::size_t to, delivery);
     void deliver(due const&);
+    void hear(std::size_t, delivery&);
     [[nodiscard]] bool reachable(std::size_t, std::size_t) const;
     void replay(std::size_t, std::int64_t count);
     void change_network(fault const&);
+    void note_deaf(std::size_t);
 
     // keys.cpp
     void set_up_keys();
@@ -96,6 +99,7 @@ class world {
     void ask_to_move(std::size_t group);
     void change_voters(std::size_t by, std::int64_t one, std::int64_t other);
     void heal();
+    void leave_down(std::int64_t machine);
     void operate();
     void mark_record(std::size_t group);
     void bootstrap(std::size_t group);
@@ -110,7 +114,7 @@ class world {
     void read_facts(std::size_t);
     void client();
     void replicate();
-    void crash_server(std::size_t, std::size_t unflushed);
+    void crash_server(std::size_t, std::size_t unflushed, bool unseen);
     void boot_server(std::size_t);
     void relink();
     void rebuild_quarantined();
@@ -127,6 +131,8 @@ class world {
     void check_opened(std::size_t);
     void inspect();
     [[nodiscard]] bool lives(election::durable_state const&) const;
+    void check_degraded(std::size_t machine, group_side&, election::state const&);
+    void check_closed(std::size_t group, std::size_t holder);
     void check_voters(std::size_t group, std::size_t holder);
     [[nodiscard]] std::string excuses(std::size_t group);
     void violated(char const* check, std::string text);
@@ -154,7 +160,6 @@ class world {
     pool<stored_event> stores_;
     pool<errand> errands_;
     pool<news> news_;
-
     template<class Value>
     using links = std::array<std::array<Value, nodes_max>, nodes_max>; ///< [from][to]
     links<bool> cut_{};
@@ -162,6 +167,10 @@ class world {
     world_time held_order_ = 0;
     std::vector<std::pair<std::size_t, delivery>> old_; ///< some datagrams of the past
     std::uint64_t sent_ = 0;
+    std::set<std::uint64_t> believed_; ///< of what may come again: what was believed once
+    std::size_t deaf_ = nodes_max;     ///< it hears nobody since the last fault of the network
+    world_time unchanged_since_ = 0, deaf_since_ = 0; ///< neither links nor agents have changed
+    std::map<node_id, std::uint32_t> heard_before_;   ///< whom it heard until then, in which life
     double loss_ = 0;
     double duplication_ = 0;
     double long_delay_ = 0;
@@ -173,20 +182,11 @@ class world {
     double no_removal_ = 0;
     heartbeat::cluster_id cluster_id_;
     std::uint64_t keys_made_ = 0;
-
     std::unique_ptr<mysql::model::cluster> servers_;
     std::vector<std::size_t> server_nodes_;
     std::array<world_time, nodes_max> last_order_{};
     bool replicating_ = false;
     std::size_t promises_seen_ = 0;
-    /// What is known of a group by looking at all nodes at once.
-    struct overview {
-        epoch highest_opened;
-        std::map<epoch, std::size_t> opened_by;
-        std::uint64_t marker = 0;           ///< the operator's last wish
-        std::uint64_t committed_marker = 0; ///< the newest that some node called committed
-        std::optional<std::size_t> settled; ///< who answered when service had to be back
-    };
     std::vector<overview> known_;
     world_time clocks_distrusted_until_ = 0; ///< a clock beyond the bound, and nobody to say so
     bool settled_ = false;

@@ -78,6 +78,7 @@ class node {
     void warn_once(work&);
     void inherit_once(work&);
     void serve_roll(work&);
+    [[nodiscard]] election::electorate electorate() const;
     void on_heard(work&, heard const&);
     void on_older_voters(work&, heard const&);
     [[nodiscard]] bool is_copy(heard const&, instant now);

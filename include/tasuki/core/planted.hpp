@@ -43,10 +43,12 @@ enum class bug {
     epoch_not_raised,
     no_prevote,
     no_jitter,
+    places_ignored,
     late_promise_counts,
     promise_of_any_attempt,
     promise_of_any_life,
     everybody_votes,
+    voiceless_votes,
     minority_elects,
     record_not_read,
     version_not_raised,
@@ -90,6 +92,8 @@ enum class bug {
     cut_off_ignored,
     forgotten_ignored,
     closing_not_reached,
+    open_predecessor_ignored,
+    ahead_not_fetched,
     not_drained,
     applied_not_checked,
     diverged_follow,
@@ -115,9 +119,10 @@ enum class bug {
 };
 
 #ifdef TASUKI_PLANTED
-extern bug planted_bug; ///< the one that is in force; set before anything runs
+extern bug planted_bug;  ///< the rule that is removed; set before anything runs
+extern bug planted_with; ///< another that is removed besides, because it does the same work
 [[nodiscard]] inline bool planted(bug which) {
-    return planted_bug == which;
+    return planted_bug == which || planted_with == which;
 }
 #else
 [[nodiscard]] consteval bool planted(bug /*which*/) {

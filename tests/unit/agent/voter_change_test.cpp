@@ -18,13 +18,13 @@ ask_voters wish(node_id add, node_id remove) {
 }
 
 std::string refusal(std::vector<node_id> const& now, ask_voters const& asked,
-                    std::set<node_id> const& silent = {}) {
+                    std::set<node_id> const& silent = {}, node_id differs = {}) {
     auto const name = [](node_id node) {
         return std::string{node == a ? "a" : node == b ? "b" : node == c ? "c" : "d"};
     };
     auto const why = why_not(now, asked,
                              {[&](node_id node) { return !silent.contains(node); }, name,
-                              [&](node_id node) { return node != differs || !node.is_set(); }});
+                              [&](node_id node) { return !node.is_set() || node != differs; }});
     if (!why)
         return {};
     CHECK_FALSE(why->text.empty());
