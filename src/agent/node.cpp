@@ -42,7 +42,8 @@ node::node(node_settings settings, node_start const& start, moment at)
     , inherited_(start.inherited) {
     adopt(settings_, roll_.current());
     auto rules = policy_of(settings_, start.life);
-    counted_in_ = rules.cluster = electorate();
+    rules.cluster = electorate();
+    roll_is_known_ = rules.cluster.is_known;
     std::uint64_t seed = start.seed;
     for (auto const& each : settings_.groups) {
         auto const known = start.voters.find(each.id);
@@ -163,12 +164,12 @@ void node::serve_roll(work& job) {
             if (vote.votes && !vote.poisoned && vote.stored_ticket >= vote.last_ticket)
                 roll_.told(id, settings_.self, *mark, {vote.blank, vote.memory.known.order()});
         }
-    auto const now = electorate();
-    bool const same = now.version == counted_in_.version && now.before == counted_in_.before &&
-                      now.next == counted_in_.next && now.is_known == counted_in_.is_known;
+    bool const same = roll_.revision() == counted_in_ && roll_.is_known() == roll_is_known_;
     if (same)
         return;
-    counted_in_ = now;
+    auto const now = electorate();
+    counted_in_ = roll_.revision();
+    roll_is_known_ = now.is_known;
     adopt(settings_, now);
     peers_.count_in(now.set());
     for (auto& [id, each] : groups_)

@@ -190,6 +190,7 @@ void voter_roll::count_in(work& job, election::roll const& last) {
     bool const other = last.version != now.version;
     now.before = last.before;
     now.next = last.next;
+    ++revision_;
     if (other) {
         now.voters = last.voters;
         now.version = last.version;
@@ -226,10 +227,14 @@ void voter_roll::found(work& job) {
 }
 
 election::electorate voter_roll::current() const {
-    auto const& vote = elect_.vote;
     auto out = rules_.cluster;
-    out.is_known = !is_blank() && vote.stored_ticket >= vote.last_ticket;
+    out.is_known = is_known();
     return out;
+}
+
+bool voter_roll::is_known() const {
+    auto const& vote = elect_.vote;
+    return !is_blank() && vote.stored_ticket >= vote.last_ticket;
 }
 
 void voter_roll::retire(work& job) {

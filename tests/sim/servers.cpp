@@ -8,6 +8,8 @@ namespace tasuki::sim {
 namespace {
 
 constexpr world_time gone_notice = millisecond;
+/// A pause ends before its time where all is mended.
+constexpr world_time looks_again = second / 10;
 
 } // namespace
 
@@ -51,8 +53,8 @@ void world::data_event(due const& event) {
         return answered(event);
     case due::kind::server_gone:
         if (!stale && now_ < at.paused_until)
-            return schedule(at.paused_until + 1, due::kind::server_gone, event.machine, 0,
-                            event.slot);
+            return schedule(std::min(at.paused_until + 1, now_ + looks_again),
+                            due::kind::server_gone, event.machine, 0, event.slot);
         if (!stale && at.agent)
             happen(event.machine, agent::server_gone{id, server_incarnation{event.slot}});
         break;
@@ -74,7 +76,8 @@ mysql::server_facts world::facts_of(std::size_t index) const {
 void world::read_facts(std::size_t index) {
     auto& at = machines_[index];
     if (now_ < at.paused_until)
-        return schedule(at.paused_until + 1, due::kind::read_facts, index);
+        return schedule(std::min(at.paused_until + 1, now_ + looks_again), due::kind::read_facts,
+                        index);
     schedule(now_ + shape_.facts_pause, due::kind::read_facts, index);
     auto const facts = facts_of(index);
     for (std::size_t other = 0; other < machines_.size(); ++other)

@@ -93,8 +93,9 @@ class node {
     node_settings settings_;
     incarnation life_;
     voter_roll roll_;
-    election::electorate counted_in_; ///< what the groups know of the roll
-    bool founds_ = false;             ///< an operator has asked here for the first records
+    std::uint64_t counted_in_ = 0; ///< the revision of the roll that the groups know
+    bool roll_is_known_ = true;    ///< as they were told
+    bool founds_ = false;          ///< an operator has asked here for the first records
     heartbeat::peers peers_;
     std::map<group_id, std::unique_ptr<group>> groups_;
     struct payload_heard {

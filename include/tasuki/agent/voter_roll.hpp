@@ -54,6 +54,9 @@ class voter_roll {
     /// may believe what it is told: a folder is read as that of a cluster without changes if it has
     /// groups and no roll.
     [[nodiscard]] election::electorate current() const;
+    [[nodiscard]] bool is_known() const;
+    /// Changes whenever `current` does, but for that.
+    [[nodiscard]] std::uint64_t revision() const { return revision_; }
     [[nodiscard]] bool is_blank() const { return elect_.vote.votes && elect_.vote.blank; }
     /// What is being changed, as a sentence; empty if nothing is.
     [[nodiscard]] std::string change() const;
@@ -100,6 +103,7 @@ class voter_roll {
     instant wake_election_ = long_ago;
 
     std::optional<wished> wished_;
+    std::uint64_t revision_ = 0;
     instant committed_at_ = long_ago; ///< when a majority had the newest record
     instant ask_again_at_ = long_ago;
     instant holds_since_ = long_ago;
