@@ -124,6 +124,38 @@ TEST_CASE("whoever was away learns of the change, and its vote counts again", "[
     REQUIRE(on.run_until([&] { return voters_of(on, "d").size() == 4; }, milliseconds{500}));
 }
 
+TEST_CASE("a voter that lost its disk and is told who votes asks the others after a restart, too",
+          "[voters]") {
+    settled on{with_d()};
+    CHECK(on.ask("a", wish(d, {})).accepted);
+    REQUIRE(on.run_until([&] { return all_count(on, {a, b, c, d}); }, enough));
+    REQUIRE(on.run_until([&] { return votes(on, "d"); }, enough));
+    on.crash("d");
+    on.forget("d");
+    on.start("d");
+    REQUIRE(on.run_until([&] { return voters_of(on, "d").size() == 4; }, milliseconds{500}));
+    on.run(milliseconds{1000});
+    on.crash("d");
+    on.start("d");
+    on.run(milliseconds{1000});
+    CHECK(on.group_of("d").election_state().vote.blank);
+    CHECK(on.at("d").agent->roll().is_blank());
+    REQUIRE(on.run_until([&] { return votes(on, "d"); }, enough));
+}
+
+TEST_CASE("of two wishes that were granted at once, the second is looked at again", "[voters]") {
+    stage::shape four;
+    four.members = {"a", "b", "c", "d"};
+    settled on{four};
+    CHECK(on.ask("a", wish({}, b)).accepted);
+    CHECK(on.ask("c", wish({}, d)).accepted);
+    on.run(2 * enough);
+    CHECK(voters_of(on, "a").size() == 3);
+    CHECK(voters_of(on, "a") == voters_of(on, "c"));
+    CHECK(std::any_of(on.notes().begin(), on.notes().end(),
+                      [](auto const& note) { return note.result == "refused"; }));
+}
+
 TEST_CASE("what its proposer began is finished by the others", "[voters]") {
     settled on{with_d()};
     CHECK(on.ask("b", wish(d, {})).accepted);

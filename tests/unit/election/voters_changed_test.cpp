@@ -136,6 +136,44 @@ TEST_CASE("who lost its state while voters change asks those of both sets", "[el
     }
 }
 
+TEST_CASE("who lost its state asks those of the next set, which may be in force already",
+          "[election]") {
+    machine_under_test voter{voter_start{}};
+    change(voter, {a, b, c, d}, 1);
+    voter.rules.cluster.next = {a, b, d};
+    voter.feed(voters_changed{});
+    voter.wait(longest_lease);
+    tell(voter, {c, d});
+    CHECK(voter.it.vote.blank);
+    tell(voter, {b});
+    CHECK_FALSE(voter.it.vote.blank);
+}
+
+TEST_CASE("a removed voter tells what it voted for until the change is settled", "[election]") {
+    machine_under_test voter;
+    change(voter, {b, c, d}, 1, {a, b, c, d});
+    voter.hear(b, recall{incarnation{99}});
+    CHECK(voter.sent_to<recalled>(b).size() == 1);
+    change(voter, {b, c, d}, 1);
+    voter.hear(b, recall{incarnation{99}});
+    CHECK(voter.sent_to<recalled>(b).size() == 1);
+    // And it is asked, though it votes no more.
+    machine_under_test blank{voter_start{}};
+    change(blank, {a, b, c}, 1, {a, b, c, d});
+    blank.wait(longest_lease);
+    CHECK_FALSE(blank.sent_to<recall>(d).empty());
+}
+
+TEST_CASE("no first record is taken while it is not known who votes", "[election]") {
+    machine_under_test voter{voter_start{}};
+    voter.rules.cluster.is_known = false;
+    voter.hear(b, bootstrap{first_record(), life_a});
+    CHECK(voter.it.vote.blank);
+    voter.rules.cluster.is_known = true;
+    voter.hear(b, bootstrap{first_record(), life_a});
+    CHECK_FALSE(voter.it.vote.blank);
+}
+
 TEST_CASE("nobody is believed while it is not known who votes", "[election]") {
     machine_under_test voter{voter_start{}};
     voter.rules.cluster.is_known = false;
