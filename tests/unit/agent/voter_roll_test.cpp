@@ -143,6 +143,20 @@ TEST_CASE("a voter that lost its disk and is told who votes asks the others afte
     REQUIRE(on.run_until([&] { return votes(on, "d"); }, enough));
 }
 
+TEST_CASE("a change waits until enough of the others can vote, and not only be heard", "[voters]") {
+    settled on{with_d()};
+    auto const under = on.group_of("a").election_state().under;
+    on.crash("c");
+    on.start("c"); // silent for a longest lease: it does not know what it had granted
+    on.run(milliseconds{500});
+    CHECK(on.ask("a", wish(d, {})).accepted);
+    on.run(milliseconds{5000});
+    CHECK(voters_of(on, "a") == std::vector{a, b, c});
+    REQUIRE(on.run_until([&] { return all_count(on, {a, b, c, d}); }, enough));
+    CHECK(on.is_active("a"));
+    CHECK(on.group_of("a").election_state().under == under);
+}
+
 TEST_CASE("of two wishes that were granted at once, the second is looked at again", "[voters]") {
     stage::shape four;
     four.members = {"a", "b", "c", "d"};

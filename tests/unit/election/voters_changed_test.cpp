@@ -108,6 +108,18 @@ TEST_CASE("more voters need a larger majority at once", "[election]") {
     CHECK(holder.it.until.hard > until);
 }
 
+TEST_CASE("what a removed voter granted last counts no more", "[election]") {
+    machine_under_test holder;
+    holder.make_active();
+    change(holder, {a, b, c, d}, 1, {a, b, c});
+    holder.wait(milliseconds{200});
+    holder.hear(b, grant{holder.it.under, life_a, holder.it.sequence});
+    auto const until = holder.it.until.hard; // two of four are no majority
+    change(holder, {a, c, d}, 2, {a, b, c, d});
+    holder.wait(milliseconds{200});
+    CHECK(holder.it.until.hard == until);
+}
+
 TEST_CASE("a claim among other voters begins anew", "[election]") {
     for (auto const stage : {role::canvassing, role::claiming}) {
         machine_under_test candidate;
