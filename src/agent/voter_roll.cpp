@@ -20,12 +20,8 @@ election::record first_record(std::vector<node_id> const& voters) {
     return first;
 }
 
-/// Nobody has held the lease of the reserved group in this boot.
-election::voter_start never_changed(std::vector<node_id> const& voters, voter_set made_in) {
-    election::voter_start out;
-    out.remembered = election::durable_state{epoch{1}, {}, {}, first_record(voters), made_in};
-    out.stamped = election::live_grant{};
-    return out;
+election::durable_state never_changed(std::vector<node_id> const& voters, voter_set made_in) {
+    return {epoch{1}, {}, {}, first_record(voters), made_in};
 }
 
 } // namespace
@@ -36,7 +32,7 @@ election::voter_start roll_of(election::voter_start found, bool absent,
     if (absent)
         for (auto const& [id, group] : groups)
             if (group.remembered && group.remembered->voters.version == 0)
-                return never_changed(voters, group.remembered->voters);
+                found.remembered = never_changed(voters, group.remembered->voters);
     return found;
 }
 
@@ -60,7 +56,11 @@ voter_roll::voter_roll(node_settings const& node, incarnation life,
                        std::optional<election::voter_start> begin, std::uint64_t seed, instant now)
     : node_(node)
     , rules_(policy_of(node, life)) {
-    auto const start = begin ? std::move(*begin) : never_changed(node.voters, rules_.cluster.set());
+    auto start = begin.value_or(election::voter_start{});
+    if (!begin) {
+        start.remembered = never_changed(node.voters, rules_.cluster.set());
+        start.stamped = election::live_grant{};
+    }
     if (start.remembered && start.remembered->known.voters) {
         auto const& last = *start.remembered->known.voters;
         bool const changed = last.version > 0;

@@ -128,7 +128,10 @@ void cluster::launch(machine& it, std::optional<inheritance> left) {
     if (it.stamp_known)
         voter.stamped = it.stamp.value_or(election::live_grant{});
     begin.voters[id] = voter;
-    begin.roll = roll_of({it.roll, {}}, !it.roll, begin.voters, it.settings.voters);
+    election::voter_start roll{it.roll, {}};
+    if (it.stamp_known)
+        roll.stamped = it.roll_stamp.value_or(election::live_grant{});
+    begin.roll = roll_of(roll, !it.roll, begin.voters, it.settings.voters);
     it.agent = std::make_unique<node>(it.settings, begin, time());
     it.wake = now_;
     happen(it, woke{});
@@ -166,6 +169,7 @@ void cluster::crash(std::string const& name) {
     kill_agent(name);
     auto& it = at(name);
     it.stamp.reset();
+    it.roll_stamp.reset();
     it.stamp_known = false;
     it.address = false;
     if (servers_ && holds(shape_.members, name))

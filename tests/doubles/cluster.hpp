@@ -46,6 +46,7 @@ struct machine {
     std::optional<election::live_grant> stamp; ///< tmpfs: lost when the machine stops
     bool stamp_known = false;
     std::optional<election::durable_state> roll; ///< what it has stored about the voters
+    std::optional<election::live_grant> roll_stamp;
     std::optional<election::store_outcome> disk_trouble;
     std::optional<problem> address_trouble; ///< opening fails with it
     std::optional<problem> release_trouble; ///< closing does

@@ -87,8 +87,7 @@ void cluster::on_effect(machine& it, store_state& what) {
 }
 
 void cluster::on_effect(machine& it, stamp_grant& what) {
-    if (what.group == id)
-        it.stamp = what.what;
+    (what.group == id ? it.stamp : it.roll_stamp) = what.what;
 }
 
 void cluster::on_effect(machine& it, open_address& what) {
