@@ -22,7 +22,9 @@ void require_no_change_passes(byte_view sealed) {
 void try_input(byte_view input) {
     using heartbeat::reject;
     auto const opened = heartbeat::open(input, at_db2());
-    bool const too_short = input.size() < heartbeat::header_bytes + heartbeat::mac_bytes;
+    constexpr auto least =
+        heartbeat::header_bytes - heartbeat::voter_version_bytes + heartbeat::mac_bytes;
+    bool const too_short = input.size() < least;
     bool const too_long = input.size() > heartbeat::datagram_bytes_max;
     TASUKI_REQUIRE((!opened && opened.error() == reject::too_short) == too_short);
     TASUKI_REQUIRE((!opened && opened.error() == reject::too_long) == too_long);

@@ -11,7 +11,8 @@ namespace {
 
 constexpr std::size_t type_at = 5;
 constexpr std::size_t envelope_bytes = 34;
-constexpr std::size_t fields_bytes = heartbeat::header_bytes - envelope_bytes;
+constexpr std::size_t fields_bytes_max = heartbeat::header_bytes - envelope_bytes;
+constexpr std::uint8_t changed_voters = 0x80; ///< in the type that is asked for: the longer header
 constexpr std::uint64_t origin_1 = 0x1000;
 constexpr std::uint64_t origin_2 = 0x2000;
 
@@ -28,7 +29,10 @@ heartbeat::peers const& proven() {
     return table;
 }
 
-byte_string sealed(std::uint8_t type, byte_view content) {
+byte_string sealed(std::uint8_t asked, byte_view content) {
+    bool const changed = (asked & changed_voters) != 0;
+    auto const fields_bytes = fields_bytes_max - (changed ? 0 : heartbeat::voter_version_bytes);
+    content = content.first(std::min(content.size(), fields_bytes + heartbeat::payload_bytes_max));
     byte_string fields(std::max(content.size(), fields_bytes));
     std::ranges::copy(content, fields.begin());
     byte_string const payload(fields.size() - fields_bytes);
@@ -38,9 +42,10 @@ byte_string sealed(std::uint8_t type, byte_view content) {
     plain.to = db2;
     plain.session = heartbeat::session_nonce{1};
     plain.sequence = 1;
+    plain.voters.version = changed ? 1 : 0;
     plain.payload = payload;
     auto out = heartbeat::seal(plain, cluster(), keys());
-    out[type_at] = std::byte{type};
+    out[type_at] = static_cast<std::byte>(asked & ~changed_voters);
     std::ranges::copy(fields, out.begin() + envelope_bytes);
     auto* const bytes = reinterpret_cast<unsigned char*>(out.data());
     auto const length = out.size() - heartbeat::mac_bytes;
@@ -56,7 +61,8 @@ byte_string sealed(std::uint8_t type, byte_view content) {
 void try_input(byte_view input) {
     byte_reader in{input};
     auto const type = in.u8();
-    auto const content = in.take(std::min(in.left(), fields_bytes + heartbeat::payload_bytes_max));
+    auto const content =
+        in.take(std::min(in.left(), fields_bytes_max + heartbeat::payload_bytes_max));
     auto const datagram = sealed(type, content);
     auto const opened = heartbeat::open(datagram, at_db2());
     if (!opened) {

@@ -228,7 +228,12 @@ void world::leave_down(std::int64_t machine) {
                                [](auto const& side) { return !side.disk; });
         });
     auto const dies = static_cast<std::size_t>(machine > holder_of ? holder(0) : machine - 1);
-    if (calm_ && !blank && machines_[dies].agent)
+    // Voters that are being changed may be so few that none of them can be spared.
+    auto const roll = newest_roll().voters;
+    bool const votes =
+        std::find(roll.begin(), roll.end(), machines_[dies].settings.self) != roll.end();
+    bool const spared = !votes || roll.size() - 1 >= election::majority_of(roll.size());
+    if (calm_ && !blank && spared && machines_[dies].agent)
         crash(dies, 0);
 }
 
