@@ -11,6 +11,10 @@ namespace {
 constexpr std::uint64_t marker_base = 1000;
 constexpr std::int64_t commits_in_a_burst = 6;
 
+bool holds(std::vector<node_id> const& list, node_id node) {
+    return std::find(list.begin(), list.end(), node) != list.end();
+}
+
 } // namespace
 
 void world::begin_fault() {
@@ -221,18 +225,21 @@ void world::heal() {
 
 /// The others have to do without it, unless one of them needs it to remember.
 void world::leave_down(std::int64_t machine) {
-    bool const blank = std::any_of(
-        machines_.begin(), machines_.begin() + static_cast<std::ptrdiff_t>(shape_.voters),
-        [](auto const& each) {
-            return std::any_of(each.groups.begin(), each.groups.end(),
-                               [](auto const& side) { return !side.disk; });
-        });
     auto const dies = static_cast<std::size_t>(machine > holder_of ? holder(0) : machine - 1);
-    // Voters that are being changed may be so few that none of them can be spared.
-    auto const roll = newest_roll().voters;
-    bool const votes =
-        std::find(roll.begin(), roll.end(), machines_[dies].settings.self) != roll.end();
-    bool const spared = !votes || roll.size() - 1 >= election::majority_of(roll.size());
+    auto const all = newest_roll();
+    bool const votes = holds(all.voters, machines_[dies].settings.self);
+    std::size_t able = 0; // of the others; voters that are being changed may be few
+    bool blank = false;
+    for (std::size_t each = 0; each < machines_.size(); ++each) {
+        if (!holds(all.voters, machines_[each].settings.self))
+            continue;
+        auto const& sides = machines_[each].groups;
+        bool const remembers =
+            std::all_of(sides.begin(), sides.end(), [](auto const& it) { return it.disk; });
+        blank = blank || !remembers;
+        able += remembers && each != dies ? 1U : 0U;
+    }
+    bool const spared = !votes || able >= election::majority_of(all.voters.size());
     if (calm_ && !blank && spared && machines_[dies].agent)
         crash(dies, 0);
 }
