@@ -63,8 +63,8 @@ class MovedByProgramTest(AddressCase):
         """What an earlier life has left is given up at the start, which takes longer than it waits."""
         hooks.make_slow(self.lab, "db3", "move", 2 * SLOW_S)
         stage.kill_process(self.lab, "db3", "agent")
-        stage.start(self.lab, "db3", "agent")
         before = len(self.calls("db3"))
+        stage.start(self.lab, "db3", "agent")
         processes.wait_until(lambda: len(self.calls("db3")) > before, BOUND_S, "the program runs")
         said = agents.tasuki(self.lab, "db3", "reload", check=False)
         self.assertNotEqual(said.returncode, 0, said.stdout)

@@ -7,6 +7,7 @@ from lab import agents, network, processes
 from lab.measure import Observer, stopped_at_end
 
 BOUND_S = 20
+LINES_TOLD = 40  # of each log, when a test failed
 UNDER_WAY = 2  # questions at the observer's end: one by ARP, one by ping each millisecond
 
 
@@ -30,6 +31,16 @@ class WatchedCase(rig.LabCase):
     def setUp(self):
         super().setUpClass()
         self.addCleanup(super().tearDownClass)
+        self.addCleanup(self.tell_what_happened)
+
+    def tell_what_happened(self):
+        """Nobody can look at the lab any more when its failure is read."""
+        result = self._outcome.result
+        if all(test is not self for test, _ in result.failures + result.errors):
+            return
+        for log in sorted(self.lab.folder.glob("*/log/*.log")):
+            words = log.read_text(errors="replace").splitlines()
+            print("", log.relative_to(self.lab.folder), *words[-LINES_TOLD:], sep="\n  ")
 
     def wait_for_next_holder(self, former):
         processes.wait_until(lambda: set(network.holders(self.lab)) - {former}, BOUND_S,
