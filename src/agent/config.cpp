@@ -18,7 +18,15 @@ auto pointer_to_first(List const& list, Predicate&& matches) -> decltype(list.da
 } // namespace
 
 std::string_view to_string(safety value) {
-    return value == safety::safe ? "safe" : "unsafe";
+    switch (value) {
+    case safety::safe:
+        return "safe";
+    case safety::fenced:
+        return "fenced";
+    case safety::unsafe:
+        break;
+    }
+    return "unsafe";
 }
 
 std::string_view to_string(log_target value) {

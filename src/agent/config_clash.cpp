@@ -100,6 +100,20 @@ void check_servers(configuration const& config, config_notes& notes) {
     }
 }
 
+void check_fence(configuration const& config, std::size_t voters, config_notes& notes) {
+    if (voters != 2)
+        notes.error_at("fence",
+                       fmt::format("[fence] is for two voters, and here are {}: a majority "
+                                   "decides without it; remove the section",
+                                   voters));
+    auto const lease = config.cluster.timing.lease;
+    if (config.fence->after < lease)
+        notes.error_at("fence.after_ms",
+                       fmt::format("\"after_ms\" in [fence] is {}: it must be at least a lease "
+                                   "({})",
+                                   config.fence->after.count(), lease.count()));
+}
+
 } // namespace
 
 void check_addresses(configuration const& config, config_notes& notes) {
@@ -176,17 +190,21 @@ safety judge_voters(configuration const& config, config_notes& notes) {
                           fmt::format("group \"{}\" has neither a virtual IP nor MySQL: there "
                                       "is nothing to switch",
                                       group.name));
-        if (voters == 2 && group.mysql)
+        if (voters == 2 && group.mysql && !config.fence)
             notes.warn_at(path + ".mysql",
                           fmt::format("group \"{}\": with two voters MySQL is never promoted by "
-                                      "itself; add a witness on a third machine",
+                                      "itself; add a witness on a third machine, or [fence]",
                                       group.name));
     }
+    if (config.fence)
+        check_fence(config, voters, notes);
     if (voters != 2)
         return safety::safe;
+    if (config.fence)
+        return safety::fenced;
     notes.warn_at("node",
-                  "unsafe: with two voters alone a lost node is not replaced, for one is no "
-                  "majority; add a witness (witness = true) on a third machine");
+                  "unsafe: with two voters alone a lost holder is not replaced, for one is no "
+                  "majority; add a witness (witness = true) on a third machine, or [fence]");
     return safety::unsafe;
 }
 

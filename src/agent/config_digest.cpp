@@ -68,6 +68,10 @@ std::string canonical_text(configuration const& config) {
         out += fmt::format("vip enforcement {}\n", to_string(*config.enforcement));
     if (config.notify)
         out += canonical("notify", *config.notify);
+    if (config.fence)
+        out +=
+            canonical("fence", config.fence->hook) +
+            fmt::format("fence {} {}\n", config.fence->after.count(), config.fence->delay.count());
     for (auto const& node : config.nodes) {
         out += fmt::format("node {} voter {} witness {}", in_quotes(node.name), node.voter,
                            node.witness);

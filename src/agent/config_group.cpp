@@ -15,6 +15,16 @@ milliseconds read_ms(section_reader& section, std::string_view key, integer_rang
 
 } // namespace
 
+fence_config read_fence(section_reader& section) {
+    fence_config out;
+    out.hook.program = section.needed_path("program");
+    out.hook.timeout = read_ms(section, "timeout_ms", {100, 600'000, out.hook.timeout.count()});
+    out.after = read_ms(section, "after_ms", {100, 600'000, out.after.count()});
+    out.delay = read_ms(section, "delay_ms", {0, 600'000, out.delay.count()});
+    section.finish();
+    return out;
+}
+
 hook_config read_hook(section_reader& section) {
     hook_config out;
     out.program = section.needed_path("program");

@@ -87,6 +87,11 @@ void read_services(section_reader& top, configuration& out) {
         out.notify = read_hook(notify);
     }
 
+    if (top.find("fence") != nullptr) {
+        auto fence = section("fence");
+        out.fence = read_fence(fence);
+    }
+
     auto agent = section("agent");
     out.state_dir = agent.path("state_dir", "/var/lib/tasuki");
     out.runtime_dir = agent.path("runtime_dir", "/run/tasuki");

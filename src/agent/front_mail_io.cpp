@@ -93,6 +93,16 @@ void front::body::on(conflict_note& it) {
         notifier_->tell(event_of(it, settings_));
 }
 
+void front::body::on(fence_peer& it) {
+    auto const* const peer = options_.from.find_node(it.node);
+    if (peer == nullptr || !options_.from.fence)
+        return;
+    fencer_.run(fence_call(options_.from, options_.node, *peer),
+                [this, ticket = it.ticket](hook_end const& how) {
+                    lease_->post(fence_ended{ticket, succeeded(how), describe(how)});
+                });
+}
+
 void front::body::on(remark& it) {
     if (it.warning)
         spdlog::warn("{}", it.text);

@@ -18,9 +18,9 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::array<std::string_view, 10> kind_names{
-    "bootstrap", "failover", "switchover", "promotion",    "standby",
-    "activate",  "pause",    "resume",     "key_rotation", "voters"};
+constexpr std::array<std::string_view, 11> kind_names{
+    "bootstrap", "failover", "switchover",   "promotion", "standby", "activate",
+    "pause",     "resume",   "key_rotation", "voters",    "fence"};
 constexpr std::array<std::string_view, 5> result_names{"running", "done", "failed", "refused",
                                                        "interrupted"};
 

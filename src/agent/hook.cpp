@@ -96,6 +96,20 @@ hook_call address_call(configuration const& from, group_config const& group, std
     return out;
 }
 
+hook_call fence_call(configuration const& from, std::string_view node, node_config const& peer) {
+    auto out = call_of(from.fence->hook, node);
+    out.arguments = {"off", peer.name};
+    std::string addresses;
+    for (auto const& address : peer.addresses)
+        addresses += (addresses.empty() ? "" : " ") + address.to_string();
+    tell(out, "CLUSTER", from.cluster.name);
+    tell(out, "NODE", node);
+    tell(out, "ACTION", "off");
+    tell(out, "PEER", peer.name);
+    tell(out, "PEER_ADDRESSES", addresses);
+    return out;
+}
+
 hook_call event_call(configuration const& from, std::string_view node, hook_event const& what) {
     auto out = call_of(*from.notify, node);
     out.arguments = {what.name, what.group};

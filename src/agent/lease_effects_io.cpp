@@ -18,6 +18,7 @@ constexpr duration stall_worth_a_line = milliseconds{100};
 constexpr duration clock_pause = std::chrono::seconds{1};
 constexpr auto leaving_limit = std::chrono::seconds{10};
 constexpr auto fencing_limit = std::chrono::seconds{3}; // to close the writes, or else to kill
+constexpr int goodbyes_said = 3;                        // each on all paths
 constexpr auto leaving_poll = std::chrono::milliseconds{5};
 
 conflict_note note_of(group_id group, vip::conflict const& what, bool begun) {
@@ -301,6 +302,10 @@ void lease_loop::body::wait_until_idle() {
         if (watchdog_ && node_->is_idle())
             if (auto const stopped = watchdog_->disarm(); !stopped)
                 depart(remark{true, stopped.error().text});
+        if (node_->is_idle())
+            for (int time = 0; time < goodbyes_said; ++time)
+                for (auto& each : node_->goodbyes(read_clocks().now))
+                    act(each);
         io_.stop();
         return;
     }

@@ -68,6 +68,8 @@ node_settings make_settings(configuration const& from, std::string_view node) {
         if (each.id != self->id)
             out.peers.push_back({each.id, static_cast<std::uint8_t>(paths)});
     }
+    if (from.fence)
+        out.fence = {from.fence->after, from.fence->delay, out.voters};
     for (auto const& group : from.groups)
         out.groups.push_back(group_of(from, group));
     return out;

@@ -15,7 +15,8 @@ void adopt(node_settings& settings, election::electorate const& now) {
         return;
     settings.voters = now.voters;
     settings.voters_version = now.version;
-    settings.safety = now.voters.size() == 2 ? "unsafe" : "safe";
+    if (!settings.fence)
+        settings.safety = now.voters.size() == 2 ? "unsafe" : "safe";
 }
 
 bool is_answer(election::message const& what) {
@@ -37,6 +38,7 @@ node::node(node_settings settings, node_start const& start, moment at)
     : settings_(std::move(settings))
     , life_(start.life)
     , roll_(settings_, incarnation{start.session.value()}, start.roll, start.seed, at.now)
+    , fence_(settings_, at.now)
     , peers_({settings_.self, start.session, settings_.digest, roll_.current().set(), at.now},
              settings_.peers)
     , inherited_(start.inherited) {
@@ -76,6 +78,7 @@ void node::handle(happening const& what, moment at, std::vector<effect>& effects
     for (auto& [id, each] : groups_)
         if (woken || at.now >= each->next_wake() || job.soon >= each->looks_around_at())
             each->woke(job);
+    watch_peer(job);
     serve_roll(job);
     finish(job);
 }
@@ -129,27 +132,22 @@ void node::inherit_once(work& job) {
                 found->inherit(job, each);
 }
 
-std::optional<inheritance> node::bequeath() const {
-    if (!roll_.is_idle())
-        return std::nullopt;
-    inheritance out{life_, {}, {}};
-    for (auto const& [id, each] : groups_) {
-        auto left = each->bequeath();
-        if (!left)
-            return std::nullopt;
-        out.groups.emplace(id, std::move(*left));
-    }
-    for (auto const& peer : peers_.all())
-        if (auto const heard = peer.heard.heard_at())
-            out.heard[peer.place.id] = *heard;
-    return out;
-}
-
 /// A program that takes another's place goes on with its life, but for the roll: that begins anew.
 election::electorate node::electorate() const {
     auto out = roll_.current();
     out.life = life_;
     return out;
+}
+
+/// Whoever serves something is the one that is to go on.
+void node::watch_peer(work& job) {
+    if (!settings_.fence)
+        return;
+    bool const serves = std::any_of(groups_.begin(), groups_.end(), [](auto const& each) {
+        return each.second->election_state().now_role == election::role::active;
+    });
+    fence_.watch(job, roll_.current(), serves);
+    roll_.without(job, fence_.absent());
 }
 
 /// What the roll of voters asks of the node, and what follows from a change in it.
@@ -168,10 +166,12 @@ void node::serve_roll(work& job) {
     if (same)
         return;
     auto const now = electorate();
-    counted_in_ = roll_.revision();
-    roll_is_known_ = now.is_known;
     adopt(settings_, now);
     peers_.count_in(now.set());
+    if (roll_.is_about_to_be_alone())
+        return; // what is decided alone must not outlive that it may be
+    counted_in_ = roll_.revision();
+    roll_is_known_ = now.is_known;
     for (auto& [id, each] : groups_)
         each->count_in(job, now);
 }
@@ -179,7 +179,7 @@ void node::serve_roll(work& job) {
 /// Posts what was written, and asks to be woken when something is due next.
 void node::finish(work& job) {
     post(job);
-    instant when = roll_.next_wake();
+    instant when = std::min(roll_.next_wake(), fence_.next_wake());
     for (auto const& [id, each] : groups_)
         when = std::min(when, each->next_wake());
     for (auto const& each : beats_)
@@ -225,6 +225,7 @@ void node::dispatch(work& job, happening const& what) {
                            each->clock(job, it.within_bound);
                        roll_.clock(job, it.within_bound);
                    },
+                   [&](fence_ended const& it) { fence_.ended(job, it); },
                },
                what);
 }
@@ -261,7 +262,9 @@ void node::on_heard(work& job, heard const& it) {
         return;
     }
     for (auto& entry : inbox_) {
-        if (entry.group == voters_group)
+        if (std::holds_alternative<election::leave>(entry.what))
+            fence_.left(job, it.what.from);
+        else if (entry.group == voters_group)
             roll_.receive(job, it.what.from, std::move(entry.what));
         else if (auto const* memory = std::get_if<election::recalled>(&entry.what))
             roll_.told(entry.group, it.what.from, memory->life,
@@ -316,41 +319,6 @@ void node::beat(work& job, beat_due& due, byte_string const& payload) {
         header.payload = {};
         job.effects.emplace_back(transmit{header, carries ? payload : byte_string{}, path});
     }
-}
-
-std::vector<transmit> node::farewells(instant now) const {
-    byte_writer payload;
-    for (auto const& [id, each] : groups_) {
-        auto const under = each->served_under();
-        // What a program moves cannot be taken away by a guardian: that lease has to run out.
-        if (!under || each->settings().by_hook)
-            continue;
-        byte_writer one;
-        encode(election::entry{id, election::release{*under, life_, {}}}, one);
-        if (payload.size() + one.size() <= heartbeat::payload_bytes_max)
-            payload.append(one.view()); // the lease of any other runs out by itself
-    }
-    std::vector<transmit> out;
-    if (payload.size() == 0)
-        return out;
-    for (auto const& peer : peers_.all())
-        for (std::uint8_t path = 0; path < peer.place.paths; ++path)
-            if (auto header = peers_.compose_farewell(peer.place.id, path, now, payload.view())) {
-                header->payload = {};
-                out.push_back({*header, {payload.view().begin(), payload.view().end()}, path});
-            }
-    return out;
-}
-
-std::vector<std::uint64_t> node::farewell_basis() const {
-    std::vector<std::uint64_t> out;
-    for (auto const& [id, each] : groups_)
-        out.push_back(each->served_under().value_or(epoch{}).value());
-    for (auto const& peer : peers_.all()) {
-        out.push_back(peer.theirs.value());
-        out.push_back(peer.mine.value());
-    }
-    return out;
 }
 
 group* node::find(group_id id) {

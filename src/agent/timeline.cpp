@@ -10,7 +10,8 @@ namespace {
 
 operation_kind kind_named(std::string const& word) {
     constexpr std::array kinds = {operation_kind::bootstrap, operation_kind::switchover,
-                                  operation_kind::promotion, operation_kind::voters};
+                                  operation_kind::promotion, operation_kind::voters,
+                                  operation_kind::fence};
     auto const* const found = std::find_if(
         kinds.begin(), kinds.end(), [&](operation_kind each) { return to_string(each) == word; });
     if (found != kinds.end())
@@ -94,7 +95,8 @@ http::operation_view view_of(operation const& it) {
         out.next_command = "tasuki why " + it.group;
     if (!out.error.empty() && it.kind == operation_kind::key_rotation)
         out.next_command = "tasuki key status, then tasuki key rotate";
-    if (!out.error.empty() && it.kind == operation_kind::voters)
+    if (!out.error.empty() &&
+        (it.kind == operation_kind::voters || it.kind == operation_kind::fence))
         out.next_command = "tasuki check";
     for (auto const& step : it.steps)
         out.steps.push_back({step.name, step.node, milliseconds{step.ms}, "ok", step.detail});

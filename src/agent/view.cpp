@@ -160,6 +160,9 @@ void add_quorum(node const& from, group const& of, moment at, http::ready_view& 
                                fmt::format("no quorum: {} of {} voters reachable, {} needed",
                                            quorum.reachable, quorum.voters, quorum.needed),
                                next});
+    } else if (from.settings().fence && quorum.voters == 2) {
+        out.reasons.push_back(
+            {"fence", "a lost node is replaced once its machine is switched off", next});
     } else if (quorum.reachable == quorum.needed) {
         out.reasons.push_back(
             {"quorum",
@@ -259,6 +262,14 @@ http::cluster_view view_of(node const& from, conditions const& now, moment at) {
     if (!out.quorum.change.empty())
         out.warnings.push_back({"voters_changing",
                                 "the voters are being changed: " + out.quorum.change,
+                                "tasuki history"});
+    if (auto const silent = from.fence().describe(at.now); !silent.empty())
+        out.warnings.push_back({"voter_silent", silent, "tasuki history"});
+    if (settings.fence && settings.voters.size() == 1)
+        out.warnings.push_back({"decides_alone",
+                                settings.name_of(settings.voters.front()) +
+                                    " decides alone: the other voter is off, and votes again a "
+                                    "moment after it is back",
                                 "tasuki history"});
     for (auto const& warning : now.warnings)
         out.warnings.push_back({"configuration", warning, "tasuki config check"});

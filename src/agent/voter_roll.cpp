@@ -1,6 +1,7 @@
 #include "tasuki/agent/voter_roll.hpp"
 
 #include "tasuki/core/overloaded.hpp"
+#include "tasuki/core/planted.hpp"
 
 #include <fmt/format.h>
 
@@ -229,7 +230,13 @@ void voter_roll::found(work& job) {
 election::electorate voter_roll::current() const {
     auto out = rules_.cluster;
     out.is_known = is_known();
+    out.absent = {}; // groups go on without it in the next set, once that is on disk
     return out;
+}
+
+bool voter_roll::is_about_to_be_alone() const {
+    return rules_.cluster.voters == std::vector{node_.self} && !is_known() &&
+           !planted(bug::alone_before_recorded);
 }
 
 bool voter_roll::is_known() const {

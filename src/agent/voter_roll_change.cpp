@@ -35,6 +35,11 @@ void voter_roll::wish(work& job, operator_asked const& asked, ask_voters const& 
         reply.next_command = std::move(why.next_command);
         job.effects.emplace_back(std::move(reply));
     };
+    if (node_.fence)
+        return refuse({"fenced",
+                       "two voters with a fence: the one that is left removes the other, and adds "
+                       "it again when it is back",
+                       "without [fence] in the files voters are added by hand"});
     if (wished_ || is_unfinished())
         return refuse({"busy", "another change goes on: " + change(), "tasuki check"});
     if (known() == nullptr || elect_.vote.misplaced || retiring_)
@@ -74,8 +79,8 @@ void voter_roll::update_fitness(work& job) {
     auto const& voters = rules_.cluster.voters;
     auto const place = std::find(voters.begin(), voters.end(), node_.self) - voters.begin();
     election::suitability fit;
-    fit.eligible = (wished_ || is_unfinished()) && !retiring_;
-    fit.delay = wished_ ? duration::zero() : (1 + place) * others_go_on_after;
+    fit.eligible = (wished_ || is_unfinished() || is_one_off()) && !retiring_;
+    fit.delay = wished_ || is_one_off() ? duration::zero() : (1 + place) * others_go_on_after;
     if (fit == told_fit_)
         return;
     told_fit_ = fit;
@@ -84,12 +89,12 @@ void voter_roll::update_fitness(work& job) {
 
 instant voter_roll::proceeds_at() const {
     bool const holds = elect_.now_role == election::role::active && !elect_.writing.under_way &&
-                       elect_.latest.voters && elect_.latest.voters->next.empty();
-    if (!holds)
-        return never;
-    return elect_.latest.voters->is_settled()
-               ? never // looked at with each renewal
-               : std::max(committed_at_ + settling_time(rules_.terms), ask_again_at_);
+                       elect_.latest.voters;
+    bool const idle =
+        holds && elect_.latest.voters->next.empty() && elect_.latest.voters->is_settled();
+    if (!holds || idle)
+        return never; // looked at with each renewal
+    return std::max(committed_at_ + settling_time(rules_.terms), ask_again_at_);
 }
 
 /// The holder takes the next step, if the one before is in the record of a majority.
@@ -100,24 +105,68 @@ void voter_roll::proceed(work& job) {
     auto now = *elect_.latest.voters;
     if (now.version == 0 && rules_.cluster.version == 0)
         now.voters = rules_.cluster.voters; // the file has the word until the first change
-    if (!now.next.empty())
-        return enter_next(job, now);
+    if (!now.next.empty()) {
+        // Each of two voters may hold a lease by its own vote, granted before it agreed to this.
+        bool const over = now.voters.size() != 2 || is_one_off() ||
+                          job.at.now >= committed_at_ + settling_time(rules_.terms);
+        if (over || planted(bug::pair_changed_at_once))
+            enter_next(job, now);
+        return;
+    }
     if (!now.is_settled())
         return settle(job, now);
-    if (wished_) {
-        auto following = following_voters(job, now.voters);
-        // Another wish may have been granted elsewhere since this one was.
-        auto const refused =
-            following.empty() ? std::nullopt : why_not(now.voters, left_of(now.voters), eyes(job));
-        if (refused)
-            return end_wish(job, "refused", refused->text);
-        if (!following.empty() && !can_do_without_others(job.at.now, following))
-            return;
-        if (!following.empty())
-            return begin_next(job, now, std::move(following));
-        end_wish(job, "done", names(now.voters) + " vote");
-    }
+    if (is_one_off())
+        return begin_next(job, now, {node_.self});
+    if (wished_)
+        return consider_next(job, now);
     step(job, election::hand_over{});
+}
+
+/// One step closer to what is wished here. Another wish may have been granted elsewhere meanwhile.
+void voter_roll::consider_next(work& job, election::roll now) {
+    auto following = following_voters(job, now.voters);
+    if (following.empty()) {
+        end_wish(job, "done", names(now.voters) + " vote");
+        return step(job, election::hand_over{});
+    }
+    if (wished_->automatic && !job.alive(wished_->what.add))
+        return end_wish(job, "failed", "it is gone again");
+    if (!wished_->automatic)
+        if (auto const refused = why_not(now.voters, left_of(now.voters), eyes(job)))
+            return end_wish(job, "refused", refused->text);
+    if (can_do_without_others(job.at.now, following))
+        begin_next(job, now, std::move(following));
+}
+
+bool voter_roll::is_one_off() const {
+    return rules_.cluster.is_one_of_two_absent() && rules_.cluster.has(node_.self);
+}
+
+void voter_roll::without(work& job, node_id absent) {
+    if (rules_.cluster.absent != absent) {
+        rules_.cluster.absent = absent;
+        act(job, election::voters_changed{});
+    }
+    take_back(job);
+}
+
+/// The voter that was off is back, and knows that it has no vote.
+void voter_roll::take_back(work& job) {
+    auto const* const last = known();
+    bool const alone =
+        node_.fence && last != nullptr && rules_.cluster.voters == std::vector{node_.self};
+    if (!alone || wished_ || is_unfinished() || retiring_)
+        return;
+    for (auto const voter : node_.fence->voters) {
+        auto const* const peer = job.peers.find(voter);
+        if (peer == nullptr || !job.alive(voter) || peer->voters != rules_.cluster.set())
+            continue;
+        ask_voters wish;
+        wish.add = voter;
+        wish.reason = "it is back";
+        wished_ = {wish, operation_id{job.at.wall_ms}, job.at.now + patience, true};
+        return update_fitness(job);
+    }
 }
 
 /// Those who have granted the last renewals can vote now; the others may have lost their state, or
@@ -126,6 +175,8 @@ bool voter_roll::can_do_without_others(instant now, std::vector<node_id> const& 
     auto const recent = now - able_intervals * rules_.interval;
     if (holds_since_ > recent)
         return false;
+    if (rules_.cluster.voters == std::vector{node_.self})
+        return true; // whoever has decided alone renews alone until the other one can vote
     auto const able = std::count_if(following.begin(), following.end(), [&](node_id node) {
         return std::any_of(elect_.grants.begin(), elect_.grants.end(), [&](auto const& each) {
             return each.node == node && each.sent >= recent;
@@ -215,7 +266,7 @@ void voter_roll::note(work& job, std::string step_name, std::string text, std::s
     job.effects.emplace_back(progress_note{wished_->operation, voters_group, "voters", what.remove,
                                            what.add, elect_.under, node_.self, std::move(step_name),
                                            std::move(text), std::move(result), what.reason,
-                                           job.at.wall_ms, false});
+                                           job.at.wall_ms, wished_->automatic});
 }
 
 void voter_roll::end_wish(work& job, std::string result, std::string text) {

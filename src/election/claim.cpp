@@ -37,7 +37,8 @@ duration until_majority(progress const& at) {
 
 bool majority_impossible(progress const& at) {
     auto const& cluster = at.rules.cluster;
-    return at.it.claim.no.size() > cluster.voters.size() - cluster.majority();
+    auto const voices = cluster.voters.size() - (cluster.is_one_of_two_absent() ? 1U : 0U);
+    return at.it.claim.no.size() > voices - cluster.majority();
 }
 
 /// Notes a refusal; true if the attempt cannot succeed any more.

@@ -11,6 +11,12 @@ voter_set electorate::set() const {
     return voter_set_of(voters, version);
 }
 
+bool electorate::renews_alone() const {
+    bool const nobody_else = before.empty() || before == std::vector{self};
+    return voters.size() == 2 && has(self) &&
+           ((nobody_else && next.empty()) || planted(bug::renewed_alone_always));
+}
+
 voter_set voter_set_of(std::vector<node_id> voters, std::uint32_t version) {
     std::sort(voters.begin(), voters.end());
     std::uint64_t hash = 14695981039346656037U; // FNV-1a

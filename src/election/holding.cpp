@@ -84,8 +84,12 @@ void forget_lease(state& it) {
 instant confirmed_at(state const& it, policy const& rules) {
     std::vector<instant> times;
     times.reserve(it.grants.size());
+    bool const alone = rules.cluster.renews_alone();
     for (auto const& each : it.grants)
-        times.push_back(each.sent);
+        if (!alone || each.node == rules.cluster.self)
+            times.push_back(each.sent);
+    if (alone)
+        return majority_newest(times, 1);
     auto const enough = rules.cluster.majority() - (planted(bug::minority_holds) ? 1U : 0U);
     return majority_newest(times, enough);
 }
@@ -137,6 +141,18 @@ void on_grant(progress& at, node_id from, grant const& reply) {
     become_active_if_complete(at);
 }
 
+void complete_write_if_enough(progress& at) {
+    auto& it = at.it;
+    auto& writing = it.writing;
+    auto const enough = at.rules.cluster.majority() - (planted(bug::minority_commits) ? 1U : 0U);
+    if (!writing.under_way || voters_among(at, writing.written_by) < enough)
+        return;
+    writing.under_way = false;
+    it.latest = writing.content;
+    at.commands.emplace_back(committed{it.latest});
+    become_active_if_complete(at);
+}
+
 void on_written(progress& at, node_id from, written const& reply) {
     auto& it = at.it;
     auto& writing = it.writing;
@@ -148,13 +164,7 @@ void on_written(progress& at, node_id from, written const& reply) {
     if (!reply.accepted || reply.under != writing.content.written_under || !this_version ||
         !add_once(writing.written_by, from))
         return;
-    auto const enough = at.rules.cluster.majority() - (planted(bug::minority_commits) ? 1U : 0U);
-    if (!writing.under_way || voters_among(at, writing.written_by) < enough)
-        return;
-    writing.under_way = false;
-    it.latest = writing.content;
-    at.commands.emplace_back(committed{it.latest});
-    become_active_if_complete(at);
+    complete_write_if_enough(at);
 }
 
 void on_write_record(progress& at, record const& content) {

@@ -48,6 +48,7 @@ bool shows_state(message const& what) {
                           [](recall const&) { return false; },
                           [](bootstrap const&) { return false; },
                           [](inform const&) { return false; },
+                          [](leave const&) { return false; },
                           [](auto const&) { return true; },
                       },
                       what);
@@ -159,8 +160,10 @@ void on_voters_changed(progress& at) {
     auto& it = at.it;
     bool const others = it.vote.memory.voters != at.rules.cluster.set();
     move_to(it.vote, at.rules.cluster, at.now);
+    if (at.now < it.writing.counts_until)
+        complete_write_if_enough(at);
     if (!others)
-        return; // those of before are settled now, or it is known who votes
+        return; // those of before are settled now, it is known who votes, or one is absent
     std::erase_if(it.grants, [&](auto const& each) { return !is_voter(at.rules, each.node); });
     if (it.now_role == role::canvassing || it.now_role == role::claiming)
         fail_attempt(at, reason::voters_changed, at.rules.interval);

@@ -90,6 +90,9 @@ void put(byte_writer& out, withdraw const& it) {
 void put(byte_writer& out, inform const& it) {
     encode(it.content, out);
 }
+void put(byte_writer& out, leave const& it) {
+    out.u64(it.life.value());
+}
 
 // Each taker reads in the order of the fields; aggregates evaluate left to right.
 result<message> take_renew(byte_reader& in) {
@@ -164,12 +167,15 @@ result<message> take_inform(byte_reader& in) {
         return content.error();
     return message{inform{std::move(*content)}};
 }
+result<message> take_leave(byte_reader& in) {
+    return message{leave{incarnation{in.u64()}}};
+}
 
 using taker = result<message> (*)(byte_reader&);
 constexpr taker takers[] = {take_renew,    take_grant,   take_prevote,  take_prevote_reply,
                             take_prepare,  take_promise, take_write,    take_written,
                             take_release,  take_recall,  take_recalled, take_bootstrap,
-                            take_withdraw, take_inform};
+                            take_withdraw, take_inform,  take_leave};
 static_assert(std::size(takers) == std::variant_size_v<message>);
 
 } // namespace

@@ -12,6 +12,7 @@ instant const beginning = instant{std::chrono::hours{1}};
 constexpr std::uint64_t wall_beginning_ms = 1'767'225'600'000; // 2026-01-01T00:00:00Z
 constexpr duration replication_pause = milliseconds{10};
 constexpr duration facts_pause = milliseconds{100};
+constexpr duration leaving_poll = milliseconds{5};
 constexpr duration server_death_notice = milliseconds{1};
 
 mysql::member member_of(std::string const& name, std::size_t place, bool never) {
@@ -56,6 +57,9 @@ node_settings common_settings(shape const& of) {
     for (auto const& name : of.observers)
         add(name);
     out.groups = {group};
+    out.fence = of.fence;
+    if (out.fence)
+        out.fence->voters = out.voters;
     return out;
 }
 
@@ -242,6 +246,18 @@ void cluster::retire(std::string const& name) {
     auto& it = at(name);
     auto effects = it.agent->retire(time());
     carry_out(it, effects);
+}
+
+void cluster::stop(std::string const& name) {
+    if (auto& it = at(name); !it.agent->is_idle()) {
+        retire(name);
+        return later_at(it, leaving_poll, [this](machine& there) { stop(there.name); });
+    }
+    std::vector<effect> last;
+    for (auto& each : at(name).agent->goodbyes(now_))
+        last.emplace_back(std::move(each));
+    carry_out(at(name), last);
+    kill_agent(name);
 }
 
 void cluster::abandon(std::string const& name) {

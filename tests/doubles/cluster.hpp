@@ -29,7 +29,8 @@ struct shape {
     bool mysql = false;
     std::vector<std::string> never_master;
     bool promote_degraded = false;
-    bool by_hook = false; ///< a program moves the address
+    bool by_hook = false;                  ///< a program moves the address
+    std::optional<fence_settings> fence{}; ///< each can stop the other's machine, in a second
     duration interval = milliseconds{100};
     election::lease_terms terms{milliseconds{800}, milliseconds{100}, 0.005};
 };
@@ -50,6 +51,7 @@ struct machine {
     std::optional<election::store_outcome> disk_trouble;
     std::optional<problem> address_trouble; ///< opening fails with it
     std::optional<problem> release_trouble; ///< closing does
+    bool fence_fails = false;               ///< its program ends, and the other machine runs on
     duration address_takes = milliseconds{1};
     bool address = false;
     bool gate_shut = false; ///< the hard deadline has passed since the last extension
@@ -90,6 +92,7 @@ class cluster {
     void boot_server(std::string const&);
     void link(std::string const&, bool up);
     void retire(std::string const&);
+    void stop(std::string const&); ///< its agent ends in good order
     void abandon(std::string const&);
     /// Another program in the place of its agent, there again after `pause`; false if that has to
     /// wait because something is under way.
@@ -160,6 +163,7 @@ class cluster {
     void on_effect(machine&, answer_operator&);
     void on_effect(machine&, wake&);
     void on_effect(machine&, refused_heartbeat&) {}
+    void on_effect(machine&, fence_peer&);
     void perform(machine& asker, machine& target, mysql::order const&, duration way);
     void pass_on(answer_operator const&, operator_asked const&);
     void announce_server_death(machine&);

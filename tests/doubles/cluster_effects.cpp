@@ -11,6 +11,7 @@ constexpr duration network_delay = milliseconds{1};
 constexpr duration disk_delay = milliseconds{2};
 constexpr duration nothing_to_do = milliseconds{1};
 constexpr duration server_delay = milliseconds{1};
+constexpr duration fence_takes = milliseconds{1000};
 constexpr duration facts_pause = milliseconds{100};
 constexpr duration patience = std::chrono::seconds{20};
 
@@ -190,6 +191,18 @@ void cluster::pass_on(answer_operator const& got, operator_asked const& asked) {
     else
         say("operator: refused, " + got.code + ": " + got.text +
             (got.next_command.empty() ? "" : "; next: " + got.next_command));
+}
+
+/// It does not need the network of the heartbeats.
+void cluster::on_effect(machine& it, fence_peer& what) {
+    later_at(it, fence_takes, [this, what](machine& there) {
+        if (there.fence_fails)
+            return happen(there, fence_ended{what.ticket, false, "ended with exit code 1"});
+        auto& target = machine_of(what.node);
+        say("fence: " + target.name + " is off");
+        crash(target.name);
+        happen(there, fence_ended{what.ticket, true, "ended with exit code 0"});
+    });
 }
 
 void cluster::on_effect(machine& it, wake& what) {

@@ -90,7 +90,7 @@ void physics::check_bound(outcome& out) const {
         std::size_t bound = 0;
         for (std::size_t voter = known_.world().observers; voter < nodes_; ++voter)
             bound += is_bound(out.after, voter, index, here.state.elect.under) ? 1U : 0U;
-        if (bound < election::majority_of(voters))
+        if (voters - bound >= election::majority_of(voters))
             out.violation = "a majority is free to elect another while one answers";
     }
 }

@@ -33,7 +33,7 @@ bool plant(std::string_view name) {
 }
 
 void help() {
-    std::puts("model [--states N] [--faults N] [--nodes 3..5] [--observers N] [--candidates N]\n"
+    std::puts("model [--states N] [--faults N] [--nodes 2..5] [--observers N] [--candidates N]\n"
               "      [--epochs N]\n"
               "      [--restarts N] [--writes N] [--hand-overs N] [--long-silence]\n"
               "      [--from rest|held|nothing] [--clocks BITS] [--any-order] [--apart]\n"

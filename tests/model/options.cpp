@@ -83,7 +83,7 @@ void read_beginning(std::string_view where, arguments& out) {
 }
 
 void check_range(bounds const& world) {
-    if (world.nodes < 3 || world.nodes > nodes_max || world.last_epoch > epochs_max + 1 ||
+    if (world.nodes < 2 || world.nodes > nodes_max || world.last_epoch > epochs_max + 1 ||
         world.faults > 100)
         throw bad_arguments("out of range: --nodes, --epochs or --faults");
 }

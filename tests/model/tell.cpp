@@ -48,6 +48,7 @@ std::string text(message const& what) {
                 return "recalled: promised" + under(it.promised) + ", " + text(it.known);
             },
             [&](bootstrap const&) { return std::string{"bootstrap"}; },
+            [](leave const&) { return std::string{"leave"}; },
             [&](inform const& it) { return "inform" + under(it.content.written_under); },
             [&](withdraw const& it) { return "withdraw" + under(it.under); },
         },

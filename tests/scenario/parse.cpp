@@ -42,6 +42,8 @@ void read_line(script& into, std::string const& text, std::size_t line) {
         shape.observers = names_in(words);
     else if (first == "mysql")
         shape.mysql = true;
+    else if (first == "fence")
+        shape.fence.emplace();
     else if (first == "interval")
         shape.interval = milliseconds{milliseconds_in(words, line)};
     else if (first == "lease")
@@ -62,8 +64,8 @@ void read_line(script& into, std::string const& text, std::size_t line) {
             fail(line, "the times have to grow");
         into.deeds.push_back(std::move(next));
     } else {
-        fail(line, "'" + first + "' is none of members, witnesses, observers, mysql, interval, " +
-                       "lease, step_down, recorded, at, until");
+        fail(line, "'" + first + "' is none of members, witnesses, observers, mysql, fence, " +
+                       "interval, lease, step_down, recorded, at, until");
     }
 }
 

@@ -46,6 +46,11 @@ std::array const machine_rules{
     rule{"start all", [](cluster& on, words const&) { on.start_all(); }},
     rule{"start X", [](cluster& on, words const& it) { on.start(it[1]); }},
     rule{"crash X", [](cluster& on, words const& it) { on.crash(it[1]); }},
+    rule{"stop X", [](cluster& on, words const& it) { on.stop(it[1]); }},
+    rule{"the fence of X fails",
+         [](cluster& on, words const& it) { on.at(it[3]).fence_fails = true; }},
+    rule{"the fence of X works",
+         [](cluster& on, words const& it) { on.at(it[3]).fence_fails = false; }},
     rule{"kill the agent of X", [](cluster& on, words const& it) { on.kill_agent(it[4]); }},
     rule{"restart X without memory",
          [](cluster& on, words const& it) {

@@ -98,7 +98,9 @@ void world::check_degraded(std::size_t index, group_side& side, election::state 
                           elect.latest.degraded_since_ms == 0;
     if (!degrades || side.degrading_since == 0)
         side.degrading_since = degrades ? now_ : 0;
-    if (!degrades || index != deaf_ || side.degrading_since < deaf_since_ + second / 4)
+    // Of two voters the one that is left decides alone, and nobody can take its place.
+    if (!degrades || index != deaf_ || shape_.common.fence ||
+        side.degrading_since < deaf_since_ + second / 4)
         return;
     for (auto const& each : elect.latest.ackers) {
         auto const heard = heard_before_.find(each.node);

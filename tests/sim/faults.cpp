@@ -239,7 +239,14 @@ void world::leave_down(std::int64_t machine) {
         blank = blank || !remembers;
         able += remembers && each != dies ? 1U : 0U;
     }
-    bool const spared = !votes || able >= election::majority_of(all.voters.size());
+    auto const& fence = machines_[dies].settings.fence;
+    bool const fenced =
+        fence && std::all_of(machines_.begin(), machines_.end(), [&](auto const& each) {
+            return !holds(fence->voters, each.settings.self) ||
+                   each.settings.self == machines_[dies].settings.self ||
+                   (each.agent && each.agent->fence().may_begin());
+        });
+    bool const spared = !votes || fenced || able >= election::majority_of(all.voters.size());
     if (calm_ && !blank && spared && machines_[dies].agent)
         crash(dies, 0);
 }

@@ -137,6 +137,8 @@ struct due {
         answer,
         server_gone,
         leave_down,
+        fence,
+        fence_told,
         server_boot
     };
     world_time when = 0;

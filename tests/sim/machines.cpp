@@ -139,6 +139,37 @@ election::roll world::newest_roll() const {
     return out;
 }
 
+/// The program of a fence does what it does although its agent may be gone. Once all is mended, it
+/// ends no machine any more that is there: no fault comes then.
+void world::fence(due const& event) {
+    std::size_t const target = event.group;
+    bool const asker_gone = event.life != machines_[event.machine].life;
+    bool const fails =
+        calm_ ? machines_[target].agent != nullptr : dice_.chance(shape_.fence_fails);
+    bool const ends_it = !calm_ && (fails ? dice_.chance(0.5) : !asker_gone || dice_.chance(0.5));
+    if (ends_it) {
+        ++figures_.fenced;
+        say("{} is switched off by {}", target, event.machine);
+        crash(target, reboots);
+        if (!calm_)
+            schedule(now_ + dice_.between(second, 40 * second), due::kind::replaced, target);
+    }
+    auto told = event;
+    told.slot = event.slot << 1U | (fails ? 0U : 1U);
+    if (!asker_gone)
+        fence_told(told);
+}
+
+void world::fence_told(due const& event) {
+    auto const& asker = machines_[event.machine];
+    if (event.life != asker.life || !asker.agent)
+        return;
+    if (now_ < asker.paused_until)
+        return schedule(asker.paused_until + 1, due::kind::fence_told, event.machine, event.group,
+                        event.slot);
+    happen(event.machine, agent::fence_ended{event.slot >> 1U, (event.slot & 1U) != 0, "ended"});
+}
+
 void world::retire(std::size_t index) {
     auto& at = machines_[index];
     if (!runs(index) || at.ending)

@@ -26,6 +26,7 @@ struct statistics {
     std::uint64_t replaced = 0;   ///< programs, while what they served went on
     std::uint64_t sweeps = 0;     ///< of key rotations, or parts of one
     std::uint64_t voters_changed = 0;
+    std::uint64_t fenced = 0;      ///< machines switched off by the other of two voters
     std::uint64_t helped = 0;      ///< times that the operator had to say who takes over
     std::uint64_t fingerprint = 0; ///< of everything that happened, in order
 };

@@ -26,6 +26,7 @@ void add(statistics& total, statistics const& one) {
     total.replaced += one.replaced;
     total.sweeps += one.sweeps;
     total.voters_changed += one.voters_changed;
+    total.fenced += one.fenced;
     total.helped += one.helped;
 }
 
@@ -89,13 +90,13 @@ run_result run_seeds(run_plan const& plan) {
 std::string describe(run_result const& it) {
     return fmt::format("{} seeds, {:.1f} simulated hours, {} events, {} faults, {} openings of an "
                        "address, {} of a server, {} commits acknowledged, {} programs replaced, {} "
-                       "sweeps of a key rotation, {} changes of the voters, {} times the operator "
-                       "helped; {:.1f} core "
+                       "sweeps of a key rotation, {} changes of the voters, {} machines fenced, {} "
+                       "times the operator helped; {:.1f} core "
                        "seconds, {:.0f} simulated seconds in one",
                        it.seeds, it.simulated_seconds / 3600, it.total.events, it.total.faults,
                        it.total.openings, it.total.promotions, it.total.commits, it.total.replaced,
-                       it.total.sweeps, it.total.voters_changed, it.total.helped, it.core_seconds,
-                       it.speed());
+                       it.total.sweeps, it.total.voters_changed, it.total.fenced, it.total.helped,
+                       it.core_seconds, it.speed());
 }
 
 world_options shorten(world_options options, std::string const& check) {

@@ -55,6 +55,21 @@ agent::group_settings draw_data_group(dice& die, std::size_t candidates) {
     return out;
 }
 
+/// A few clusters have two voters, most of them with a fence.
+void draw_pair(dice& die, shape& out) {
+    if (!die.chance(0.08))
+        return;
+    out.voters = 2;
+    bool const fence = die.chance(0.75);
+    out.changes_voters = !fence && die.chance(0.5);
+    if (!fence)
+        return;
+    auto& it = out.common.fence.emplace();
+    it.delay = duration{die.between(0, 5 * second)};
+    it.after = duration{die.between(0, 2 * second)}; // and a lease
+    out.fence_fails = die.chance(0.5) ? 0.4 : 0;
+}
+
 } // namespace
 
 node_id node_number(std::size_t number) {
@@ -67,11 +82,15 @@ shape make_shape(std::uint64_t seed) {
     out.voters = draw_voters(die);
     dice more{seed * 0x2545f4914f6cdd1dULL + 2};
     out.changes_voters = more.chance(0.2);
+    dice pair{seed * 0x2545f4914f6cdd1dULL + 3};
+    draw_pair(pair, out);
     std::size_t const spare = out.changes_voters && out.voters < 8 ? 1 + more.below(2) : 0;
     std::size_t const observers = (die.below(5) == 0 ? 1 : 0) + spare;
     bool const witness = out.voters == 3 && die.chance(0.5);
     draw_terms(die, out.common);
     out.common.cluster = "simulated";
+    if (out.common.fence)
+        out.common.fence->after += out.common.terms.lease;
     std::vector<node_id> candidates;
     for (std::size_t number = 0; number < out.voters + observers; ++number) {
         auto const id = node_number(number);
@@ -86,6 +105,8 @@ shape make_shape(std::uint64_t seed) {
         out.parts_per_billion.push_back(choices[die.below(3)]);
         out.speaks_newer.push_back(die.chance(0.1));
     }
+    if (out.common.fence)
+        out.common.fence->voters = out.common.voters;
     bool const data = die.chance(0.35);
     std::size_t const plain = data ? die.below(2) : 1 + (die.chance(0.15) ? 1 : 0);
     for (std::size_t number = 0; number < plain; ++number)
@@ -112,7 +133,9 @@ std::string shape::describe() const {
                        nodes(), voters, to_ms(common.interval), to_ms(common.terms.lease), groups,
                        sealed ? ", sealed" : "", blank ? ", blank" : "",
                        even_delay > 0 ? ", even delays" : "",
-                       changes_voters ? ", voters change" : "");
+                       changes_voters ? ", voters change"
+                       : common.fence ? ", a fence"
+                                      : "");
 }
 
 } // namespace tasuki::sim

@@ -22,6 +22,7 @@ struct shape {
     bool sealed = false;                         ///< datagrams really are sealed and opened
     bool changes_voters = false;                 ///< it has nodes to spare
     world_time even_delay = 0;                   ///< of every datagram, if they all take the same
+    double fence_fails = 0;                      ///< share of tries, where two voters have one
     bool blank = false; ///< no voter has any state: the operator has to bootstrap
     world_time facts_pause = 500 * millisecond;
     world_time commit_pause = 2 * second;

@@ -128,6 +128,10 @@ void world::happen_at(due const& event) {
         return inspect();
     case due::kind::operate:
         return operate();
+    case due::kind::fence:
+        return fence(event);
+    case due::kind::fence_told:
+        return fence_told(event);
     case due::kind::leave_down:
         return leave_down(event.slot);
     case due::kind::clock_read:
@@ -205,6 +209,10 @@ void world::carry_out(std::size_t index) {
                     say("{} [{}] {} {} {}", index, it.kind, it.step, it.result, it.text);
                 },
                 [&](agent::wake& it) { take(index, it); },
+                [&](agent::fence_peer& it) {
+                    schedule(now_ + dice_.between(200 * millisecond, 6 * second), due::kind::fence,
+                             index, index_of(it.node), static_cast<std::uint32_t>(it.ticket));
+                },
                 [](auto&) {},
             },
             effect);

@@ -76,6 +76,8 @@ class world {
     // machines.cpp
     void boot(std::size_t);
     void crash(std::size_t, std::int64_t how);
+    void fence(due const&);
+    void fence_told(due const&);
     void retire(std::size_t);
     void replace(std::size_t, world_time pause);
     void ended(std::size_t);
@@ -171,10 +173,8 @@ class world {
     std::size_t deaf_ = nodes_max;     ///< it hears nobody since the last fault of the network
     world_time unchanged_since_ = 0, deaf_since_ = 0; ///< neither links nor agents have changed
     std::map<node_id, std::uint32_t> heard_before_;   ///< whom it heard until then, in which life
-    double loss_ = 0;
-    double duplication_ = 0;
+    double loss_ = 0, duplication_ = 0, damage_ = 0;
     double long_delay_ = 0;
-    double damage_ = 0;
     world_time delay_most_ = 2 * millisecond;
     double slow_disk_ = 0;
     double full_disk_ = 0;

@@ -33,9 +33,10 @@ inline constexpr std::size_t name_letters_max = 31;
 inline constexpr std::size_t configuration_bytes_max = 1024 * 1024;
 inline constexpr milliseconds lease_max{10000};
 
-/// What the voters of this file can promise: `unsafe` is two voters without a fence. They hold the
-/// virtual IP on one node at most, as ever, but a lost node is not replaced.
-enum class safety : std::uint8_t { safe, unsafe };
+/// What the voters of this file can promise: `fenced` is two voters of which each can have the
+/// other one's machine switched off, `unsafe` two without. They hold the virtual IP on one node at
+/// most, as ever, but a lost holder is not replaced.
+enum class safety : std::uint8_t { safe, fenced, unsafe };
 enum class log_target : std::uint8_t { journal, syslog, stderr_stream };
 /// What the master does when its last acknowledging replica is lost.
 enum class no_acker_policy : std::uint8_t { degrade, block };
@@ -79,6 +80,14 @@ struct hook_config {
     std::string program;         ///< absolute; may hold {node}
     milliseconds timeout{10000}; ///< it is ended after this time
     friend bool operator==(hook_config const&, hook_config const&) = default;
+};
+
+/// Of two voters: has the other one's machine switched off, and ends with 0 once it is.
+struct fence_config {
+    hook_config hook{{}, milliseconds{30000}};
+    milliseconds after{3000}; ///< of silence; at least a lease
+    milliseconds delay{2000}; ///< more on a node that serves nothing
+    friend bool operator==(fence_config const&, fence_config const&) = default;
 };
 
 struct vip_config {
@@ -144,6 +153,7 @@ struct configuration {
     log_target log = log_target::journal;
     std::optional<vip::enforcement> enforcement; ///< this rung and no other; unset: the best
     std::optional<hook_config> notify;           ///< is told what happens
+    std::optional<fence_config> fence;           ///< for two voters
     std::string state_dir;                       ///< may hold {node}
     std::string runtime_dir;                     ///< may hold {node}
     std::string watchdog;                        ///< a device, or empty: none; may hold {node}

@@ -14,6 +14,7 @@ namespace tasuki::agent {
 [[nodiscard]] std::vector<node_config> read_nodes(section_reader& top);
 [[nodiscard]] std::vector<group_config> read_groups(section_reader& top);
 [[nodiscard]] hook_config read_hook(section_reader&);
+[[nodiscard]] fence_config read_fence(section_reader&);
 
 /// One lease of the file against its own interval, step-down time and clock drift.
 void check_timing(timing_config const&, config_notes&);

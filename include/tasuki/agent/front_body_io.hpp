@@ -92,6 +92,7 @@ class front::body {
     void on(answer_operator& it) { desk_->answered(it); }
     void on(remark& it);
     void on(conflict_note& it);
+    void on(fence_peer& it);
     void on(submit_order& it) { submit(it.group, std::move(it.what)); }
 
     void submit(group_id, mysql::order);
@@ -110,6 +111,7 @@ class front::body {
     std::unique_ptr<key_keeper> keys_;
     std::unique_ptr<key_rotation> rotation_;
     std::unique_ptr<notifier> notifier_; ///< if somebody wants to be told
+    hook_runner fencer_{io_};
     std::unique_ptr<desk> desk_;
     std::unique_ptr<http::http_server> http_;
     lease_loop* lease_ = nullptr;

@@ -80,6 +80,13 @@ struct order_answered {
     mysql::answer what;
 };
 
+/// The program of `fence_peer` has ended; `confirmed` says that the machine is off.
+struct fence_ended {
+    std::uint64_t ticket = 0;
+    bool confirmed = false;
+    std::string text{}; ///< how the program ended
+};
+
 struct operator_asked {
     std::uint64_t request = 0; ///< repeated by `answer_operator`
     operation_id operation;
@@ -88,7 +95,7 @@ struct operator_asked {
 
 using happening = std::variant<heard, refused_datagram, woke, state_stored, address_changed,
                                address_conflict, link_changed, server_facts_read, server_gone,
-                               order_answered, operator_asked, clock_checked>;
+                               order_answered, operator_asked, clock_checked, fence_ended>;
 
 // --- effects ------------------------------------------------------------------------------------
 
@@ -175,12 +182,17 @@ struct answer_operator {
     std::optional<http::plan_view> plan{}; ///< of a dry run
     std::string plan_text{};               ///< the same, as another node has written it
 };
+/// Have the machine of the other voter switched off; `fence_ended` comes back.
+struct fence_peer {
+    node_id node;
+    std::uint64_t ticket = 0;
+};
 struct wake {
     instant when = never;
 };
 
 using effect = std::variant<transmit, store_state, stamp_grant, open_address, extend_address,
                             close_address, probe_address, submit_order, ask_peer, transition,
-                            progress_note, answer_operator, wake, refused_heartbeat>;
+                            progress_note, answer_operator, wake, refused_heartbeat, fence_peer>;
 
 } // namespace tasuki::agent

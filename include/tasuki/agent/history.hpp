@@ -35,6 +35,7 @@ enum class operation_kind : std::uint8_t {
     resume,     ///< and again
     key_rotation,
     voters, ///< one was added or removed
+    fence,  ///< the machine of the other of two voters was to be switched off
 };
 /// What moves a group, or may; the others are only the operator's word.
 [[nodiscard]] bool moves_the_group(operation_kind kind);

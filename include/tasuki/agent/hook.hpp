@@ -65,6 +65,9 @@ struct hook_event {
     std::uint64_t wall_ms = 0;
     friend bool operator==(hook_event const&, hook_event const&) = default;
 };
+/// To have the machine of `peer` switched off.
+[[nodiscard]] hook_call fence_call(configuration const&, std::string_view node,
+                                   node_config const& peer);
 [[nodiscard]] hook_call event_call(configuration const&, std::string_view node, hook_event const&);
 
 } // namespace tasuki::agent

@@ -35,7 +35,7 @@ struct remark { ///< for the log
     std::string text;
 };
 using departure = std::variant<submit_order, ask_peer, transition, progress_note, answer_operator,
-                               remark, conflict_note>;
+                               remark, conflict_note, fence_peer>;
 
 struct lease_loop_options {
     configuration const& from;

@@ -8,6 +8,7 @@
 
 #include "tasuki/agent/group.hpp"
 #include "tasuki/agent/happening.hpp"
+#include "tasuki/agent/peer_fence.hpp"
 #include "tasuki/agent/settings.hpp"
 #include "tasuki/agent/voter_roll.hpp"
 #include "tasuki/election/voter.hpp"
@@ -55,12 +56,16 @@ class node {
     /// What somebody else may send when this process is gone: every lease served here is given up.
     /// Each is the last that its session takes. Empty if nothing is served here.
     [[nodiscard]] std::vector<transmit> farewells(instant now) const;
+    /// What the agent says last of all, when it ends in good order: nothing may be handled any more
+    /// afterwards. Empty unless two voters have a fence.
+    [[nodiscard]] std::vector<transmit> goodbyes(instant now);
     /// Changes whenever the farewells have to be made anew.
     [[nodiscard]] std::vector<std::uint64_t> farewell_basis() const;
 
     [[nodiscard]] node_settings const& settings() const { return settings_; }
     [[nodiscard]] heartbeat::peers const& peers() const { return peers_; }
     [[nodiscard]] voter_roll const& roll() const { return roll_; }
+    [[nodiscard]] peer_fence const& fence() const { return fence_; }
     [[nodiscard]] std::map<group_id, std::unique_ptr<group>> const& groups() const {
         return groups_;
     }
@@ -78,6 +83,7 @@ class node {
     void warn_once(work&);
     void inherit_once(work&);
     void serve_roll(work&);
+    void watch_peer(work&);
     [[nodiscard]] election::electorate electorate() const;
     void on_heard(work&, heard const&);
     void on_older_voters(work&, heard const&);
@@ -93,6 +99,7 @@ class node {
     node_settings settings_;
     incarnation life_;
     voter_roll roll_;
+    peer_fence fence_;
     std::uint64_t counted_in_ = 0; ///< the revision of the roll that the groups know
     bool roll_is_known_ = true;    ///< as they were told
     bool founds_ = false;          ///< an operator has asked here for the first records

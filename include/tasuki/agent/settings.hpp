@@ -31,6 +31,14 @@ struct group_settings {
     bool by_hook = false; ///< a program moves the addresses, and takes its time
 };
 
+/// Two voters, each with a program that can switch the other's machine off.
+struct fence_settings {
+    duration after = milliseconds{3000}; ///< of silence
+    duration delay = milliseconds{2000}; ///< more where nothing is served, against mutual fencing
+    std::vector<node_id> voters;         ///< of the file: these two for good
+    duration again = milliseconds{5000}; ///< after a try that failed
+};
+
 /// The reserved group as far as it is one: for the name of its folder, and of its lines.
 [[nodiscard]] inline group_settings the_voters() {
     group_settings out;
@@ -42,7 +50,7 @@ struct group_settings {
 struct node_settings {
     node_id self;
     std::string cluster;
-    std::string safety; ///< safe, unsafe
+    std::string safety; ///< safe, fenced, unsafe
     std::map<node_id, std::string> names;
     std::map<node_id, std::vector<std::string>> paths; ///< addresses by path
     std::vector<node_id> voters;      ///< of the file, until a majority has changed them
@@ -53,6 +61,7 @@ struct node_settings {
     duration interval = milliseconds{200};
     std::uint64_t digest = 0;
     std::vector<group_settings> groups;
+    std::optional<fence_settings> fence;
 
     /// A peer that has not been heard for this long is called silent.
     [[nodiscard]] duration silent_after() const { return 3 * interval; }

@@ -12,8 +12,13 @@
 // Invariant: two sets are counted in at the same time only if one follows the other, and then they
 // differ by one voter, so that each majority of one shares a voter with each of the other. Whoever
 // becomes holder goes on where the last one stopped; a voter does so by itself. Files name the
-// voters of version 0 only. Source: the single-server change of Ongaro, "Consensus: Bridging Theory
-// and Practice", chapter 4; step 3 stands for its log, which registers do not have.
+// voters of version 0 only.
+//
+// Of two voters the one that is left removes the other by itself once that is known to be off
+// (agent/peer_fence), decides alone from then on, and adds it again when it is back. Two voters
+// renew a lease each by its own vote; so a set that follows theirs is counted in a longest lease
+// after they have agreed to it. Source: the single-server change of Ongaro, "Consensus: Bridging
+// Theory and Practice", chapter 4; step 3 stands for its log, which registers do not have.
 
 #include "tasuki/agent/voter_change.hpp"
 #include "tasuki/agent/work.hpp"
@@ -44,6 +49,8 @@ class voter_roll {
     void told(group_id, node_id, incarnation asked, voter_memory const&);
     /// The mark under which it is asked for, if it is.
     [[nodiscard]] std::optional<incarnation> asks() const;
+    /// The other one of two voters is off, or is not (none).
+    void without(work&, node_id absent);
     /// The first record, once every voter has said that it has none: before that of any group.
     void found(work&);
     /// The agent is about to end: whoever comes next goes on.
@@ -57,6 +64,8 @@ class voter_roll {
     [[nodiscard]] bool is_known() const;
     /// Changes whenever `current` does, but for that.
     [[nodiscard]] std::uint64_t revision() const { return revision_; }
+    /// This node decides alone, and it is not yet on disk that it does.
+    [[nodiscard]] bool is_about_to_be_alone() const;
     [[nodiscard]] bool is_blank() const { return elect_.vote.votes && elect_.vote.blank; }
     /// What is being changed, as a sentence; empty if nothing is.
     [[nodiscard]] std::string change() const;
@@ -68,6 +77,7 @@ class voter_roll {
         ask_voters what;
         operation_id operation;
         instant deadline = never;
+        bool automatic = false;
     };
 
     void act(work&, election::event);
@@ -77,6 +87,9 @@ class voter_roll {
     void obey_record(work&);
     void count_in(work&, election::roll const&);
     void proceed(work&);
+    void consider_next(work&, election::roll now);
+    void take_back(work&);
+    [[nodiscard]] bool is_one_off() const;
     [[nodiscard]] voter_eyes eyes(work&) const;
     [[nodiscard]] ask_voters left_of(std::vector<node_id> const& now) const;
     [[nodiscard]] bool can_do_without_others(instant now, std::vector<node_id> const&) const;

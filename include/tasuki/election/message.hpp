@@ -117,8 +117,15 @@ struct inform {
     friend bool operator==(inform const&, inform const&) = default;
 };
 
+/// "My agent ends, and nobody here is active": after this nothing is said in this life. Of two
+/// voters the other one need not have this machine switched off.
+struct leave {
+    incarnation life;
+    friend bool operator==(leave const&, leave const&) = default;
+};
+
 using message = std::variant<renew, grant, prevote, prevote_reply, prepare, promise, write, written,
-                             release, recall, recalled, bootstrap, withdraw, inform>;
+                             release, recall, recalled, bootstrap, withdraw, inform, leave>;
 
 struct entry {
     group_id group;

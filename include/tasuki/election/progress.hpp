@@ -61,6 +61,7 @@ void fail_attempt(progress&, reason, duration pause);
 void start_holding(progress&, epoch under, record const& newest);
 void on_grant(progress&, node_id from, grant const&);
 void on_written(progress&, node_id from, written const&);
+void complete_write_if_enough(progress&);
 void on_write_record(progress&, record const&);
 void continue_holding(progress&);
 void give_up_recovery(progress&, reason);

@@ -65,11 +65,18 @@ struct electorate {
     std::vector<node_id> before{}; ///< the set before, until this one is settled
     std::vector<node_id> next{};   ///< the set that a majority may have agreed to by now
     bool is_known = true;          ///< this node cannot have lost what it knew of the voters
+    node_id absent{}; ///< the other one of two voters, if it is switched off: it can say nothing
     [[nodiscard]] bool has(node_id node) const {
         return std::find(voters.begin(), voters.end(), node) != voters.end();
     }
     [[nodiscard]] voter_set set() const;
-    [[nodiscard]] std::size_t majority() const { return majority_of(voters.size()); }
+    [[nodiscard]] std::size_t majority() const {
+        return majority_of(voters.size()) - (is_one_of_two_absent() ? 1U : 0U);
+    }
+    [[nodiscard]] bool is_one_of_two_absent() const { return voters.size() == 2 && has(absent); }
+    /// Of two voters a claim needs both, so that the holder's own vote alone keeps its lease: that
+    /// of the other one only tells that it is there. Not while others may be counted among.
+    [[nodiscard]] bool renews_alone() const;
 };
 
 /// The same for every order of the voters.

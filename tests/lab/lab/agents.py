@@ -76,6 +76,9 @@ def write_config(lab: Lab, options) -> None:
     vips = hooks.method(lab, vips) if options.hook else vips
     parts = [CLUSTER, *vips, TAIL] if options.no_mysql else [CLUSTER, *vips, MYSQL, TAIL]
     parts += [hooks.notify(lab)] if options.notify else []
+    if options.two_voters or options.fence:
+        parts[0] = parts[0].replace("witness = true", "voter = false")
+    parts += [hooks.fence(lab)] if options.fence else []
     lab.config.write_text("".join(parts).format(folder=lab.folder, profile=options.profile,
                                                 timing=timing,
                                                 enforcement=options.enforcement,

@@ -59,6 +59,9 @@ def add_up(part: argparse.ArgumentParser) -> None:
     part.add_argument("--no-mysql", action="store_true", help="a group with an address only")
     part.add_argument("--hook", action="store_true", help="a program moves the addresses")
     part.add_argument("--notify", action="store_true", help="a program is told what happens")
+    part.add_argument("--two-voters", action="store_true", help="the witness has no vote")
+    part.add_argument("--fence", action="store_true",
+                      help="two voters, each with a program that kills the other's node")
     part.add_argument("--no-guard", action="store_true", help="agents without tasuki-guard")
     part.add_argument("--no-agents", action="store_true", help="network and MariaDB only")
 

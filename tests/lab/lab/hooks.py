@@ -1,12 +1,14 @@
-"""The operator's programs of a lab: one that moves the addresses, one that is told what happens.
+"""The operator's programs of a lab: one that moves the addresses, one that is told what happens,
+one that switches a machine off.
 
 Each node has its own copy in its folder, beside the record that it writes and the files that make
 it slow (`NAME.takes`, in seconds) or let an acquire fail (`NAME.fails`, with what it says then).
 """
 
 import json
+import sys
 
-from .places import AGENTS, Lab
+from .places import AGENTS, SOURCE, Lab
 
 COMMON = r"""#!/bin/sh
 here=$(dirname "$0")
@@ -32,6 +34,14 @@ done
 note ended "$*"
 """
 
+FENCE = COMMON + r"""if [ -e "$here/$name.fails" ]; then
+    cat "$here/$name.fails" >&2
+    exit 3
+fi
+TASUKI_LAB={folder} {python} -B {source}/scripts/lab kill "$2" || exit
+note ended "$*"
+"""
+
 METHOD = """method = "hook"
 """
 
@@ -45,6 +55,14 @@ NOTIFY = """
 [notify]
 program = "{folder}/{{node}}/notify"
 timeout_ms = 1000
+"""
+
+FENCED = """
+[fence]
+program = "{folder}/{{node}}/fence"
+timeout_ms = 10000
+after_ms = 1000
+delay_ms = 1000
 """
 
 
@@ -64,6 +82,15 @@ def method(lab: Lab, vips: list) -> list:
 def notify(lab: Lab) -> str:
     install(lab, "notify", COMMON)
     return NOTIFY
+
+
+def fence(lab: Lab) -> str:
+    places = {"folder": lab.folder, "python": sys.executable, "source": SOURCE}
+    text = FENCE
+    for name, place in places.items():
+        text = text.replace(f"{{{name}}}", str(place))
+    install(lab, "fence", text)
+    return FENCED
 
 
 def record(lab: Lab, node: str, name: str) -> list:
