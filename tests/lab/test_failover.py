@@ -119,12 +119,6 @@ class DataTest(WatchedCase):
         processes.wait_until(lambda: self.is_fenced(node), BOUND_S,
                              f"{node} takes no writes any more")
 
-    def serve(self, node):
-        """As its service manager would: a failover ends the server of a former master."""
-        if not processes.running(self.lab, node, "mysqld"):
-            stage.start(self.lab, node, "mysqld")
-        return True
-
     def written_to(self):
         active = agents.group(self.lab, "db1").get("active")
         return active in places.DATABASES and mariadb.sql(

@@ -62,7 +62,8 @@ class FencedTest(PairCase):
         self.assertRegex(self.words("db2", "history"), "fence.* db1")
         stage.revive_node(self.lab, "db1")
         self.wait_until_both_vote("db2")
-        agents.wait_healthy(self.lab, "db2")
+        processes.wait_until(lambda: self.serve("db1") and agents.healthy(self.lab, "db2"),
+                             REJOIN_S, "all is healthy")
         self.assertIn("safety fenced", self.words("db1", "status"))
         self.assertEqual(self.fenced("db1"), [])
         print(f"taken over after {1000 * took:.0f} ms ... ", end="", flush=True)

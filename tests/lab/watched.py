@@ -3,7 +3,7 @@
 import time
 
 import rig
-from lab import agents, network, processes
+from lab import agents, network, processes, stage
 from lab.measure import Observer, stopped_at_end
 
 BOUND_S = 20
@@ -41,6 +41,12 @@ class WatchedCase(rig.LabCase):
         for log in sorted(self.lab.folder.glob("*/log/*.log")):
             words = log.read_text(errors="replace").splitlines()
             print("", log.relative_to(self.lab.folder), *words[-LINES_TOLD:], sep="\n  ")
+
+    def serve(self, node):
+        """As its service manager would: a failover ends the server of a former master."""
+        if not processes.running(self.lab, node, "mysqld"):
+            stage.start(self.lab, node, "mysqld")
+        return True
 
     def wait_for_next_holder(self, former):
         processes.wait_until(lambda: set(network.holders(self.lab)) - {former}, BOUND_S,

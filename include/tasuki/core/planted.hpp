@@ -25,7 +25,6 @@ enum class bug {
     fence_outdated,
     fence_unconfirmed,
     alone_before_recorded,
-    pair_changed_at_once,
     renewed_alone_always,
     poisoned_votes,
     failed_write_counts,
