@@ -126,15 +126,13 @@ std::optional<permission> group::permitted(work const& job) const {
 
 /// What the servers say, whoever would have to decide.
 mysql::readiness group::judge(work const& job) const {
-    auto const journal = journal_of(record());
-    mysql::readiness_input input{
-        settings_.mysql->members,         journal.now, data_->facts(), {}, {},
-        settings_.mysql->promote_degraded};
+    auto const recorded = standing_of(record());
+    std::vector<node_id> alive;
     for (auto const member : settings_.members)
         if (job.alive(member))
-            input.alive.insert(member);
-    input.standby.insert(record().standby.begin(), record().standby.end());
-    return judge_readiness(input);
+            alive.push_back(member);
+    return mysql::judge_readiness({settings_.mysql->members, recorded, data_->facts(), alive,
+                                   record().standby, settings_.mysql->promote_degraded});
 }
 
 mysql::readiness group::readiness(work const& job) const {

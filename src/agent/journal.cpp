@@ -47,12 +47,18 @@ mysql::journal_entry journal_of(election::record const& record) {
     if (auto const position = mysql::gtid_list::parse(record.position))
         entry.promotion = *position;
     entry.loss_accepted = record.loss_accepted;
-    entry.now.master = record.master;
-    entry.now.required = record.required_acks;
-    entry.now.ackers = translated<mysql::acker>(record.ackers);
-    entry.now.next_ackers = translated<mysql::acker>(record.next_ackers);
-    entry.now.degraded = record.degraded_since_ms != 0;
+    entry.now = standing_of(record);
     return entry;
+}
+
+mysql::standing standing_of(election::record const& record) {
+    mysql::standing now;
+    now.master = record.master;
+    now.required = record.required_acks;
+    now.ackers = translated<mysql::acker>(record.ackers);
+    now.next_ackers = translated<mysql::acker>(record.next_ackers);
+    now.degraded = record.degraded_since_ms != 0;
+    return now;
 }
 
 void write_journal(election::record& record, mysql::journal_entry const& entry,

@@ -59,7 +59,7 @@ node::node(node_settings settings, node_start const& start, moment at)
         for (auto const& [other, heard] : inherited_->heard)
             peers_.remember(other, heard);
     for (auto const& peer : settings_.peers)
-        beats_.push_back({peer.id, at.now});
+        beats_.push_back({peer, at.now});
 }
 
 std::vector<effect> node::handle(happening const& what, moment at) {
@@ -71,12 +71,12 @@ std::vector<effect> node::handle(happening const& what, moment at) {
 void node::handle(happening const& what, moment at, std::vector<effect>& effects) {
     effects.clear();
     auto job = look(at, effects, outbox_);
-    warn_once(job);
-    inherit_once(job);
+    if (!std::exchange(begun_, true))
+        begin(job);
     dispatch(job, what);
     bool const woken = std::holds_alternative<woke>(what);
     for (auto& [id, each] : groups_)
-        if (woken || at.now >= each->next_wake() || job.soon >= each->looks_around_at())
+        if (woken || job.soon >= each->looks_around_at() || at.now >= each->next_wake())
             each->woke(job);
     watch_peer(job);
     serve_roll(job);
@@ -112,9 +112,7 @@ bool node::is_idle() const {
 }
 
 /// A voter that may not vote looks healthy from outside: say so once, and what to correct.
-void node::warn_once(work& job) {
-    if (std::exchange(warned_, true))
-        return;
+void node::begin(work& job) {
     for (auto const& [id, each] : groups_) {
         auto const& vote = each->election_state().vote;
         if (vote.votes && vote.misplaced)
@@ -123,9 +121,6 @@ void node::warn_once(work& job) {
                            "its state was made with another set of voters than its file names: "
                            "put the voters in the file back as the other nodes have them"});
     }
-}
-
-void node::inherit_once(work& job) {
     if (auto const left = std::exchange(inherited_, std::nullopt))
         for (auto const& [id, each] : left->groups)
             if (auto* const found = find(id))
@@ -291,15 +286,18 @@ bool node::is_copy(heard const& it, instant now) {
     auto const& said = it.what.payload;
     bool const same = last.path != it.path && now - last.at < settings_.interval / 2 &&
                       std::ranges::equal(last.payload, said);
-    if (!same)
-        last = {{said.begin(), said.end()}, it.path, now};
-    return same;
+    if (same)
+        return true;
+    last.payload.assign(said.begin(), said.end());
+    last.path = it.path;
+    last.at = now;
+    return false;
 }
 
 void node::post(work& job) {
     for (auto& letter : job.letters.letters())
         for (auto& each : beats_)
-            if (each.to == letter.to)
+            if (each.to.id == letter.to)
                 beat(job, each, std::move(letter.text).take());
     job.letters.letters().clear();
     // Awake anyway: so all nodes come to beat at the same moments, and sleep in between.
@@ -309,15 +307,18 @@ void node::post(work& job) {
 }
 
 /// Whoever is answered once an interval needs no beat beside: the next question comes first.
-void node::beat(work& job, beat_due& due, byte_string const& payload) {
+void node::beat(work& job, beat_due& due, byte_string payload) {
     auto const patience = payload.empty() ? duration{} : settings_.interval / 2;
     due.at = job.at.now + settings_.interval + patience;
-    auto const paths = peers_.find(due.to)->place.paths;
-    for (std::uint8_t path = 0; path < paths; ++path) {
-        auto header = peers_.compose(due.to, path, job.at.now, payload);
+    for (std::uint8_t path = 0; path < due.to.paths; ++path) {
+        auto header = peers_.compose(due.to.id, path, job.at.now, payload);
         bool const carries = !header.payload.empty();
         header.payload = {};
-        job.effects.emplace_back(transmit{header, carries ? payload : byte_string{}, path});
+        auto& sent = std::get<transmit>(job.effects.emplace_back(transmit{header, {}, path}));
+        if (carries && path + 1 == due.to.paths)
+            sent.payload = std::move(payload);
+        else if (carries)
+            sent.payload = payload;
     }
 }
 

@@ -95,8 +95,7 @@ http::quorum_view quorum_of(node const& from, moment at) {
 }
 
 std::string role_of_replica(group const& of, node_id member) {
-    auto const now = journal_of(of.record()).now;
-    return is_acker(now, member) ? "acker" : "replica";
+    return is_acker(standing_of(of.record()), member) ? "acker" : "replica";
 }
 
 http::replica_view replica_of(node_settings const& names, group const& of, node_id member,

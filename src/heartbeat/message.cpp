@@ -100,11 +100,12 @@ byte_string seal(message const& content, cluster_id const& cluster, keyring cons
     auto const id = keys.signer();
     auto const version = version_of(content);
     auto const header = header_bytes_of(version);
-    byte_writer out;
+    auto const length = header + content.payload.size() + mac_bytes;
+    byte_writer out{length};
     out.u32(magic);
     out.u8(version);
     out.u8(static_cast<std::uint8_t>(content.type));
-    out.u16(static_cast<std::uint16_t>(header + content.payload.size() + mac_bytes));
+    out.u16(static_cast<std::uint16_t>(length));
     out.append(cluster.bytes);
     out.u32(content.from.value());
     out.u32(content.to.value());

@@ -72,9 +72,10 @@ peer const* peers::find(node_id id) const {
 }
 
 reception peers::accept(message const& incoming, std::uint8_t path, instant now) {
-    if (auto const reason = misdirected(incoming, path))
+    auto const index = index_of(incoming.from);
+    if (auto const reason = misdirected(incoming, path, index))
         return refuse(*reason);
-    auto& sender = table_[index_of(incoming.from)];
+    auto& sender = table_[index];
     switch (judge(sender, incoming)) {
     case standing::current:
         return deliver_in_session(sender, incoming, now);
@@ -94,17 +95,17 @@ reception peers::accept(message const& incoming, std::uint8_t path, instant now)
     return refuse(reject::bad_body);
 }
 
-std::optional<reject> peers::misdirected(message const& incoming, std::uint8_t path) const {
+std::optional<reject> peers::misdirected(message const& incoming, std::uint8_t path,
+                                         std::size_t sender) const {
     if (incoming.from == self_.id)
         return reject::reflected;
-    auto const* const sender = find(incoming.from);
-    if (sender == nullptr)
+    if (sender == table_.size())
         return reject::unknown_sender;
     if (incoming.to != self_.id)
         return reject::not_for_us;
     if (!incoming.session.is_set() || incoming.sequence == 0)
         return reject::bad_body;
-    if (incoming.path != path || path >= sender->place.paths)
+    if (incoming.path != path || path >= table_[sender].place.paths)
         return reject::wrong_path;
     return std::nullopt;
 }

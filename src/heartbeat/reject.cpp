@@ -1,6 +1,5 @@
 #include "tasuki/heartbeat/reject.hpp"
 
-#include <numeric>
 #include <stdexcept>
 #include <string>
 
@@ -81,10 +80,6 @@ std::string_view to_string(reject reason) {
 
 std::string_view explain(reject reason) {
     return words_for(reason).sentence;
-}
-
-std::uint64_t reject_counters::total() const {
-    return std::accumulate(counts_.begin(), counts_.end(), std::uint64_t{0});
 }
 
 void throw_exception_from_error(reject reason, boost::source_location const&) {

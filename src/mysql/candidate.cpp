@@ -29,13 +29,13 @@ std::optional<std::string> unpromotable(member const& who, server_facts const& f
         return "its applier stopped with error " + std::to_string(replica.applier_errno) +
                (replica.last_error.empty() ? "" : ": " + replica.last_error);
     // While the receiver runs, the freeze starts an applier that was merely stopped.
+    auto const received = *holdings(facts);
     if (!replica.applier_runs && replica.receiver == thread_state::stopped &&
-        !covers(replica.applied, *holdings(facts)))
+        !covers(replica.applied, received))
         return "its applier does not run and has not applied all that was received";
-    if (compare(facts.binlog_position, *holdings(facts)) == position_order::diverged)
+    if (compare(facts.binlog_position, received) == position_order::diverged)
         return "its binlog " + facts.binlog_position.to_string() +
-               " holds transactions of its own beside those received, " +
-               holdings(facts)->to_string();
+               " holds transactions of its own beside those received, " + received.to_string();
     return std::nullopt;
 }
 
@@ -157,28 +157,49 @@ assessment assess(assess_input const& input) {
 
 namespace {
 
-/// Why a node could not take part in a failover now, or nothing.
-std::optional<std::string> absent_from_failover(readiness_input const& input, member const& who) {
-    if (!input.alive.contains(who.node))
-        return "is not alive";
-    auto const place = input.facts.find(who.node);
-    if (place == input.facts.end())
-        return "has not told its state";
-    auto reason = incomparable(place->second, master_of(input.members, input.recorded));
-    return reason ? std::optional("cannot be used: " + *reason) : std::nullopt;
+bool holds(std::vector<node_id> const& nodes, node_id node) {
+    return std::find(nodes.begin(), nodes.end(), node) != nodes.end();
+}
+
+/// A member that is not the master.
+struct prospect {
+    member const& who;
+    server_facts const* facts = nullptr;
+    std::optional<std::string> absent{}; ///< why it could not take part in a failover now
+};
+
+std::vector<prospect> prospects_of(readiness_input const& input) {
+    endpoint const master = master_of(input.members, input.recorded);
+    std::vector<prospect> out;
+    out.reserve(input.members.size());
+    for (member const& who : input.members) {
+        if (who.node == input.recorded.master)
+            continue;
+        auto& one = out.emplace_back(prospect{who});
+        if (auto const place = input.facts.find(who.node); place != input.facts.end())
+            one.facts = &place->second;
+        if (!holds(input.alive, who.node))
+            one.absent = "is not alive";
+        else if (one.facts == nullptr)
+            one.absent = "has not told its state";
+        else if (auto const reason = incomparable(*one.facts, master))
+            one.absent = "cannot be used: " + *reason;
+    }
+    return out;
 }
 
 std::optional<node_id> successor_of(readiness_input const& input,
+                                    std::vector<prospect> const& prospects,
                                     std::vector<std::string>& reasons) {
     std::optional<node_id> best;
-    for (member const& who : input.members) {
-        if (who.node == input.recorded.master || who.never_master)
+    for (auto const& [who, facts, absent] : prospects) {
+        if (who.never_master)
             continue;
-        auto reason = absent_from_failover(input, who);
-        if (!reason && input.standby.contains(who.node))
+        auto reason = absent;
+        if (!reason && holds(input.standby, who.node))
             reason = "is in standby";
         if (!reason)
-            reason = unpromotable(who, input.facts.at(who.node));
+            reason = unpromotable(who, *facts);
         if (reason) {
             reasons.push_back(who.name + ": " + *reason);
             continue;
@@ -191,12 +212,12 @@ std::optional<node_id> successor_of(readiness_input const& input,
     return best;
 }
 
-freeze_verdict imagined_freeze(readiness_input const& input) {
+freeze_verdict imagined_freeze(standing const& recorded, std::vector<prospect> const& prospects) {
     std::vector<acker> frozen;
-    for (member const& who : input.members)
-        if (!absent_from_failover(input, who))
-            frozen.push_back({who.node, input.facts.at(who.node).life});
-    return count_frozen(input.recorded, frozen);
+    for (prospect const& each : prospects)
+        if (!each.absent)
+            frozen.push_back({each.who.node, each.facts->life});
+    return count_frozen(recorded, frozen);
 }
 
 void add_durability_faults(readiness_input const& input, readiness& out) {
@@ -221,7 +242,8 @@ readiness judge_readiness(readiness_input const& input) {
         out.reasons.push_back("no master is recorded: run `tasuki bootstrap`");
         return out;
     }
-    out.to = successor_of(input, out.reasons);
+    auto const prospects = prospects_of(input);
+    out.to = successor_of(input, prospects, out.reasons);
     if (!out.to)
         out.reasons.push_back("no node could be promoted");
     if (input.recorded.degraded) {
@@ -229,7 +251,7 @@ readiness judge_readiness(readiness_input const& input) {
         out.failover = out.to.has_value() && input.promote_degraded;
         return out;
     }
-    freeze_verdict const freeze = imagined_freeze(input);
+    freeze_verdict const freeze = imagined_freeze(input.recorded, prospects);
     if (!freeze.enough)
         out.reasons.push_back(to_string(freeze));
     out.failover = out.to.has_value() && freeze.enough;

@@ -56,7 +56,9 @@ std::optional<gtid> take_domain(std::span<gtid const>& rest) {
 }
 
 std::vector<gtid> joined(gtid_list const& left, gtid_list const& right) {
-    std::vector<gtid> all = left.entries();
+    std::vector<gtid> all;
+    all.reserve(left.entries().size() + right.entries().size());
+    all.insert(all.end(), left.entries().begin(), left.entries().end());
     all.insert(all.end(), right.entries().begin(), right.entries().end());
     return all;
 }
@@ -154,12 +156,14 @@ bool covers(gtid_list const& have, gtid_list const& want) {
 }
 
 gtid_list furthest(gtid_list const& left, gtid_list const& right) {
-    auto const both = gtid_list::of(joined(left, right));
-    std::vector<gtid> last;
-    std::span<gtid const> rest{both.entries()};
-    while (auto const entry = take_domain(rest))
-        last.push_back(*entry);
-    return gtid_list::of(std::move(last));
+    auto all = joined(left, right);
+    std::sort(all.begin(), all.end());
+    std::size_t domains = 0; // what was taken makes room for it
+    std::span<gtid const> rest{all};
+    while (auto const last = take_domain(rest))
+        all[domains++] = *last;
+    all.resize(domains);
+    return gtid_list::of(std::move(all));
 }
 
 gtid_list merge(gtid_list const& left, gtid_list const& right) {

@@ -107,20 +107,23 @@ server const* cluster::served_by(server const& replica) const {
     return nullptr;
 }
 
-bool cluster::connected(server const& replica) const {
+server const* cluster::source_of(server const& replica) const {
     if (!replica.up || !replica.receiver_runs || replica.receiver_errno != 0)
-        return false;
+        return nullptr;
     server const* const source = served_by(replica);
-    return source != nullptr && source != &replica && source->up &&
-           replica.blocked != replica.master && !source->locked.contains(replica.who.account) &&
-           !cut_.contains({std::min(replica.who.node, source->who.node),
-                           std::max(replica.who.node, source->who.node)});
+    bool const streams = source != nullptr && source != &replica && source->up &&
+                         replica.blocked != replica.master &&
+                         !source->locked.contains(replica.who.account) &&
+                         !cut_.contains({std::min(replica.who.node, source->who.node),
+                                         std::max(replica.who.node, source->who.node)});
+    return streams ? source : nullptr;
 }
 
 std::vector<node_id> cluster::ackers_of(node_id node) const {
     std::vector<node_id> out;
+    server const& source = at(node);
     for (auto const& [other, each] : servers_)
-        if (each.acknowledges && connected(each) && served_by(each) == &at(node))
+        if (acknowledges_to(each, source))
             out.push_back(other);
     return out;
 }
@@ -149,7 +152,7 @@ void cluster::commit(node_id node) {
 
 bool cluster::receive(node_id node, bool acknowledgement_lost) {
     server& it = at(node);
-    server* const source = connected(it) ? served_by(it) : nullptr;
+    server* const source = source_of(it) != nullptr ? served_by(it) : nullptr;
     if (source == nullptr)
         return false;
     it.received_known = true;
@@ -230,15 +233,15 @@ server_facts cluster::facts_of(node_id node) const {
     facts.binlog_file = "binlog.000001";
     facts.binlog_offset = it.binlog.size() * 100;
     for (auto const& [other, each] : servers_)
-        if (connected(each) && served_by(each) == &it)
+        if (source_of(each) == &it)
             facts.connected_accounts.push_back(each.who.account);
     if (!it.master)
         return facts;
     replica_facts replica;
     replica.master = *it.master;
-    replica.receiver = !it.receiver_runs ? thread_state::stopped
-                       : connected(it)   ? thread_state::running
-                                         : thread_state::connecting;
+    replica.receiver = !it.receiver_runs          ? thread_state::stopped
+                       : source_of(it) != nullptr ? thread_state::running
+                                                  : thread_state::connecting;
     replica.applier_runs = it.applier_runs;
     if (it.received_known)
         replica.received = received_of(it);
@@ -249,13 +252,16 @@ server_facts cluster::facts_of(node_id node) const {
     bool const shut_out = source != nullptr && source->locked.contains(it.who.account);
     replica.receiver_errno = shut_out ? 4151 : it.receiver_errno;
     replica.applier_errno = it.applier_errno;
-    facts.replica = replica;
+    facts.replica = std::move(replica);
     return facts;
 }
 
 bool cluster::can_acknowledge(node_id node) const {
     server const& it = at(node);
-    return it.up && !it.read_only && (!it.source_semi_sync || !ackers_of(node).empty());
+    return it.up && !it.read_only &&
+           (!it.source_semi_sync ||
+            std::any_of(servers_.begin(), servers_.end(),
+                        [&](auto const& each) { return acknowledges_to(each.second, it); }));
 }
 
 bool cluster::has(node_id node, gtid const& what) const {

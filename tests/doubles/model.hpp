@@ -128,7 +128,11 @@ class cluster {
     void let_go(server&);
     [[nodiscard]] server* served_by(server const& replica);
     [[nodiscard]] server const* served_by(server const& replica) const;
-    [[nodiscard]] bool connected(server const& replica) const;
+    /// Whose changes it receives now, if anybody's.
+    [[nodiscard]] server const* source_of(server const& replica) const;
+    [[nodiscard]] bool acknowledges_to(server const& replica, server const& source) const {
+        return replica.acknowledges && source_of(replica) == &source;
+    }
 
     std::map<node_id, server> servers_;
     std::set<std::pair<node_id, node_id>> cut_;

@@ -216,7 +216,7 @@ cluster::done cluster::acknowledge_again(server& it, repeat_ack const& order) {
     while (apply(it.who.node)) {
     }
     auto const facts = facts_of(it.who.node);
-    if (it.master != order.master || !connected(it) || !it.acknowledges)
+    if (it.master != order.master || source_of(it) == nullptr || !it.acknowledges)
         return failed(failure::conflict, "it does not receive as an acker");
     if (!covers(facts.replica->applied, order.position))
         return failed(failure::timed_out, "not reached");

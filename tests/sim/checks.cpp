@@ -114,13 +114,14 @@ void world::check_degraded(std::size_t index, group_side& side, election::state 
 
 void world::check_record_of(std::size_t index, std::size_t group) {
     auto& side = machines_[index].groups[group];
-    auto const& elect = group_of(index, group).election_state();
+    auto const& elect = side.runs->election_state();
     if (elect.vote.memory.promised < side.seen_epoch && !elect.vote.blank)
         violated("promise_back", fmt::format("node {} went back to epoch {}", index,
                                              elect.vote.memory.promised.value()));
     // Only what was durable counts across a crash: an unanswered promise may be forgotten.
     side.seen_epoch = side.disk ? std::max(side.seen_epoch, side.disk->promised) : epoch{};
-    check_degraded(index, side, elect);
+    if (elect.writing.under_way || side.degrading_since != 0)
+        check_degraded(index, side, elect);
     if (elect.now_role != election::role::active || elect.latest.order() == side.seen_record)
         return;
     if (elect.latest.order() < side.seen_record)

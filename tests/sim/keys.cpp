@@ -3,7 +3,10 @@
 #include "tasuki/core/overloaded.hpp"
 #include "world.hpp"
 
+#include <sodium.h>
+
 #include <algorithm>
+#include <stdexcept>
 
 namespace tasuki::sim {
 
@@ -19,6 +22,8 @@ heartbeat::secret secret_of(std::uint64_t number) {
 } // namespace
 
 void world::set_up_keys() {
+    if (sodium_init() < 0) // as the agent does; without it the slowest code of all signs
+        throw std::runtime_error{"the library of the signatures cannot be used"};
     cluster_id_ = heartbeat::cluster_named(shape_.common.cluster);
     ++keys_made_;
     for (auto& each : machines_)

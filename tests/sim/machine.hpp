@@ -1,7 +1,7 @@
 #pragma once
-// What a machine is in the simulated world, what travels between machines, and when it is due.
+// What a machine is in the simulated world, and what travels between machines.
 
-#include "dice.hpp"
+#include "schedule.hpp"
 #include "tasuki/agent/node.hpp"
 #include "tasuki/agent/rotation.hpp"
 
@@ -21,6 +21,7 @@ struct stored_event {
 
 /// One group on one machine: what it keeps when its agent dies, and what the kernel was told.
 struct group_side {
+    agent::group const* runs = nullptr; ///< in the agent, while there is one
     std::optional<election::durable_state> disk;
     std::optional<stored_event> under_way;
     std::optional<stored_event> waiting;       ///< the newest, while another is on its way
@@ -114,67 +115,6 @@ struct errand {
 struct news {
     std::size_t about = 0;
     mysql::server_facts facts;
-};
-
-struct due {
-    enum class kind : std::uint8_t {
-        deliver,
-        stored,
-        resume,
-        vouch,
-        fault,
-        inspect,
-        operate,
-        clock_read,
-        clock_right,
-        ended,
-        replaced,
-        read_facts,
-        tell_facts,
-        client,
-        replicate,
-        order,
-        answer,
-        server_gone,
-        leave_down,
-        fence,
-        fence_told,
-        server_boot
-    };
-    world_time when = 0;
-    std::uint64_t order = 0;
-    kind what = kind::resume;
-    std::uint8_t machine = 0;
-    std::uint8_t group = 0;
-    std::uint32_t life = 0;
-    std::uint32_t slot = 0; ///< of what travels
-    friend bool operator>(due const& left, due const& right) {
-        return left.when != right.when ? left.when > right.when : left.order > right.order;
-    }
-};
-
-/// Places that are used again and again.
-template<class Value>
-class pool {
-  public:
-    std::uint32_t put(Value value) {
-        if (free_.empty()) {
-            values_.push_back(std::move(value));
-            return static_cast<std::uint32_t>(values_.size() - 1);
-        }
-        auto const slot = free_.back();
-        free_.pop_back();
-        values_[slot] = std::move(value);
-        return slot;
-    }
-    Value take(std::uint32_t slot) {
-        free_.push_back(slot);
-        return std::move(values_[slot]);
-    }
-
-  private:
-    std::vector<Value> values_;
-    std::vector<std::uint32_t> free_;
 };
 
 } // namespace tasuki::sim

@@ -49,6 +49,8 @@ void world::boot(std::size_t index) {
         schedule(at.world_time_of(at.local(now_) + election::longest_lease), due::kind::vouch,
                  index);
     at.agent = std::make_unique<agent::node>(at.settings, start, moment_of(index));
+    for (std::size_t group = 0; group < at.groups.size(); ++group)
+        at.groups[group].runs = at.agent->groups().at(group_at(group)).get();
     at.wake = now_;
     if (at.clock_is_wrong)
         schedule(now_, due::kind::clock_read, index);

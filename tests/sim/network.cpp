@@ -60,11 +60,11 @@ void world::transmit(std::size_t from, agent::transmit& what) {
         return;
     }
     if (twice)
-        send_copy(from, to, letter);
-    send_copy(from, to, std::move(letter));
+        send_copy(to, delivery{letter});
+    send_copy(to, std::move(letter));
 }
 
-void world::send_copy(std::size_t, std::size_t to, delivery letter) {
+void world::send_copy(std::size_t to, delivery&& letter) {
     world_time delay = dice_.between(millisecond / 20, delay_most_);
     if (shape_.even_delay > 0)
         delay = shape_.even_delay;

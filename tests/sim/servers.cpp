@@ -39,11 +39,11 @@ void world::data_event(due const& event) {
             read_facts(event.machine);
         break;
     case due::kind::tell_facts: {
-        auto const read = news_.take(event.slot);
+        auto read = news_.take(event.slot);
         if (runs(event.machine)) {
-            auto facts = read.facts;
-            facts.read_at = at.local(now_);
-            happen(event.machine, agent::server_facts_read{id, node_number(read.about), facts});
+            read.facts.read_at = at.local(now_);
+            happen(event.machine,
+                   agent::server_facts_read{id, node_number(read.about), std::move(read.facts)});
         }
         break;
     }
@@ -79,13 +79,13 @@ void world::read_facts(std::size_t index) {
         return schedule(std::min(at.paused_until + 1, now_ + looks_again), due::kind::read_facts,
                         index);
     schedule(now_ + shape_.facts_pause, due::kind::read_facts, index);
-    auto const facts = facts_of(index);
+    auto facts = facts_of(index);
     for (std::size_t other = 0; other < machines_.size(); ++other)
         if (other != index && machines_[other].agent && reachable(index, other))
             schedule(now_ + dice_.between(millisecond / 10, 5 * millisecond), due::kind::tell_facts,
                      other, 0, news_.put({index, facts}));
     happen(index, agent::server_facts_read{shape_.common.groups[*shape_.data].id, at.settings.self,
-                                           facts});
+                                           std::move(facts)});
 }
 
 void world::client() {
@@ -197,7 +197,8 @@ void world::answered(due const& event) {
                         errands_.put(std::move(one)));
     if (one.asker != one.target)
         one.answer.facts.read_at = at.local(now_);
-    happen(event.machine, agent::order_answered{shape_.common.groups[*shape_.data].id, one.answer});
+    happen(event.machine,
+           agent::order_answered{shape_.common.groups[*shape_.data].id, std::move(one.answer)});
 }
 
 void world::crash_server(std::size_t index, std::size_t unflushed, bool unseen) {

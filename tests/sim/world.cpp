@@ -100,9 +100,7 @@ bool world::next_event() {
         happen(woken, agent::woke{});
         return true;
     }
-    auto const next = queue_.top();
-    queue_.pop();
-    happen_at(next);
+    happen_at(queue_.pop());
     return true;
 }
 
@@ -274,7 +272,7 @@ group_id world::group_at(std::size_t group) const {
 }
 
 agent::group const& world::group_of(std::size_t index, std::size_t group) const {
-    return *machines_[index].agent->groups().at(shape_.common.groups[group].id);
+    return *machines_[index].groups[group].runs;
 }
 
 bool world::runs(std::size_t index) const {

@@ -19,7 +19,6 @@
 #include <functional>
 #include <map>
 #include <optional>
-#include <queue>
 #include <set>
 #include <string>
 
@@ -57,7 +56,7 @@ class world {
 
     // network.cpp
     void transmit(std::size_t from, agent::transmit&);
-    void send_copy(std::size_t from, std::size_t to, delivery);
+    void send_copy(std::size_t to, delivery&&);
     void deliver(due const&);
     void hear(std::size_t, delivery&);
     [[nodiscard]] bool reachable(std::size_t, std::size_t) const;
@@ -155,7 +154,7 @@ class world {
     world_time now_ = 0;
     std::uint64_t order_ = 0;
     std::uint64_t at_this_instant_ = 0; ///< wake-ups, without time having passed
-    std::priority_queue<due, std::vector<due>, std::greater<>> queue_;
+    schedule_heap queue_;
     std::vector<machine> machines_;
     std::vector<agent::effect> effects_;
     pool<delivery> deliveries_;

@@ -11,6 +11,8 @@
 namespace tasuki::agent {
 
 [[nodiscard]] mysql::journal_entry journal_of(election::record const&);
+/// Of that only who may acknowledge now.
+[[nodiscard]] mysql::standing standing_of(election::record const&);
 /// `wall_ms` dates a degradation that begins now. Uses up a permission, whoever had it.
 void write_journal(election::record&, mysql::journal_entry const&, std::uint64_t wall_ms);
 

@@ -76,12 +76,11 @@ class node {
   private:
     /// When the next beat to a peer is due, if nothing else is said to it before.
     struct beat_due {
-        node_id to;
+        heartbeat::seat to;
         instant at;
     };
 
-    void warn_once(work&);
-    void inherit_once(work&);
+    void begin(work&); ///< what the first call does beside
     void serve_roll(work&);
     void watch_peer(work&);
     [[nodiscard]] election::electorate electorate() const;
@@ -93,7 +92,7 @@ class node {
     void finish(work&);
     void on_wish(work&, operator_asked const&);
     void post(work&);
-    void beat(work&, beat_due&, byte_string const& payload);
+    void beat(work&, beat_due&, byte_string payload);
     [[nodiscard]] group* find(group_id);
 
     node_settings settings_;
@@ -115,7 +114,7 @@ class node {
     outbox outbox_; ///< empty between two calls, as is the next
     std::vector<election::entry> inbox_;
     std::optional<inheritance> inherited_; ///< until the first call
-    bool warned_ = false;
+    bool begun_ = false;                   ///< the first call has been made
 };
 
 } // namespace tasuki::agent

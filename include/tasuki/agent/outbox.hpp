@@ -26,7 +26,7 @@ class outbox {
                                        [&](letter const& each) { return each.to == to; });
         bool const fits = last != letters_.rend() &&
                           last->text.size() + entry_.size() <= heartbeat::payload_bytes_max;
-        auto& target = fits ? *last : letters_.emplace_back(letter{to, {}});
+        auto& target = fits ? *last : letters_.emplace_back(letter{to, byte_writer{}});
         target.text.append(entry_.view());
     }
     [[nodiscard]] std::vector<letter>& letters() { return letters_; }

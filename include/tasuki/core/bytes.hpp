@@ -4,6 +4,8 @@
 // A reader never reads past its range: the first overrun makes it `failed()`, and every later read
 // yields zero. A codec therefore reads all its fields and checks once. A writer appends.
 
+#include <endian.h>
+
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -18,15 +20,29 @@ namespace tasuki {
 using byte_view = std::span<std::byte const>;
 using byte_string = std::vector<std::byte>;
 
+/// A number as it lies on the wire, and back.
+inline std::uint8_t big_endian(std::uint8_t value) {
+    return value;
+}
+inline std::uint16_t big_endian(std::uint16_t value) {
+    return htobe16(value);
+}
+inline std::uint32_t big_endian(std::uint32_t value) {
+    return htobe32(value);
+}
+inline std::uint64_t big_endian(std::uint64_t value) {
+    return htobe64(value);
+}
+
 class byte_reader {
   public:
     explicit byte_reader(byte_view bytes)
         : rest_(bytes) {}
 
-    [[nodiscard]] std::uint8_t u8() { return static_cast<std::uint8_t>(integer<1>()); }
-    [[nodiscard]] std::uint16_t u16() { return static_cast<std::uint16_t>(integer<2>()); }
-    [[nodiscard]] std::uint32_t u32() { return static_cast<std::uint32_t>(integer<4>()); }
-    [[nodiscard]] std::uint64_t u64() { return integer<8>(); }
+    [[nodiscard]] std::uint8_t u8() { return integer<std::uint8_t>(); }
+    [[nodiscard]] std::uint16_t u16() { return integer<std::uint16_t>(); }
+    [[nodiscard]] std::uint32_t u32() { return integer<std::uint32_t>(); }
+    [[nodiscard]] std::uint64_t u64() { return integer<std::uint64_t>(); }
 
     /// The next `count` bytes, or an empty view if fewer are left.
     [[nodiscard]] byte_view take(std::size_t count) {
@@ -55,14 +71,12 @@ class byte_reader {
     [[nodiscard]] bool complete() const { return !failed_ && rest_.empty(); }
 
   private:
-    template<std::size_t Width>
-    std::uint64_t integer() {
-        std::uint64_t value = 0;
-        auto const bytes = take(Width);
-        if (bytes.size() == Width)
-            for (std::size_t index = 0; index < Width; ++index)
-                value = value << 8U | std::to_integer<std::uint64_t>(bytes[index]);
-        return value;
+    template<class Unsigned>
+    Unsigned integer() {
+        Unsigned value = 0;
+        if (auto const bytes = take(sizeof value); bytes.size() == sizeof value)
+            std::memcpy(&value, bytes.data(), sizeof value);
+        return big_endian(value);
     }
 
     byte_view rest_;
@@ -71,13 +85,14 @@ class byte_reader {
 
 class byte_writer {
   public:
-    byte_writer()
-        : room_(64) {} // most of what is written is that short
+    /// Most of what is written is as short as that.
+    explicit byte_writer(std::size_t room = 64)
+        : room_(room) {}
 
-    void u8(std::uint8_t value) { integer<1>(value); }
-    void u16(std::uint16_t value) { integer<2>(value); }
-    void u32(std::uint32_t value) { integer<4>(value); }
-    void u64(std::uint64_t value) { integer<8>(value); }
+    void u8(std::uint8_t value) { integer(value); }
+    void u16(std::uint16_t value) { integer(value); }
+    void u32(std::uint32_t value) { integer(value); }
+    void u64(std::uint64_t value) { integer(value); }
     /// Overwrites two bytes that were written before: a length that was not known yet.
     void set_u16(std::size_t at, std::uint16_t value) {
         room_.at(at) = static_cast<std::byte>(value >> 8U);
@@ -101,11 +116,10 @@ class byte_writer {
         size_ += count;
         return room_.data() + (size_ - count);
     }
-    template<std::size_t Width>
-    void integer(std::uint64_t value) {
-        std::byte* const octets = place_for(Width);
-        for (std::size_t place = Width; place-- > 0; value >>= 8U)
-            octets[place] = static_cast<std::byte>(value & 0xffU);
+    template<class Unsigned>
+    void integer(Unsigned value) {
+        auto const octets = big_endian(value);
+        std::memcpy(place_for(sizeof octets), &octets, sizeof octets);
     }
 
     byte_string room_; ///< as large as it ever was; `size_` bytes of it are written

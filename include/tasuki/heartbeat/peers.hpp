@@ -121,7 +121,8 @@ class peers {
     [[nodiscard]] static bool may_reply(peer::counters&, session_nonce, instant now);
     [[nodiscard]] peer new_peer(seat) const;
     [[nodiscard]] static standing judge(peer const&, message const&);
-    [[nodiscard]] std::optional<reject> misdirected(message const&, std::uint8_t path) const;
+    [[nodiscard]] std::optional<reject> misdirected(message const&, std::uint8_t path,
+                                                    std::size_t sender) const;
     [[nodiscard]] reception refuse(reject);
     [[nodiscard]] reception challenge(peer&, message const&, instant now);
     [[nodiscard]] reception deliver_in_session(peer&, message const&, instant now);

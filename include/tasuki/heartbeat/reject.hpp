@@ -48,14 +48,16 @@ class reject_counters {
   public:
     void count(reject reason, std::uint64_t times = 1) {
         counts_[static_cast<std::size_t>(reason)] += times;
+        total_ += times;
     }
     [[nodiscard]] std::uint64_t of(reject reason) const {
         return counts_[static_cast<std::size_t>(reason)];
     }
-    [[nodiscard]] std::uint64_t total() const;
+    [[nodiscard]] std::uint64_t total() const { return total_; }
 
   private:
     std::array<std::uint64_t, reject_count> counts_{};
+    std::uint64_t total_ = 0;
 };
 
 /// What `value()` of a refused result throws; for tests and programming errors only.

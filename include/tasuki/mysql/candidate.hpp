@@ -70,9 +70,9 @@ struct readiness {
 struct readiness_input {
     std::vector<member> const& members;
     standing const& recorded;
-    survey_map const& facts;   ///< latest known of every node, the master's included
-    std::set<node_id> alive;   ///< by heartbeat
-    std::set<node_id> standby; ///< by the operator
+    survey_map const& facts;             ///< latest known of every node, the master's included
+    std::vector<node_id> const& alive;   ///< by heartbeat
+    std::vector<node_id> const& standby; ///< by the operator
     bool promote_degraded = false;
 };
 [[nodiscard]] readiness judge_readiness(readiness_input const&);

@@ -54,8 +54,8 @@ struct readiness_scene {
     std::vector<member> members;
     standing recorded;
     survey_map facts;
-    std::set<node_id> alive;
-    std::set<node_id> standby;
+    std::vector<node_id> alive;
+    std::vector<node_id> standby;
     bool promote_degraded = false;
 };
 
@@ -71,7 +71,7 @@ readiness_scene ready_scene(std::size_t count = 3) {
     out.recorded = base.input.recorded;
     out.facts = base.input.facts;
     for (member const& who : out.members)
-        out.alive.insert(who.node);
+        out.alive.push_back(who.node);
     return out;
 }
 
@@ -188,7 +188,7 @@ TEST_CASE("readiness: with all ackers alive a failover would be lossless", "[can
 
 TEST_CASE("readiness: one acker missing of two, and nobody would be promoted", "[candidate]") {
     auto input = ready_scene();
-    input.alive.erase(db3);
+    std::erase(input.alive, db3);
     auto const seen = judge_readiness(input);
     CHECK_FALSE(seen.failover);
     CHECK_FALSE(seen.lossless);
@@ -244,7 +244,7 @@ TEST_CASE("readiness: the acker is preferred to a replica that lags behind", "[c
     auto input = ready_scene();
     input.recorded.ackers = {{db3, server_incarnation{3}}};
     CHECK(judge_readiness(input).to == db3);
-    input.standby.insert(db3);
+    input.standby.push_back(db3);
     auto const seen = judge_readiness(input);
     CHECK(seen.to == db2);
     CHECK(says(seen, "db3: is in standby"));
