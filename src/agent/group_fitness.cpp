@@ -45,6 +45,10 @@ verdict word_is_enough(database const& data, group_settings const& settings, nod
 
 } // namespace
 
+bool group::may_promote_itself() const {
+    return node_.fence || node_.voters.size() != 2;
+}
+
 election::suitability group::suitability(work const& job, std::string* why) const {
     auto const refuse = [&](std::string text) {
         if (why != nullptr)

@@ -3,8 +3,6 @@
 
 #include "dice.hpp"
 
-#include <algorithm>
-#include <cstddef>
 #include <cstdint>
 #include <utility>
 #include <vector>
@@ -46,45 +44,6 @@ struct due {
     friend bool operator>(due const& left, due const& right) {
         return left.when != right.when ? left.when > right.when : left.order > right.order;
     }
-};
-
-/// What is due, the next first: a heap with four children to a parent, for it is half as deep as
-/// one with two, and each event goes through it.
-class schedule_heap {
-  public:
-    [[nodiscard]] bool empty() const { return heap_.empty(); }
-    [[nodiscard]] due const& top() const { return heap_.front(); }
-    void push(due const& event) {
-        auto hole = heap_.size();
-        heap_.push_back(event);
-        for (; hole > 0 && heap_[(hole - 1) / 4] > event; hole = (hole - 1) / 4)
-            heap_[hole] = heap_[(hole - 1) / 4];
-        heap_[hole] = event;
-    }
-    due pop() {
-        due const first = heap_.front();
-        due const last = heap_.back();
-        heap_.pop_back();
-        auto const count = heap_.size();
-        if (count == 0)
-            return first;
-        std::size_t hole = 0;
-        for (std::size_t child = 1; child < count; child = 4 * hole + 1) {
-            auto sooner = child;
-            for (auto other = child + 1; other < std::min(child + 4, count); ++other)
-                if (heap_[sooner] > heap_[other])
-                    sooner = other;
-            if (!(last > heap_[sooner]))
-                break;
-            heap_[hole] = heap_[sooner];
-            hole = sooner;
-        }
-        heap_[hole] = last;
-        return first;
-    }
-
-  private:
-    std::vector<due> heap_;
 };
 
 /// Places that are used again and again.

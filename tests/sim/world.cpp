@@ -100,7 +100,9 @@ bool world::next_event() {
         happen(woken, agent::woke{});
         return true;
     }
-    happen_at(queue_.pop());
+    auto const next = queue_.top();
+    queue_.pop();
+    happen_at(next);
     return true;
 }
 

@@ -19,6 +19,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <queue>
 #include <set>
 #include <string>
 
@@ -154,7 +155,7 @@ class world {
     world_time now_ = 0;
     std::uint64_t order_ = 0;
     std::uint64_t at_this_instant_ = 0; ///< wake-ups, without time having passed
-    schedule_heap queue_;
+    std::priority_queue<due, std::vector<due>, std::greater<>> queue_;
     std::vector<machine> machines_;
     std::vector<agent::effect> effects_;
     pool<delivery> deliveries_;

@@ -33,9 +33,8 @@ inline constexpr std::size_t name_letters_max = 31;
 inline constexpr std::size_t configuration_bytes_max = 1024 * 1024;
 inline constexpr milliseconds lease_max{10000};
 
-/// What the voters of this file can promise: `fenced` is two voters of which each can have the
-/// other one's machine switched off, `unsafe` two without. They hold the virtual IP on one node at
-/// most, as ever, but a lost holder is not replaced.
+/// What the voters of this file can promise: `fenced` is two voters with a fence, `unsafe` two
+/// without: at most one holds the virtual IP, as ever, but a lost holder is not replaced.
 enum class safety : std::uint8_t { safe, fenced, unsafe };
 enum class log_target : std::uint8_t { journal, syslog, stderr_stream };
 /// What the master does when its last acknowledging replica is lost.
@@ -82,12 +81,11 @@ struct hook_config {
     friend bool operator==(hook_config const&, hook_config const&) = default;
 };
 
-/// Of two voters: has the other one's machine switched off, and ends with 0 once it is.
+/// Of two voters: ends with 0 once the other one is off.
 struct fence_config {
     hook_config hook{{}, milliseconds{30000}};
     milliseconds after{3000}; ///< of silence; at least a lease
     milliseconds delay{2000}; ///< more on a node that serves nothing
-    friend bool operator==(fence_config const&, fence_config const&) = default;
 };
 
 struct vip_config {
@@ -157,7 +155,6 @@ struct configuration {
     std::string state_dir;                       ///< may hold {node}
     std::string runtime_dir;                     ///< may hold {node}
     std::string watchdog;                        ///< a device, or empty: none; may hold {node}
-
     safety promise = safety::safe;
     std::vector<config_notice> warnings;
     std::uint64_t digest = 0; ///< equal on two nodes exactly if their values are equal

@@ -136,9 +136,7 @@ class group {
     void take_over_by_force(work&, operator_asked const&, ask_failover const&);
     [[nodiscard]] bool own_server_serves() const;
     [[nodiscard]] bool hears_majority(work const&) const;
-    [[nodiscard]] bool may_promote_itself() const {
-        return node_.fence || node_.voters.size() != 2;
-    }
+    [[nodiscard]] bool may_promote_itself() const;
     [[nodiscard]] mysql::readiness judge(work const&) const;
     /// The operator's word in the record, if it is for this node and still holds.
     [[nodiscard]] std::optional<permission> permitted(work const&) const;
