@@ -86,6 +86,7 @@ void node::handle(happening const& what, moment at, std::vector<effect>& effects
 std::vector<effect> node::retire(moment at) {
     return act(at, [](node& self, work& job) {
         self.roll_.retire(job);
+        self.fence_.retire();
         for (auto& [id, each] : self.groups_)
             each->retire(job);
     });
@@ -134,14 +135,23 @@ election::electorate node::electorate() const {
     return out;
 }
 
-/// Whoever serves something is the one that is to go on.
+/// Whoever serves something is the one that is to go on; where both do, or none, one of them.
 void node::watch_peer(work& job) {
     if (!settings_.fence)
         return;
-    bool const serves = std::any_of(groups_.begin(), groups_.end(), [](auto const& each) {
-        return each.second->election_state().now_role == election::role::active;
-    });
-    fence_.watch(job, roll_.current(), serves);
+    bool serves = false;
+    bool other_serves = false;
+    bool able = roll_.election_state().vote.may_vote(job.at.now);
+    for (auto const& [id, each] : groups_) {
+        auto const& elect = each->election_state();
+        bool const active = elect.now_role == election::role::active;
+        serves = serves || active;
+        other_serves = other_serves || (!active && elect.holder.node.is_set());
+        able = able && elect.vote.may_vote(job.at.now);
+    }
+    bool const lower = settings_.self == *std::min_element(settings_.fence->voters.begin(),
+                                                           settings_.fence->voters.end());
+    fence_.watch(job, roll_.current(), {able, serves == other_serves ? lower : serves});
     roll_.without(job, fence_.absent());
 }
 
@@ -248,6 +258,8 @@ void node::on_heard(work& job, heard const& it) {
         return on_older_voters(job, it);
     if (reception.refused)
         job.effects.emplace_back(refused_heartbeat{*reception.refused, it.what.from, it.path});
+    if (!reception.refused)
+        fence_.heard(it.what, roll_.current());
     if (reception.refused || it.what.payload.empty() || is_copy(it, job.at.now))
         return;
     if (!election::decode_entries(it.what.payload, inbox_)) {
@@ -258,7 +270,7 @@ void node::on_heard(work& job, heard const& it) {
     }
     for (auto& entry : inbox_) {
         if (std::holds_alternative<election::leave>(entry.what))
-            fence_.left(job, it.what.from);
+            fence_.left(job, it.what.from, roll_.current());
         else if (entry.group == voters_group)
             roll_.receive(job, it.what.from, std::move(entry.what));
         else if (auto const* memory = std::get_if<election::recalled>(&entry.what))
@@ -307,18 +319,14 @@ void node::post(work& job) {
 }
 
 /// Whoever is answered once an interval needs no beat beside: the next question comes first.
-void node::beat(work& job, beat_due& due, byte_string payload) {
+void node::beat(work& job, beat_due& due, byte_string const& payload) {
     auto const patience = payload.empty() ? duration{} : settings_.interval / 2;
     due.at = job.at.now + settings_.interval + patience;
     for (std::uint8_t path = 0; path < due.to.paths; ++path) {
         auto header = peers_.compose(due.to.id, path, job.at.now, payload);
         bool const carries = !header.payload.empty();
         header.payload = {};
-        auto& sent = std::get<transmit>(job.effects.emplace_back(transmit{header, {}, path}));
-        if (carries && path + 1 == due.to.paths)
-            sent.payload = std::move(payload);
-        else if (carries)
-            sent.payload = payload;
+        job.effects.emplace_back(transmit{header, carries ? payload : byte_string{}, path});
     }
 }
 

@@ -6,7 +6,7 @@
 namespace tasuki::agent {
 
 std::optional<inheritance> node::bequeath() const {
-    if (!roll_.is_idle() || fence_.is_running())
+    if (!roll_.is_idle() || fence_.is_waiting())
         return std::nullopt;
     inheritance out{life_, {}, {}};
     for (auto const& [id, each] : groups_) {
@@ -47,7 +47,7 @@ std::vector<transmit> node::farewells(instant now) const {
 
 std::vector<transmit> node::goodbyes(instant now) {
     std::vector<transmit> out;
-    if (!settings_.fence)
+    if (!settings_.fence || fence_.is_running())
         return out;
     byte_writer payload;
     encode(election::entry{voters_group, election::leave{life_}}, payload);

@@ -34,10 +34,18 @@ bool peer_fence::may_fence(election::electorate const& now) const {
     if (planted(bug::fenced_unheard))
         return true;
     bool const settled = now.before.empty() && now.next.empty();
-    return (settled && joined_ == now.set()) || now.before == std::vector{now.self};
+    return (settled && joined_ == now.set()) || (was_alone_ && now.before == std::vector{now.self});
 }
 
-void peer_fence::watch(work& job, election::electorate const& now, bool serves) {
+void peer_fence::heard(heartbeat::message const& what, election::electorate const& now) {
+    bool const says_so = what.type == heartbeat::message_type::beat && what.voters == now.set() &&
+                         what.config_digest == node_.digest;
+    if (what.from == peer_ && says_so && now.before.empty())
+        joined_ = now.set();
+}
+
+void peer_fence::watch(work& job, election::electorate const& now, standing self) {
+    was_alone_ = now.voters == std::vector{now.self} || (was_alone_ && !now.before.empty());
     auto const peer = node_.fence ? other_of(now) : node_id{};
     if (peer != peer_)
         forget(peer);
@@ -45,9 +53,6 @@ void peer_fence::watch(work& job, election::electorate const& now, bool serves) 
     if (known == nullptr)
         return;
     heard_ = std::max(known->heard.heard_at().value_or(long_ago), started_);
-    auto const hearing = known->heard.overall(job.at.now, job.silent_after);
-    if (hearing == heartbeat::hearing::up && known->voters == now.set() && now.before.empty())
-        joined_ = now.set();
     bool const over = left_.is_set() && known->theirs == left_;
     if (heard_ > begun_ && !over && !planted(bug::fence_outdated))
         confirmed_ = false;
@@ -57,10 +62,10 @@ void peer_fence::watch(work& job, election::electorate const& now, bool serves) 
     silent_ = job.at.now >= heard_ + job.silent_after;
     if (!silent_)
         failure_.clear();
-    may_ = may_fence(now);
-    auto const due =
-        std::max(heard_, awake_) + node_.fence->after + (serves ? duration{} : node_.fence->delay);
-    bool const waits = may_ && !confirmed_ && !running_;
+    may_ = self.able && may_fence(now);
+    auto const delay = self.first ? duration{} : node_.fence->delay;
+    auto const due = std::max(heard_, awake_) + node_.fence->after + delay;
+    bool const waits = may_ && !confirmed_ && !running_ && !retiring_;
     wake_ = waits ? std::max(due, again_at_) : never;
     if (job.at.now >= wake_)
         begin(job);
@@ -80,6 +85,8 @@ void peer_fence::ended(work& job, fence_ended const& how) {
         return;
     running_ = false;
     again_at_ = job.at.now + node_.fence->again;
+    if (confirmed_)
+        return tell(job, "end", "it has left meanwhile", "done");
     bool const heard_since = heard_ > begun_;
     confirmed_ = how.confirmed && (!heard_since || planted(bug::fence_outdated));
     if (planted(bug::fence_unconfirmed))
@@ -90,18 +97,17 @@ void peer_fence::ended(work& job, fence_ended const& how) {
     tell(job, "end", failure_, "failed");
 }
 
-void peer_fence::left(work& job, node_id who) {
+void peer_fence::left(work& job, node_id who, election::electorate const& now) {
     auto const* const known = job.peers.find(who);
-    if (who != peer_ || known == nullptr || running_ || known->theirs == left_)
+    bool const counts = who == peer_ && known != nullptr && known->voters == now.set() &&
+                        may_fence(now) && !retiring_;
+    if (!counts || known->theirs == left_)
         return;
     left_ = known->theirs;
     begun_ = job.at.now;
     confirmed_ = true;
-    job.effects.emplace_back(transition{voters_group,
-                                        node_.name_of(who) + " has left",
-                                        "left",
-                                        {},
-                                        "its agent has ended in good order, and is not fenced"});
+    job.effects.emplace_back(transition{voters_group, node_.name_of(who) + " has left", "left",
+                                        epoch{}, "its agent has ended in good order"});
 }
 
 void peer_fence::tell(work& job, std::string step, std::string text, std::string result) const {
@@ -127,8 +133,8 @@ std::string peer_fence::describe(instant now) const {
     if (running_)
         return name + " is silent: its machine is being switched off";
     if (!may_)
-        return name + " is silent and is not fenced: this node has not heard it since its own "
-                      "start, and may itself be the one that was fenced";
+        return name + " is silent and is not fenced: this node has not heard it as a voter of "
+                      "the present set since its own start, and may itself have been fenced";
     if (!failure_.empty())
         return name + " is silent, and was not fenced: " + failure_ + "; it is tried again";
     return now < heard_ + node_.fence->after + node_.fence->delay

@@ -159,7 +159,7 @@ void add_quorum(node const& from, group const& of, moment at, http::ready_view& 
                                fmt::format("no quorum: {} of {} voters reachable, {} needed",
                                            quorum.reachable, quorum.voters, quorum.needed),
                                next});
-    } else if (from.settings().fence && quorum.voters == 2) {
+    } else if (from.fence().may_begin()) {
         out.reasons.push_back(
             {"fence", "a lost node is replaced once its machine is switched off", next});
     } else if (quorum.reachable == quorum.needed) {

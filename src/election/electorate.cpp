@@ -49,7 +49,7 @@ voter start_voter(electorate const& all, voter_start const& start, instant now) 
     return it;
 }
 
-void move_to(voter& it, electorate const& all, instant now) {
+void move_to(voter& it, electorate const& all, instant now, std::vector<command>& out) {
     bool const joins = !it.votes && all.has(all.self);
     it.votes = all.has(all.self);
     it.misplaced = it.memory.voters.version > all.version;
@@ -58,6 +58,9 @@ void move_to(voter& it, electorate const& all, instant now) {
     it.recollections.clear(); // they were told to a voter of another set
     if (joins)
         it.silent_until = std::max(it.silent_until, now + longest_lease);
+    // What it was told while it had no vote is in memory only.
+    if (joins && !it.blank && !it.poisoned)
+        out.emplace_back(store{++it.last_ticket, it.memory});
 }
 
 } // namespace tasuki::election

@@ -159,11 +159,15 @@ void on_clock_checked(progress& at, clock_checked const& found) {
 void on_voters_changed(progress& at) {
     auto& it = at.it;
     bool const others = it.vote.memory.voters != at.rules.cluster.set();
-    move_to(it.vote, at.rules.cluster, at.now);
-    if (at.now < it.writing.counts_until)
-        complete_write_if_enough(at);
-    if (!others)
-        return; // those of before are settled now, it is known who votes, or one is absent
+    move_to(it.vote, at.rules.cluster, at.now, at.commands);
+    if (!others) { // those of before are settled now, it is known who votes, or one is absent
+        if (at.now < it.writing.counts_until)
+            complete_write_if_enough(at);
+        return;
+    }
+    // Who had no vote has kept it in memory only: all are asked once more.
+    it.writing.written_by.clear();
+    it.writing.resend_at = at.now;
     std::erase_if(it.grants, [&](auto const& each) { return !is_voter(at.rules, each.node); });
     if (it.now_role == role::canvassing || it.now_role == role::claiming)
         fail_attempt(at, reason::voters_changed, at.rules.interval);

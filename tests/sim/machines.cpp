@@ -204,6 +204,11 @@ void world::ended(std::size_t index) {
     if (!machines_[index].agent->is_idle()) {
         effects_ = machines_[index].agent->abandon(moment_of(index));
         carry_out(index);
+    } else {
+        effects_.clear();
+        for (auto& last : machines_[index].agent->goodbyes(moment_of(index).now))
+            effects_.emplace_back(std::move(last));
+        carry_out(index);
     }
     crash(index, was_written);
     boot(index);

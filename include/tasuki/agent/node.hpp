@@ -92,7 +92,7 @@ class node {
     void finish(work&);
     void on_wish(work&, operator_asked const&);
     void post(work&);
-    void beat(work&, beat_due&, byte_string payload);
+    void beat(work&, beat_due&, byte_string const& payload);
     [[nodiscard]] group* find(group_id);
 
     node_settings settings_;

@@ -95,7 +95,7 @@ struct voter_start {
                           std::vector<command>&);
 /// The node counts in another set of voters now. What it has promised holds in both, for each
 /// majority of one shares a voter with each of the other.
-void move_to(voter&, electorate const&, instant now);
+void move_to(voter&, electorate const&, instant now, std::vector<command>&);
 void on_stored(voter&, stored const&, std::vector<command>&);
 /// Asks the others while blank; returns when to come again.
 [[nodiscard]] instant remind(voter&, electorate const&, duration interval, instant now,
