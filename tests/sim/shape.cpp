@@ -107,7 +107,8 @@ shape make_shape(std::uint64_t seed) {
     }
     if (out.common.fence)
         out.common.fence->voters = out.common.voters;
-    bool const data = die.chance(0.35);
+    // Two voters without a fence never promote a server, which would always be late.
+    bool const data = die.chance(0.35) && (out.voters != 2 || out.common.fence);
     std::size_t const plain = data ? die.below(2) : 1 + (die.chance(0.15) ? 1 : 0);
     for (std::size_t number = 0; number < plain; ++number)
         out.common.groups.push_back(draw_group(die, fmt::format("vip{}", number), candidates));
