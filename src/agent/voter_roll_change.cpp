@@ -113,10 +113,18 @@ void voter_roll::proceed(work& job) {
             enter_next(job, now);
         return;
     }
+    std::vector const alone{node_.self};
+    if (!now.is_settled() && is_one_off()) {
+        // What it knows cannot be asked for. It has never counted in a settled set since this node
+        // decided alone, so it has nothing to say about that going on.
+        if (now.before == alone)
+            enter_next(job, {now.version, now.voters, alone, {}});
+        return;
+    }
     if (!now.is_settled())
         return settle(job, now);
     if (is_one_off())
-        return begin_next(job, now, {node_.self});
+        return begin_next(job, now, alone);
     if (wished_)
         return consider_next(job, now);
     step(job, election::hand_over{});
