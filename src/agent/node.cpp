@@ -165,7 +165,8 @@ void node::serve_roll(work& job) {
         for (auto const& [id, each] : groups_) {
             auto const& vote = each->election_state().vote;
             if (vote.votes && !vote.poisoned && vote.stored_ticket >= vote.last_ticket)
-                roll_.told(id, settings_.self, *mark, {vote.blank, vote.memory.known.order()});
+                roll_.told(id, settings_.self, *mark,
+                           {vote.blank, vote.memory.known.order(), vote.memory.promised});
         }
     bool const same = roll_.revision() == counted_in_ && roll_.is_known() == roll_is_known_;
     if (same)
@@ -275,7 +276,7 @@ void node::on_heard(work& job, heard const& it) {
             roll_.receive(job, it.what.from, std::move(entry.what));
         else if (auto const* memory = std::get_if<election::recalled>(&entry.what))
             roll_.told(entry.group, it.what.from, memory->life,
-                       {memory->blank, memory->known.order()});
+                       {memory->blank, memory->known.order(), memory->promised});
         if (auto* const found = find(entry.group))
             found->receive(job, it.what.from, std::move(entry.what));
     }

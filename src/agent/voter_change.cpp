@@ -116,4 +116,13 @@ bool is_copied(std::map<node_id, voter_memory> const& told, election::electorate
     return answers >= all.majority() && (!founded || knowing >= all.majority());
 }
 
+epoch newest_promised(std::map<node_id, voter_memory> const& told,
+                      election::electorate const& all) {
+    epoch newest;
+    for (auto const& [node, memory] : told)
+        if (all.has(node))
+            newest = std::max(newest, memory.promised);
+    return newest;
+}
+
 } // namespace tasuki::agent

@@ -67,6 +67,7 @@ voter_roll::voter_roll(node_settings const& node, incarnation life,
         bool const changed = last.version > 0;
         rules_.cluster.before = last.before;
         rules_.cluster.next = last.next;
+        rules_.cluster.floor = last.floor;
         if (changed) {
             rules_.cluster.voters = last.voters;
             rules_.cluster.version = last.version;
@@ -181,7 +182,8 @@ void voter_roll::obey_record(work& job) {
     auto const& now = rules_.cluster;
     bool const newer = last->version > now.version;
     bool const same = last->version == now.version;
-    bool const others = last->before != now.before || last->next != now.next;
+    bool const others =
+        last->before != now.before || last->next != now.next || last->floor != now.floor;
     if (newer || (same && others))
         count_in(job, *last);
 }
@@ -191,6 +193,7 @@ void voter_roll::count_in(work& job, election::roll const& last) {
     bool const other = last.version != now.version;
     now.before = last.before;
     now.next = last.next;
+    now.floor = last.floor;
     ++revision_;
     if (other) {
         now.voters = last.voters;

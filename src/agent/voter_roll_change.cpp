@@ -118,7 +118,7 @@ void voter_roll::proceed(work& job) {
         // What it knows cannot be asked for. It has never counted in a settled set since this node
         // decided alone, so it has nothing to say about that going on.
         if (now.before == alone)
-            enter_next(job, {now.version, now.voters, alone, {}});
+            enter_next(job, {now.version, now.voters, alone, {}, now.floor});
         return;
     }
     if (!now.is_settled())
@@ -213,7 +213,7 @@ void voter_roll::begin_next(work& job, election::roll now, std::vector<node_id> 
 }
 
 void voter_roll::enter_next(work& job, election::roll const& agreed) {
-    election::roll following{agreed.version + 1, agreed.next, {}, agreed.voters};
+    election::roll following{agreed.version + 1, agreed.next, {}, agreed.voters, agreed.floor};
     memories_.clear();
     mark_ = incarnation{mark_.value() + 1}; // late answers are about the set before
     ask_again_at_ = long_ago;
@@ -238,6 +238,8 @@ void voter_roll::settle(work& job, election::roll now) {
         return;
     note(job, "settle", "no lease of the former voters lives, and what they knew is copied");
     now.before.clear();
+    for (auto const& [group, told] : memories_)
+        now.floor = std::max(now.floor, newest_promised(told, rules_.cluster));
     write(job, std::move(now));
 }
 

@@ -16,8 +16,9 @@ constexpr unsigned backoff_doublings = 6;
 void begin_attempt(progress& at, role stage, reason why) {
     auto& claim = at.it.claim;
     claim = {};
-    auto const newest = std::max({at.it.highest_seen, at.it.vote.memory.promised,
-                                  at.it.vote.memory.known.written_under, at.it.under});
+    auto const newest =
+        std::max({at.it.highest_seen, at.it.vote.memory.promised,
+                  at.it.vote.memory.known.written_under, at.it.under, at.rules.cluster.floor});
     claim.under = planted(bug::epoch_not_raised) ? newest : next(newest);
     claim.deadline =
         at.now + std::clamp(at.rules.terms.lease / 2, shortest_attempt, longest_attempt);

@@ -59,6 +59,7 @@ void put_roll(byte_writer& out, roll const& it) {
     put_nodes(out, it.voters);
     put_nodes(out, it.next);
     put_nodes(out, it.before);
+    out.u64(it.floor.value());
 }
 
 /// One of them has one node more, and none has a node twice, or too many.
@@ -89,6 +90,7 @@ result<roll> take_roll(byte_reader& in) {
     it.voters = take_nodes(in);
     it.next = take_nodes(in);
     it.before = take_nodes(in);
+    it.floor = epoch{in.u64()};
     if (in.failed() || !is_sound(it))
         return problem{failure::invalid, "record: malformed voters"};
     return it;

@@ -163,27 +163,35 @@ void on_renew(voter& it, node_id from, renew const& what, instant now, std::vect
     out.emplace_back(send{from, grant{what.under, what.life, what.sequence}});
 }
 
-void on_prevote(voter const& it, node_id from, prevote const& what, instant now,
-                std::vector<command>& out) {
+/// The newest epoch that is not to be promised to anybody else.
+epoch newest_used(voter const& it, electorate const& all) {
+    return planted(bug::floor_ignored) ? it.memory.promised
+                                       : std::max(it.memory.promised, all.floor);
+}
+
+void on_prevote(voter const& it, electorate const& all, node_id from, prevote const& what,
+                instant now, std::vector<command>& out) {
     auto left = refusal_left(it, from, what.life, now);
     // Whoever has just been promised an epoch gets the time to use it: two candidates would
     // otherwise take it from each other for ever.
     if (it.memory.promised_to != from && it.promised_at != long_ago)
         left = std::max(left, it.promised_at + promise_grace - now);
     bool const granted = left <= duration::zero();
-    out.emplace_back(send{
-        from, prevote_reply{what.under, what.life, granted, it.memory.promised, rounded_up(left)}});
+    out.emplace_back(send{from, prevote_reply{what.under, what.life, granted, newest_used(it, all),
+                                              rounded_up(left)}});
 }
 
-void on_prepare(voter& it, node_id from, prepare const& what, instant now,
+void on_prepare(voter& it, electorate const& all, node_id from, prepare const& what, instant now,
                 std::vector<command>& out) {
     auto const left = refusal_left(it, from, what.life, now);
     bool const again = promised_exactly(it, what.under, from, what.life);
     bool const old = what.under < it.memory.promised && !planted(bug::older_epoch_promised);
     bool const taken = what.under == it.memory.promised && !planted(bug::epoch_promised_twice);
-    if (left > duration::zero() || ((old || taken) && !again)) {
+    bool const used = what.under <= all.floor && !planted(bug::floor_ignored);
+    if (left > duration::zero() || ((old || taken || used) && !again)) {
         out.emplace_back(send{
-            from, promise{what.under, what.life, false, it.memory.promised, rounded_up(left), {}}});
+            from,
+            promise{what.under, what.life, false, newest_used(it, all), rounded_up(left), {}}});
         return;
     }
     if (!again) {
@@ -340,8 +348,8 @@ bool answer(voter& it, electorate const& all, received const& arrived, instant n
     return std::visit(
         overloaded{
             [&](renew const& what) { return on_renew(it, from, what, now, out), true; },
-            [&](prevote const& what) { return on_prevote(it, from, what, now, out), true; },
-            [&](prepare const& what) { return on_prepare(it, from, what, now, out), true; },
+            [&](prevote const& what) { return on_prevote(it, all, from, what, now, out), true; },
+            [&](prepare const& what) { return on_prepare(it, all, from, what, now, out), true; },
             [&](write const& what) { return on_write(it, from, what, out), true; },
             [&](release const& what) { return on_release(it, from, what), true; },
             [&](recall const& what) { return on_recall(it, all, from, what, out), true; },

@@ -72,6 +72,8 @@ struct options {
     double another = 0;             ///< so often a second server is lost with the master
     double errant = 0;     ///< and so often somebody with all rights has written on a replica
     bool restless = false; ///< faults go on while procedures run
+    double hand_overs = 0.3; ///< so often an era ends with a switchover
+    double careless = 0; ///< and so often somebody starts its old master without read_only meanwhile
 };
 
 /// What has happened, to know whether a walk was where it matters.
@@ -115,6 +117,7 @@ class world {
     void crash(node_id);
     void lose_master();
     void write_past_read_only();
+    void start_writable(node_id);
     void look_for_strays();
     void look_after_returning();
     bool promote(node_id holder, int ticks, bool allow_loss = false);

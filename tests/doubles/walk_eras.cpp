@@ -214,10 +214,15 @@ bool world::switch_over() {
             violation = "handed over to " + name_of(members_, *verdict->successor) +
                         ", which lacks something up to " + record.promotion.to_string();
     }
+    bool const careless = handed && options_.careless > 0 && chance(options_.careless);
+    if (careless)
+        start_writable(record.now.master);
     if (handed && promote(*verdict->successor, 4000)) {
         ++seen.switchovers;
         return true;
     }
+    if (careless) // what it has told since, it alone holds
+        return promote(record.now.master, 6000);
     return verdict && !handed && verdict->how == conclusion::refused;
 }
 
@@ -325,6 +330,14 @@ void world::write_past_read_only() {
     note_down("somebody writes on the replica " + name_of(members_, node));
 }
 
+/// The file of the server does not say read_only, against the advice of `tasuki check`.
+void world::start_writable(node_id node) {
+    note_down(name_of(members_, node) + " is started again, and takes writes");
+    servers.crash(node);
+    servers.boot(node);
+    servers.at(node).read_only = false;
+}
+
 void world::run(int eras) {
     if (options_.founding && !found_cluster())
         return;
@@ -333,7 +346,7 @@ void world::run(int eras) {
         keeper_.reset();
         if (!violation.empty())
             return;
-        if (chance(0.3) && switch_over())
+        if (chance(options_.hand_overs) && switch_over())
             continue;
         if (!violation.empty())
             return;

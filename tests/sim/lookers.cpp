@@ -37,6 +37,15 @@ bool (*wanted_for(mutant const& it))(shape const&) {
         return [](shape const& each) { return each.even_delay > 0; };
     if (it.which == bug::mac_not_compared || it.room == "keys")
         return [](shape const& each) { return each.sealed; };
+    if (it.room == "voters")
+        return [](shape const& each) { return each.changes_voters; };
+    if (it.room == "fence")
+        return [](shape const& each) { return each.common.fence.has_value(); };
+    if (it.which == bug::deaf_master_degrades) // else its lease ends before it could
+        return [](shape const& each) {
+            return each.data && !each.common.fence &&
+                   each.common.terms.lease >= milliseconds{2500};
+        };
     if (it.which == bug::unprotected_only_closed)
         return [](shape const& each) {
             return each.data && each.common.groups[*each.data].mysql->promote_degraded;
@@ -81,6 +90,7 @@ constexpr walk_kind walk_kinds[] = {
     {"founding", {.loss = 0, .founding = true}},
     {"errant", {.errant = 1}},
     {"restless", {.restless = true}},
+    {"careless", {.hand_overs = 0.9, .careless = 0.5}},
 };
 
 /// "walk" means one after the other, "walk errant" that one alone.

@@ -1,6 +1,7 @@
 // sim_planted --list                    names the planted bugs
 // sim_planted --bug NAME [--alone]      looks for the first seed that finds it, and prints it;
-//                                       with no partner removed besides
+//             [--with NAME]             with no partner removed besides, or with this one;
+//             [--looker "walk KIND"]    looked for by this one
 // sim_planted --bug NAME --trace S      one seed with it, and its last lines
 // sim_planted --table [--repeats R]     looks for all of them, and prints a table
 //             [--seeds N] [--walks N]   so many of each simulator at most
@@ -38,6 +39,8 @@ struct arguments {
     std::string room; ///< of the table: only this one
     std::string only; ///< of the table: only these, with commas
     std::string name;
+    std::string with_name;
+    std::string looker;
     bool alone = false;
     std::optional<std::uint64_t> trace;
     patience with;
@@ -62,6 +65,10 @@ arguments parse(int count, char** values) {
             out.room = value, ++index;
         else if (word == "--bug")
             out.name = value, ++index;
+        else if (word == "--with")
+            out.with_name = value, ++index;
+        else if (word == "--looker")
+            out.looker = value, ++index;
         else if (word == "--trace")
             out.trace = number();
         else if (word == "--seeds")
@@ -172,6 +179,10 @@ int find_one(arguments const& given) {
     mutant it = *known;
     if (given.alone)
         it.with = bug::none;
+    if (auto const* const partner = find_mutant(given.with_name))
+        it.with = partner->which;
+    if (!given.looker.empty())
+        it.looker = given.looker;
     if (given.trace) {
         remove_rules(it.which, it.with);
         world one{{*given.trace, 600 * second, {}, true}};

@@ -43,10 +43,15 @@ struct voter_eyes {
 struct voter_memory {
     bool blank = true;
     std::pair<epoch, record_version> newest{};
+    epoch promised{};
 };
 /// Whether what a majority of the set before has written cannot be missed by a majority of this
 /// one: the newest record that a majority tells of lies with a majority.
 [[nodiscard]] bool is_copied(std::map<node_id, voter_memory> const& told,
                              election::electorate const&);
+/// No epoch newer than this has been promised by a majority of the set before; whoever of it is
+/// asked after counting in this set promises nothing there any more.
+[[nodiscard]] epoch newest_promised(std::map<node_id, voter_memory> const& told,
+                                    election::electorate const&);
 
 } // namespace tasuki::agent

@@ -7,7 +7,8 @@
 //   2 that set as the present one, to a majority of its own: whoever reads this counts in it, and
 //     hears nobody who counts in an older one (heartbeat/peers);
 //   3 that it is settled: a longest lease later no lease of the old set lives, and a majority of
-//     the new one has the newest record of every group on disk.
+//     the new one has the newest record of every group on disk. It says how far the old one may
+//     have promised epochs: the set after this one need share no voter with a majority of those.
 // Only then does the next change begin, and does a voter without state believe what it is told.
 // Invariant: two sets are counted in at the same time only if one follows the other, and then they
 // differ by one voter, so that each majority of one shares a voter with each of the other. Whoever

@@ -21,6 +21,7 @@ enum class bug {
     next_voters_not_agreed,
     settled_at_once,
     settled_without_copies,
+    floor_ignored,
     fenced_unheard,
     fence_outdated,
     fence_unconfirmed,

@@ -39,6 +39,7 @@ struct roll {
     std::vector<node_id> voters; ///< a majority of the set before has agreed to them
     std::vector<node_id> next;   ///< proposed to follow; empty if nothing is
     std::vector<node_id> before; ///< until nobody counts in that set, and what it knew is copied
+    epoch floor{}; ///< no group's claim of this epoch or an older one is promised any more
     [[nodiscard]] bool is_settled() const { return before.empty(); }
     friend bool operator==(roll const&, roll const&) = default;
 };

@@ -64,7 +64,8 @@ struct electorate {
     std::uint32_t version = 0;     ///< of the set of voters
     std::vector<node_id> before{}; ///< the set before, until this one is settled
     std::vector<node_id> next{};   ///< the set that a majority may have agreed to by now
-    bool is_known = true;          ///< this node cannot have lost what it knew of the voters
+    epoch floor{}; ///< former voters may have promised epochs up to this one: none is promised anew
+    bool is_known = true; ///< this node cannot have lost what it knew of the voters
     node_id absent{}; ///< the other one of two voters, if it is switched off: it can say nothing
     [[nodiscard]] bool has(node_id node) const {
         return std::find(voters.begin(), voters.end(), node) != voters.end();

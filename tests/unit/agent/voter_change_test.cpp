@@ -105,6 +105,13 @@ TEST_CASE("a group that was never founded holds nobody up", "[voters]") {
     CHECK_FALSE(is_copied({{a, {}}, {b, with(1, 1)}}, all));
 }
 
+TEST_CASE("the newest promise that a voter tells of is the newest there can be", "[voters]") {
+    auto const promised = [](std::uint64_t under) { return voter_memory{false, {}, epoch{under}}; };
+    auto const all = voters({a, b, c});
+    CHECK(newest_promised({}, all) == epoch{});
+    CHECK(newest_promised({{a, promised(3)}, {b, promised(7)}, {d, promised(9)}}, all) == epoch{7});
+}
+
 TEST_CASE("what a node without a vote tells counts for nothing", "[voters]") {
     auto const all = voters({a, b, c});
     CHECK_FALSE(is_copied({{a, with(3, 1)}, {d, with(3, 1)}}, all));

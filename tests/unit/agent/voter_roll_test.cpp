@@ -195,6 +195,18 @@ TEST_CASE("a change is not settled before a longest lease has passed", "[voters]
     REQUIRE(on.run_until([&] { return all_count(on, {a, b, c, d}); }, milliseconds{1000}));
 }
 
+TEST_CASE("what former voters have promised is not promised again after two changes", "[voters]") {
+    settled on{with_d()};
+    auto const under = on.group_of("a").election_state().under;
+    CHECK(on.ask("a", wish(d, {})).accepted);
+    REQUIRE(on.run_until([&] { return all_count(on, {a, b, c, d}); }, enough));
+    CHECK(on.at("d").agent->roll().current().floor >= under);
+    CHECK(on.is_active("a"));
+    on.crash("d");
+    on.start("d");
+    CHECK(on.at("d").agent->roll().current().floor >= under);
+}
+
 TEST_CASE("a refused change names its reason and changes nothing", "[voters]") {
     settled on{with_d()};
     auto const refused = on.ask("b", wish({}, c));

@@ -34,7 +34,7 @@ record full_record() {
 
 record with_voters() {
     auto it = full_record();
-    it.voters = roll{3, {a, b}, {a, b, c}, {}};
+    it.voters = roll{3, {a, b}, {a, b, c}, {}, epoch{7}};
     return it;
 }
 

@@ -207,6 +207,30 @@ TEST_CASE("what is known of a record spreads, and an older one does not", "[elec
     CHECK(voter.count<store>() == 1);
 }
 
+TEST_CASE("an epoch that former voters may have promised is promised no more", "[election]") {
+    machine_under_test voter{remembering()};
+    voter.rules.cluster.floor = epoch{9};
+    voter.hear(b, prepare{epoch{9}, life_b});
+    auto const refused = voter.sent_to<promise>(b).back();
+    CHECK_FALSE(refused.granted);
+    CHECK(refused.promised == epoch{9});
+    voter.hear(b, prevote{epoch{9}, life_b});
+    CHECK(voter.sent_to<prevote_reply>(b).back().promised == epoch{9});
+    voter.hear(b, prepare{epoch{10}, life_b});
+    CHECK(voter.sent_to<promise>(b).back().granted);
+
+    voter.rules.cluster.floor = epoch{10};
+    voter.hear(b, prepare{epoch{10}, life_b}); // the same claim, whose answer was lost
+    CHECK(voter.sent_to<promise>(b).back().granted);
+}
+
+TEST_CASE("a candidate claims an epoch that no former voter can have promised", "[election]") {
+    machine_under_test on{remembering()};
+    on.rules.cluster.floor = epoch{9};
+    on.make_canvassing();
+    CHECK(on.it.claim.under == epoch{10});
+}
+
 TEST_CASE("a voter tells of its memory only once that is on disk", "[election]") {
     machine_under_test voter;
     voter.disk_holds = true;
