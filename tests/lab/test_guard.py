@@ -170,6 +170,13 @@ class ClosedPortTest(faults.FaultCase):
     """Clients that go past the virtual address, to a server's own one."""
 
     name = "t-port"
+    rung = "ebpf"
+
+    def setUp(self):
+        super().setUp()
+        rungs = {node["name"]: node["enforcement"]
+                 for node in agents.status(self.lab, self.old)["nodes"]}
+        self.assertEqual(rungs[self.old], self.rung, rungs)
 
     def session(self, node):
         """A client outside the cluster that is connected to the server's own address."""
@@ -240,6 +247,12 @@ class ClosedPortTest(faults.FaultCase):
         self.recovers()
         processes.wait_until(lambda: self.greets("client", self.old), BOUND_S,
                              "a replica is open to clients again")
+
+
+class NftablesClosedPortTest(ClosedPortTest):
+    name = "t-port-nft"
+    options = ("--enforcement", "nftables")
+    rung = "nftables"
 
 
 class UnguardedTest(AddressCase):
