@@ -11,6 +11,7 @@ import faults
 import installed
 import rig
 from lab import agents, guards, mariadb, namespaces, network, places, processes, stage
+from lab.inside import Inside, dual_ms
 from lab.measure import Observer, stopped_at_end
 from watched import BOUND_S, UNDER_WAY, AddressCase, unanswered
 
@@ -146,8 +147,10 @@ class NftablesTest(AddressCase):
         node, = (each for each in agents.status(self.lab, "db1")["nodes"] if each["name"] == "db1")
         self.assertEqual(node["enforcement"], "nftables", node)
         self.assertIn('enforcement = "nftables"', node["enforcement_reason"])
-        observer = self.watch(lambda: stage.kill_process(self.lab, "db1", "agent", number))
+        with stopped_at_end(Inside(self.lab, "db1")) as inside:
+            observer = self.watch(lambda: stage.kill_process(self.lab, "db1", "agent", number))
         self.assert_one_at_a_time(observer)
+        self.assertEqual(dual_ms(observer, inside, places.mac("db1")), 0, inside.summary)
         print(f"nobody answered for {observer.summary['longest_gap_ms']} ms ... ", end="",
               flush=True)
         return observer
