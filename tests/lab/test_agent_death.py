@@ -10,6 +10,8 @@ import time
 import faults
 import rig
 from lab import agents, mariadb, network, places, processes, stage
+from lab.inside import Inside, dual_ms
+from lab.measure import stopped_at_end
 
 KILL_ORDER_S = 6  # what the failover asked of the dead agent is not delivered any more
 LATE_MS = 2  # from the end of a lease to the last answer: how exact the gate is
@@ -29,15 +31,18 @@ class DeathCase(faults.FaultCase):
         self.assertEqual(own["enforcement"], self.rung, own)
 
     def silenced(self, fault, master=None):
-        """Nobody answers twice, and the old holder no longer than its lease after the fault."""
+        """Nobody answers twice, nor to a client on the old holder, and that one no longer than its
+        lease after the fault."""
         began = []
 
         def timed():
             began.append(time.monotonic() * 1000)
             fault()
 
-        played = self.play(timed, master)
+        with stopped_at_end(Inside(self.lab, self.old)) as inside:
+            played = self.play(timed, master)
         summary = played.observer.summary
+        self.assertEqual(dual_ms(played.observer, inside, places.mac(self.old)), 0, inside.summary)
         ends = [span[1] for source in summary["sources"]
                 if source["source"] == places.mac(self.old, 0) for span in source["spans"]
                 if span[0] < began[0]]  # it may be the next holder, too

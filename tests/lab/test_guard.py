@@ -8,8 +8,10 @@ import threading
 import time
 
 import faults
+import installed
 import rig
 from lab import agents, guards, mariadb, namespaces, network, places, processes, stage
+from lab.inside import Inside, dual_ms
 from lab.measure import Observer, stopped_at_end
 from watched import BOUND_S, UNDER_WAY, AddressCase, unanswered
 
@@ -58,25 +60,6 @@ class GuardedAddressTest(AddressCase):
         observer = self.watch(lambda: stage.kill_process(self.lab, "db1", "agent"))
         self.assertLess(self.gap(observer), ENDED_EARLY_MS)
 
-
-    def test_a_guardian_whose_program_is_replaced_guards_on(self):
-        node = agents.status(self.lab, "db1")["nodes"][0]
-        self.assertTrue(node["guard"], node)
-        before = agents.group(self.lab, "wit")["epoch"]
-        with stopped_at_end(Observer(self.lab)) as observer:
-            time.sleep(0.3)
-            stage.kill_process(self.lab, "db1", "guard", signal.SIGHUP)
-            processes.wait_until(lambda: "goes on for" in guards.log(self.lab, "db1"), BOUND_S,
-                                 "the next program is there")
-            time.sleep(1)
-        self.assert_one_at_a_time(observer)
-        self.assertLessEqual(unanswered(observer), UNDER_WAY)
-        self.assertEqual(agents.group(self.lab, "wit")["epoch"], before)
-        self.assertNotIn(b"no guardian", self.lab.log("db1", "agent").read_bytes())
-        observer = self.watch(lambda: stage.kill_process(self.lab, "db1", "agent"))
-        self.assertLess(self.gap(observer), ENDED_EARLY_MS)
-        self.assertRegex(guards.log(self.lab, "db1"), r"[1-9]\d* datagrams of release sent")
-
     def test_a_guardian_that_is_restarted_is_back_in_a_moment(self):
         before = agents.group(self.lab, "wit")["epoch"]
         with stopped_at_end(Observer(self.lab)) as observer:
@@ -88,6 +71,35 @@ class GuardedAddressTest(AddressCase):
             time.sleep(1)
         self.assertLessEqual(unanswered(observer), UNDER_WAY)
         self.assertEqual(agents.group(self.lab, "wit")["epoch"], before)
+
+
+class UpgradedGuardTest(installed.InstalledCase):
+    name = "t-guard-new"
+
+    def test_a_new_version_of_the_guardian_goes_on_for_the_former_one(self):
+        guard, = processes.running(self.lab, "db1", "guard")
+        before = agents.group(self.lab, "wit")["epoch"]
+        self.exchange("guard", guard)
+        with stopped_at_end(Observer(self.lab)) as observer:
+            time.sleep(0.3)
+            processes.send_signal(guard, signal.SIGHUP)
+            processes.wait_until(lambda: "goes on for" in guards.log(self.lab, "db1"), BOUND_S,
+                                 "the next program is there")
+            time.sleep(1)
+        print(f"{unanswered(observer)} of {2 * observer.summary['probes']} questions unanswered "
+              "... ", end="", flush=True)
+        self.assert_one_at_a_time(observer)
+        self.assertLessEqual(unanswered(observer), UNDER_WAY)
+        self.assertEqual(processes.running(self.lab, "db1", "guard"), [guard])
+        self.assert_runs_what_is_installed("guard", guard)
+        node = agents.status(self.lab, "db1")["nodes"][0]
+        self.assertTrue(node["guard"], node)
+        self.assertEqual(agents.group(self.lab, "wit")["epoch"], before)
+        self.assertNotIn(b"no guardian", self.lab.log("db1", "agent").read_bytes())
+        observer = self.watch(lambda: stage.kill_process(self.lab, "db1", "agent"))
+        self.assert_one_at_a_time(observer)
+        self.assertLess(observer.summary["longest_gap_ms"], ENDED_EARLY_MS)
+        self.assertRegex(guards.log(self.lab, "db1"), r"[1-9]\d* datagrams of release sent")
 
 
 class GuardedDataTest(faults.FaultCase):
@@ -135,8 +147,10 @@ class NftablesTest(AddressCase):
         node, = (each for each in agents.status(self.lab, "db1")["nodes"] if each["name"] == "db1")
         self.assertEqual(node["enforcement"], "nftables", node)
         self.assertIn('enforcement = "nftables"', node["enforcement_reason"])
-        observer = self.watch(lambda: stage.kill_process(self.lab, "db1", "agent", number))
+        with stopped_at_end(Inside(self.lab, "db1")) as inside:
+            observer = self.watch(lambda: stage.kill_process(self.lab, "db1", "agent", number))
         self.assert_one_at_a_time(observer)
+        self.assertEqual(dual_ms(observer, inside, places.mac("db1")), 0, inside.summary)
         print(f"nobody answered for {observer.summary['longest_gap_ms']} ms ... ", end="",
               flush=True)
         return observer
@@ -159,6 +173,13 @@ class ClosedPortTest(faults.FaultCase):
     """Clients that go past the virtual address, to a server's own one."""
 
     name = "t-port"
+    rung = "ebpf"
+
+    def setUp(self):
+        super().setUp()
+        rungs = {node["name"]: node["enforcement"]
+                 for node in agents.status(self.lab, self.old)["nodes"]}
+        self.assertEqual(rungs[self.old], self.rung, rungs)
 
     def session(self, node):
         """A client outside the cluster that is connected to the server's own address."""
@@ -229,6 +250,12 @@ class ClosedPortTest(faults.FaultCase):
         self.recovers()
         processes.wait_until(lambda: self.greets("client", self.old), BOUND_S,
                              "a replica is open to clients again")
+
+
+class NftablesClosedPortTest(ClosedPortTest):
+    name = "t-port-nft"
+    options = ("--enforcement", "nftables")
+    rung = "nftables"
 
 
 class UnguardedTest(AddressCase):

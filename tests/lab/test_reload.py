@@ -5,6 +5,7 @@ import signal
 import time
 
 import faults
+import installed
 import rig
 from lab import agents, network, places, processes
 from lab.measure import Observer, stopped_at_end
@@ -111,6 +112,38 @@ class ReloadedAddressTest(AddressCase):
         observer = self.watch(lambda: processes.kill(processes.running(self.lab, "db1", "agent")))
         self.assert_one_at_a_time(observer)
         self.assertNotIn("db1", network.holders(self.lab))
+
+
+class UpgradedAddressTest(installed.InstalledCase):
+    """The file of the agent is another one when it is told to become what is installed."""
+
+    name = "t-reload-new"
+
+    def upgrade(self, reload):
+        agent, = processes.running(self.lab, "db1", "agent")
+        before = status_of(self.lab, "wit")
+        log = self.lab.log("db1", "agent")
+        starts = log.read_text().count("is node db1 of cluster")
+        self.exchange("agent", agent)
+        with stopped_at_end(Observer(self.lab)) as observer:
+            time.sleep(0.3)
+            reload(agent)
+            processes.wait_until(lambda: log.read_text().count("is node db1 of cluster") > starts,
+                                 BOUND_S, "the new program is there")
+            time.sleep(3)  # longer than a lease
+        print(f"{unanswered(observer)} of {2 * observer.summary['probes']} questions unanswered "
+              "... ", end="", flush=True)
+        self.assert_one_at_a_time(observer)
+        self.assertLessEqual(unanswered(observer), UNDER_WAY)
+        self.assertEqual(status_of(self.lab, "wit"), before)
+        self.assertEqual(processes.running(self.lab, "db1", "agent"), [agent])
+        self.assert_runs_what_is_installed("agent", agent)
+        node = agents.status(self.lab, "db1")["nodes"][0]
+        self.assertTrue(node["guard"], node)
+
+    def test_one_new_version_after_the_other_by_the_command_and_by_the_signal(self):
+        self.upgrade(lambda agent: agents.tasuki(self.lab, "db1", "reload"))
+        self.upgrade(lambda agent: processes.send_signal(agent, signal.SIGHUP))
 
 
 class ReloadedDataTest(faults.FaultCase):

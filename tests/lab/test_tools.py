@@ -4,6 +4,7 @@ import time
 
 import rig
 from lab import mariadb, network, places, stage
+from lab.inside import Inside, dual_ms
 from lab.measure import Load, Observer, stopped_at_end
 
 
@@ -64,6 +65,56 @@ class ObserverTest(rig.LabCase):
             network.take_address(self.lab, "db1")
             time.sleep(0.3)
         self.assertGreater(observer.summary["silent_at_end_ms"], 290)
+
+
+class InsideTest(rig.LabCase):
+    """The client on a node itself."""
+
+    name = "t-inside"
+    options = ("--no-agents", "--no-mysql")
+
+    def setUp(self):
+        network.give_address(self.lab, "db1")
+        self.addCleanup(lambda: [network.take_address(self.lab, node)
+                                 for node in network.holders(self.lab)])
+
+    def dual(self, fault):
+        with stopped_at_end(Observer(self.lab)) as observer, \
+                stopped_at_end(Inside(self.lab, "db1")) as inside:
+            time.sleep(0.2)
+            fault()
+        return inside, dual_ms(observer, inside, places.mac("db1"))
+
+    def test_a_node_that_answers_itself_while_another_serves_is_seen_to(self):
+        def fault():
+            network.give_address(self.lab, "db2")
+            both = time.monotonic()
+            time.sleep(0.4)
+            network.take_address(self.lab, "db1")
+            self.shared = (time.monotonic() - both) * 1000
+            time.sleep(0.3)
+
+        inside, dual = self.dual(fault)
+        self.assertAlmostEqual(dual, self.shared, delta=30)
+        elsewhere, = inside.summary["elsewhere"]  # it goes on with the one that serves
+        self.assertGreater(elsewhere[2], 200)
+
+    def test_a_node_whose_neighbours_hear_nothing_of_it_is_seen_to(self):
+        def fault():
+            network.cut(self.lab, ["db1"], ["client"])
+            self.addCleanup(network.heal, self.lab)
+            network.give_address(self.lab, "db2")
+            time.sleep(0.4)
+
+        self.assertGreater(self.dual(fault)[1], 350)
+
+    def test_an_address_that_has_moved_in_good_order_is_answered_by_one(self):
+        def fault():
+            network.take_address(self.lab, "db1")
+            network.give_address(self.lab, "db2")
+            time.sleep(0.3)
+
+        self.assertEqual(self.dual(fault)[1], 0)
 
 
 class LoadTest(rig.LabCase):

@@ -1,6 +1,7 @@
-"""VLANs and bonds, which the kernel of a test machine may lack: the tests of links in the kernel of a
-user-mode-linux guest (Debian's package of that name), an ordinary process that sees the machine's
-files and nothing of its networks. TASUKI_UML names a folder in which the package is unpacked."""
+"""VLANs, bonds and a watchdog device, which the kernel of a test machine may lack: tried in the
+kernel of a user-mode-linux guest (Debian's package of that name), an ordinary process that sees the
+machine's files and nothing of its networks. TASUKI_UML names a folder in which the package is
+unpacked."""
 
 import json
 import os
@@ -16,7 +17,10 @@ import rig
 from lab import places
 
 LIMIT_S = 120
-MODULES = ("ipv6", "veth", "bridge", "8021q", "bonding", "macvlan", "sch_ingress", "cls_bpf")
+LINKS = ("ipv6", "veth", "bridge", "8021q", "bonding", "macvlan", "sch_ingress", "cls_bpf")
+# /dev/watchdog is one of user-mode-linux itself, which needs a program on the host.
+WATCHDOG, DEVICE = ("veth", "sch_ingress", "cls_bpf", "softdog nowayout=0"), "/dev/watchdog1"
+BITTEN_S = (8, 10)  # after the agent's death: fed each two seconds, it bites ten after that
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -28,16 +32,17 @@ def kernel() -> Path:
     return place() / "usr/bin/linux.uml"
 
 
-def run_in_guest(*command) -> str:
-    """What the guest says, its command's exit code included."""
+def run_in_guest(modules_loaded, *command) -> str:
+    """What the guest says, its command's exit code included if it was not reset before."""
     modules, = (place() / "usr/lib/uml/modules").iterdir()
     with tempfile.TemporaryDirectory() as folder:
         job = Path(folder) / "job.json"
-        job.write_text(json.dumps({"modules": str(modules), "load": MODULES,
+        job.write_text(json.dumps({"modules": str(modules), "load": modules_loaded,
                                    "command": list(map(str, command))}))
         words = [kernel(), "mem=256M", "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro",
                  f"init={places.SOURCE}/tests/lab/lab/guest.py", f"TASUKI_JOB={job}",
-                 f"PATH={os.environ['PATH']}", "con=null", "con0=null,fd:1", "quiet"]
+                 f"PATH={os.environ['PATH']}", "con=null", "con0=null,fd:1", "quiet",
+                 "noreboot"]
         done = subprocess.run(["timeout", "-k", "5", str(LIMIT_S), *map(str, words)],
                               stdin=subprocess.DEVNULL, capture_output=True, text=True,
                               errors="replace", env={**os.environ, "TMPDIR": "/dev/shm"})
@@ -47,7 +52,7 @@ def run_in_guest(*command) -> str:
 class StackedLinksTest(unittest.TestCase):
     def test_addresses_are_carried_by_vlans_and_bonds(self):
         began = time.monotonic()
-        said = run_in_guest(places.program("unit_vip"), "[links]")
+        said = run_in_guest(LINKS, places.program("unit_vip"), "[links]")
         self.assertIn("guest: exit code 0", said, said)
         self.assertNotIn("skipped:", said, said)
         rungs = dict(re.findall(r"rung on a (.*?): (.*)", said))
@@ -60,8 +65,28 @@ class StackedLinksTest(unittest.TestCase):
               f"{time.monotonic() - began:.0f} s ... ", end="", flush=True)
 
 
+class WatchdogTest(unittest.TestCase):
+    def test_the_device_resets_a_machine_whose_agent_was_killed_and_no_other(self):
+        began = time.monotonic()
+        said = run_in_guest(WATCHDOG, places.SOURCE / "tests/lab/guest_watchdog.py", DEVICE,
+                            places.program("tasukid"), places.program("tasuki"))
+        armed = f"the watchdog {DEVICE} resets this machine after 10 s"
+        self.assertIn("watchdog: served beyond the limit", said, said)
+        self.assertIn("watchdog: lives beyond the limit after a good end", said, said)
+        self.assertEqual(said.count(armed), 3, said)  # at each start, and after the reload
+        self.assertIn("softdog: Initiating system reboot", said, said)
+        self.assertNotIn("guest: exit code", said, said)
+        alive = float(re.findall(r"watchdog: alive (\S+) s", said)[-1])
+        least, most = BITTEN_S
+        self.assertGreater(alive, least - 0.5, said)
+        self.assertLess(alive, most + 0.5, said)
+        print(f"reset {alive} s after the agent was killed; {time.monotonic() - began:.0f} s ... ",
+              end="", flush=True)
+
+
 if __name__ == "__main__":
     if not kernel().exists():
-        print("skipped: VLANs and bonds: no user-mode-linux here (scripts/setup installs it)")
+        print("skipped: VLANs, bonds, a watchdog device: no user-mode-linux here (scripts/setup "
+              "installs it)")
         sys.exit(rig.SKIPPED)
     unittest.main(verbosity=2)

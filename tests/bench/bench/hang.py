@@ -1,8 +1,10 @@
 """What a node that hangs does to its address: keepalived and tasuki, with either gate, in turn.
 
 Each kind of hang befalls the holder's programs while its network goes on. An observer on the wire
-asks every millisecond: how long did two answer (dual), how long nobody (gap). A program that can go
-on serving is right to do so: then nobody takes the address, and there is neither.
+asks every millisecond: how long did two answer (dual), how long nobody (gap). So does a client on
+the holder itself: how long did its own node answer it while the observer saw another one serve
+(dual-local). A program that can go on serving is right to do so: then nobody takes the address, and
+there is none of them.
 """
 
 import os
@@ -16,6 +18,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from lab import network, places, processes, stage
+from lab.inside import Inside, dual_ms
 from lab.measure import Observer, stopped_at_end
 
 from . import keepalived, rows, tasuki
@@ -27,6 +30,7 @@ OURS = (tasuki, NFTABLES)
 SUBJECTS = {each.name: each for each in (keepalived, *OURS)}
 COLUMNS = {"case": "case", "subject": "subject", "median": "median ms", "max": "max ms",
            "taken": "taken over", "runs": "runs"}
+FIGURES = {"dual": "dual_active_ms", "dual-local": "dual_local_ms", "gap": "longest_gap_ms"}
 TIMING = {"lease_ms": 300, "step_down_ms": 50}
 SETTLE_S = 0.5
 WATCH_S = 4.0  # a peer that waits for ever is not waited for
@@ -45,6 +49,9 @@ def programs(subject, lab, node, roles=None) -> list:
 def signalled(subject, lab, node, number, roles):
     # keepalived has one part that serves and one that watches it: a hang is one of both.
     hit = programs(subject, lab, node, roles if subject in OURS else None)
+    if subject not in OURS:  # or the second may end in good order when it sees the first one die
+        for process in hit:
+            processes.send_signal(process, signal.SIGSTOP)
     for process in hit:
         processes.send_signal(process, number)
     yield
@@ -189,13 +196,15 @@ def measure(subject, kind, options) -> dict:
 
 
 def watch(subject, kind, lab, holder, options) -> dict:
-    with stopped_at_end(Observer(lab)) as observer:
+    with stopped_at_end(Observer(lab)) as observer, stopped_at_end(Inside(lab, holder)) as inside:
         time.sleep(SETTLE_S + random.uniform(0, 2 * options.interval_ms / 1000))
         with KINDS[kind](subject, lab, holder):
             time.sleep(WATCH_S)
             taken = any(node != holder for node in network.holders(lab))
+            inside.stop()
             observer.stop()
-    return {**observer.summary, "taken": taken}
+    return {**observer.summary, "taken": taken,
+            "dual_local_ms": dual_ms(observer, inside, places.mac(holder))}
 
 
 def run(options) -> list:
@@ -206,8 +215,9 @@ def run(options) -> list:
                 one = measure(SUBJECTS[name], kind, options)
                 found.setdefault((kind, name), []).append(one)
                 print(f"run {number + 1}: {kind} {name}: two answered {one['dual_active_ms']:.1f} "
-                      f"ms, nobody for {one['longest_gap_ms']:.1f} ms"
-                      f"{'' if one['taken'] else ', not taken over'}", flush=True)
+                      f"ms, {one['dual_local_ms']:.1f} ms to a client on the node, nobody for "
+                      f"{one['longest_gap_ms']:.1f} ms{'' if one['taken'] else ', not taken over'}",
+                      flush=True)
     return [row for (kind, name), seen in found.items()
             for row in results(kind, name, seen, options)]
 
@@ -215,5 +225,6 @@ def run(options) -> list:
 def results(kind, name, seen, options) -> list:
     taken = sum(one["taken"] for one in seen)
     return [rows.row("hang", f"{what}-{kind}", name, options.interval_ms,
-                     [one[key] for one in seen], taken=f"{taken} of {len(seen)}")
-            for what, key in (("dual", "dual_active_ms"), ("gap", "longest_gap_ms"))]
+                     [one[key] for one in seen], taken=f"{taken} of {len(seen)}",
+                     observer_pause_max=max(one["own_pause_ms"] for one in seen))
+            for what, key in FIGURES.items()]

@@ -2,8 +2,9 @@
 """The first process of a user-mode-linux guest: loads modules, runs one command, powers off.
 
 The guest's root is the host's, read-only. The variable TASUKI_JOB names a JSON file with `modules`
-(the folder of this kernel's modules), `load` (their names) and `command` (its words). What the
-command says goes to the console, and its exit code follows as a line of its own.
+(the folder of this kernel's modules), `load` (their names, with parameters behind them) and
+`command` (its words). What the command says goes to the console, and its exit code follows as a
+line of its own.
 """
 
 import ctypes
@@ -30,12 +31,14 @@ def load(folder, names):
         path, _, others = line.partition(":")
         needs[Path(path).name.split(".")[0].replace("-", "_")] = [path, *others.split()]
     loaded = set()
-    for name in names:
+    for wanted in names:
+        name, _, words = wanted.partition(" ")
         for path in reversed(needs.get(name, [])):
             if path in loaded:
                 continue
+            parameters = words.encode() if path == needs[name][0] else b""
             with open(folder / path, "rb") as module:
-                if libc.syscall(FINIT_MODULE, module.fileno(), b"", 0) != 0:
+                if libc.syscall(FINIT_MODULE, module.fileno(), parameters, 0) != 0:
                     print(f"guest: {name}: {os.strerror(ctypes.get_errno())}", flush=True)
             loaded.add(path)
 

@@ -13,9 +13,12 @@ class Tool:
 
     def __init__(self, lab: Lab, program: str, *words, where="client"):
         command = [places.program(program), *words]
-        self.name = program
-        self.child = subprocess.Popen(processes.in_namespace(lab, where, command), text=True,
-                                      stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.begin(program, processes.in_namespace(lab, where, command))
+
+    def begin(self, name: str, command: list, outside=None):
+        self.name = name
+        self.child = subprocess.Popen(command, text=True, cwd=outside, stdout=subprocess.PIPE,
+                                      stderr=subprocess.PIPE)
         self.events = []
         self.summary = {}
         self.words = ""
