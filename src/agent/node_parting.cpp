@@ -54,6 +54,8 @@ std::vector<transmit> node::goodbyes(instant now) {
     for (auto const& peer : peers_.all())
         for (std::uint8_t path = 0; path < peer.place.paths; ++path) {
             auto header = peers_.compose(peer.place.id, path, now, payload.view());
+            if (header.payload.empty())
+                continue; // it has not proven itself: nothing but a hello would count
             header.payload = {};
             out.push_back({header, {payload.view().begin(), payload.view().end()}, path});
         }

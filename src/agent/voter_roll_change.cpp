@@ -87,6 +87,12 @@ void voter_roll::update_fitness(work& job) {
     step(job, fit);
 }
 
+/// No lease that was granted before a majority had the newest record of the voters lives then.
+instant voter_roll::leases_end_at() const {
+    return planted(bug::settled_at_once) ? committed_at_
+                                         : committed_at_ + settling_time(rules_.terms);
+}
+
 instant voter_roll::proceeds_at() const {
     bool const holds = elect_.now_role == election::role::active && !elect_.writing.under_way &&
                        elect_.latest.voters;
@@ -94,7 +100,7 @@ instant voter_roll::proceeds_at() const {
         holds && elect_.latest.voters->next.empty() && elect_.latest.voters->is_settled();
     if (!holds || idle)
         return never; // looked at with each renewal
-    return std::max(committed_at_ + settling_time(rules_.terms), ask_again_at_);
+    return std::max(leases_end_at(), ask_again_at_);
 }
 
 /// The holder takes the next step, if the one before is in the record of a majority.
@@ -107,8 +113,7 @@ void voter_roll::proceed(work& job) {
         now.voters = rules_.cluster.voters; // the file has the word until the first change
     if (!now.next.empty()) {
         // Each of two voters may hold a lease by its own vote, granted before it agreed to this.
-        bool const over = now.voters.size() != 2 || is_one_off() ||
-                          job.at.now >= committed_at_ + settling_time(rules_.terms);
+        bool const over = now.voters.size() != 2 || is_one_off() || job.at.now >= leases_end_at();
         if (over)
             enter_next(job, now);
         return;
@@ -198,9 +203,8 @@ std::vector<node_id> voter_roll::following_voters(work& job,
     auto const gone = wished_->what.remove;
     bool const silent = gone.is_set() && gone != node_.self && !job.alive(gone);
     auto following = next_voters(now, wished_->what, silent);
-    if (planted(bug::two_voters_at_once) && !following.empty())
-        if (auto both = next_voters(following, wished_->what, silent); !both.empty())
-            return both;
+    if (planted(bug::two_voters_at_once) && following.size() > 2 && gone.is_set())
+        following.pop_back();
     return following;
 }
 
@@ -224,9 +228,7 @@ void voter_roll::enter_next(work& job, election::roll const& agreed) {
 }
 
 void voter_roll::settle(work& job, election::roll now) {
-    bool const over =
-        job.at.now >= committed_at_ + settling_time(rules_.terms) || planted(bug::settled_at_once);
-    if (!over)
+    if (job.at.now < leases_end_at())
         return;
     if (job.at.now >= ask_again_at_)
         ask_memories(job);

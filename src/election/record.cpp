@@ -1,5 +1,7 @@
 #include "tasuki/election/record.hpp"
 
+#include "tasuki/core/planted.hpp"
+
 #include <algorithm>
 
 namespace tasuki::election {
@@ -78,8 +80,9 @@ bool differ_by_one(std::vector<node_id> left, std::vector<node_id> right) {
 
 /// Whoever counts in a set counts in all of it: an empty one would be its own majority.
 bool is_sound(roll const& it) {
-    bool const one_at_a_time = (it.next.empty() || differ_by_one(it.voters, it.next)) &&
-                               (it.before.empty() || differ_by_one(it.voters, it.before));
+    bool const one_at_a_time = ((it.next.empty() || differ_by_one(it.voters, it.next)) &&
+                                (it.before.empty() || differ_by_one(it.voters, it.before))) ||
+                               planted(bug::unsound_roll_taken);
     return !it.voters.empty() && one_at_a_time && (it.next.empty() || it.before.empty()) &&
            it.version < UINT32_MAX;
 }

@@ -165,8 +165,7 @@ void on_renew(voter& it, node_id from, renew const& what, instant now, std::vect
 
 /// The newest epoch that is not to be promised to anybody else.
 epoch newest_used(voter const& it, electorate const& all) {
-    return planted(bug::floor_ignored) ? it.memory.promised
-                                       : std::max(it.memory.promised, all.floor);
+    return std::max(it.memory.promised, all.floor);
 }
 
 void on_prevote(voter const& it, electorate const& all, node_id from, prevote const& what,
@@ -187,7 +186,7 @@ void on_prepare(voter& it, electorate const& all, node_id from, prepare const& w
     bool const again = promised_exactly(it, what.under, from, what.life);
     bool const old = what.under < it.memory.promised && !planted(bug::older_epoch_promised);
     bool const taken = what.under == it.memory.promised && !planted(bug::epoch_promised_twice);
-    bool const used = what.under <= all.floor && !planted(bug::floor_ignored);
+    bool const used = what.under <= all.floor;
     if (left > duration::zero() || ((old || taken || used) && !again)) {
         out.emplace_back(send{
             from,

@@ -7,6 +7,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
 
 namespace tasuki::sim {
 
@@ -43,8 +46,7 @@ bool (*wanted_for(mutant const& it))(shape const&) {
         return [](shape const& each) { return each.common.fence.has_value(); };
     if (it.which == bug::deaf_master_degrades) // else its lease ends before it could
         return [](shape const& each) {
-            return each.data && !each.common.fence &&
-                   each.common.terms.lease >= milliseconds{2500};
+            return each.data && !each.common.fence && each.common.terms.lease >= milliseconds{2500};
         };
     if (it.which == bug::unprotected_only_closed)
         return [](shape const& each) {
@@ -124,6 +126,17 @@ std::optional<death> find_in_walks(mutant const& it, std::uint64_t first, std::u
     return std::nullopt;
 }
 
+std::optional<death> find_in_played(mutant const& it, std::uint64_t, std::uint64_t) {
+    auto const options = played_world(it);
+    auto const broken = world{options}.run();
+    restore(it);
+    bool const passes = it.which == bug::canary || !world{options}.run();
+    remove_rules(it.which, it.with);
+    if (!broken || !passes)
+        return std::nullopt;
+    return death{"played " + broken->check, options.seed, 1, broken->text};
+}
+
 std::optional<death> find_in_exploration(mutant const& it, std::string_view words) {
     auto const explore = [&] {
         auto const given = model::parse(model::split_words(words));
@@ -174,8 +187,18 @@ std::optional<death> look_for_canary(mutant const& it, patience const& with, std
 
 } // namespace
 
+world_options played_world(mutant const& it) {
+    auto const path = fmt::format("{}/{}.txt", TASUKI_PLAYED_FOLDER, it.name);
+    std::ifstream file{path};
+    if (!file)
+        throw std::runtime_error("cannot read " + path);
+    std::stringstream text;
+    text << file.rdbuf();
+    return parse_replay(text.str());
+}
+
 bool explores(mutant const& it) {
-    return it.looker != worlds && !it.looker.starts_with(walks) && it.which != bug::canary;
+    return it.looker.starts_with("--") && it.which != bug::canary;
 }
 
 std::optional<death> look(mutant const& it, patience const& with, std::uint64_t repeat) {
@@ -185,6 +208,8 @@ std::optional<death> look(mutant const& it, patience const& with, std::uint64_t 
         return look_for_canary(it, with, first);
     if (it.looker.starts_with(walks))
         return find_apart(it, find_in_walks, first, with.walks);
+    if (it.looker == played)
+        return find_apart(it, find_in_played, first, 1);
     if (it.looker == worlds)
         return find_apart(it, find_in_worlds, first, with.seeds);
     return find_in_exploration(it, it.looker);

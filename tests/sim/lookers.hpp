@@ -3,6 +3,7 @@
 // procedures alone among model servers, and the election core in every state within bounds.
 
 #include "mutants.hpp"
+#include "world.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -12,7 +13,7 @@ namespace tasuki::sim {
 
 struct patience {
     std::uint64_t seeds = 400; ///< of the worlds, at most
-    std::uint64_t walks = 1500;
+    std::uint64_t walks = 5000;
 };
 
 struct death {
@@ -30,5 +31,7 @@ struct death {
 /// times as many.
 [[nodiscard]] std::optional<death> look(mutant const&, patience const&, std::uint64_t repeat);
 [[nodiscard]] bool explores(mutant const&);
+/// A world whose faults are written down: chance alone would hardly ever make all of them meet.
+[[nodiscard]] world_options played_world(mutant const&);
 
 } // namespace tasuki::sim

@@ -170,6 +170,19 @@ int print_table(arguments const& given) {
     return killed == looked_for && !canary_killed ? 0 : 1;
 }
 
+/// The last lines of one world with the rule removed.
+int print_trace(mutant const& it, arguments const& given) {
+    remove_rules(it.which, it.with);
+    auto options = it.looker == played ? played_world(it)
+                                       : world_options{*given.trace, 600 * second, {}, true};
+    options.trace = true;
+    world one{options};
+    auto const broken = one.run();
+    for (auto const& line : one.last_lines())
+        fmt::print("{}\n", line);
+    return broken ? 0 : 1;
+}
+
 int find_one(arguments const& given) {
     auto const* const known = find_mutant(given.name);
     if (known == nullptr) {
@@ -183,14 +196,8 @@ int find_one(arguments const& given) {
         it.with = partner->which;
     if (!given.looker.empty())
         it.looker = given.looker;
-    if (given.trace) {
-        remove_rules(it.which, it.with);
-        world one{{*given.trace, 600 * second, {}, true}};
-        (void)one.run();
-        for (auto const& line : one.last_lines())
-            fmt::print("{}\n", line);
-        return 0;
-    }
+    if (given.trace || it.looker == played)
+        return print_trace(it, given);
     auto const found = look(it, given.with, 0);
     if (!found)
         fmt::print("not found\n");

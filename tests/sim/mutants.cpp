@@ -161,16 +161,17 @@ constexpr mutant table[] = {
      "a voter without state does not ask those before who have just been changed", worlds},
     {bug::recalled_from_former_voters, "recalled_from_former_voters", "voters",
      "a voter without state does not ask those of the next set, which may be in force", worlds},
-    {bug::two_voters_at_once, "two_voters_at_once", "voters",
-     "a voter is added and another removed in one step", worlds},
+    {bug::two_voters_at_once, "two_voters_at_once", "voters", "two voters are removed in one step",
+     worlds, bug::unsound_roll_taken},
+    {bug::unsound_roll_taken, "unsound_roll_taken", "voters",
+     "a record of voters is taken that changes two at once", worlds, bug::two_voters_at_once},
     {bug::next_voters_not_agreed, "next_voters_not_agreed", "voters",
      "the next set of voters is used before a majority has agreed to it", worlds},
     {bug::settled_at_once, "settled_at_once", "voters",
-     "new voters are settled while leases of the former ones may live", worlds},
+     "new voters are settled while leases of the former ones may live", played,
+     bug::settled_without_copies},
     {bug::settled_without_copies, "settled_without_copies", "voters",
      "new voters are settled though they may not know what the former ones have recorded", worlds},
-    {bug::floor_ignored, "floor_ignored", "voters",
-     "an epoch is promised anew that voters may have promised who are none any more", worlds},
     {bug::fenced_unheard, "fenced_unheard", "fence",
      "a node fences in a life in which the other one has not said that it hears it", worlds},
     {bug::fence_outdated, "fence_outdated", "fence",
@@ -289,7 +290,8 @@ mutant const* find_mutant(std::string_view name) {
 }
 
 mutant const& mutant_of(bug which) {
-    return table[static_cast<std::size_t>(which) - 1];
+    return *std::find_if(std::begin(table), std::end(table),
+                         [which](auto const& each) { return each.which == which; });
 }
 
 void remove_rules(bug which, bug with) {

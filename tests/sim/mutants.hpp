@@ -13,7 +13,8 @@ struct mutant {
     std::string_view name;
     std::string_view room; ///< where the rule is
     std::string_view removes;
-    /// Who looks for it: worlds, walks, or words that name an exploration of tests/model.
+    /// Who looks for it: worlds, walks, the world in tests/sim/played, or words that name an
+    /// exploration of tests/model.
     std::string_view looker;
     /// Another rule that keeps the same promise: it is removed, too, and alone it must not be
     /// found.
@@ -21,6 +22,7 @@ struct mutant {
 };
 inline constexpr std::string_view worlds = "sim";
 inline constexpr std::string_view walks = "walk";
+inline constexpr std::string_view played = "played";
 
 /// Removes a rule, or two.
 void remove_rules(bug which, bug with = bug::none);

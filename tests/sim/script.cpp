@@ -173,6 +173,16 @@ fault draw_change(dice& die, shape const& of) {
     return {0, trouble::voters, {node(), node(), die.chance(0.5) ? node() : -1}};
 }
 
+/// Mostly one change at a time; now and then an operator in a hurry, within a lease.
+void add_changes(dice& die, shape const& of, world_time& now, world_time ends, script& out) {
+    for (auto left = die.chance(0.3) ? 1 + die.below(4) : 1; left > 0 && now < ends; --left) {
+        out.push_back(draw_change(die, of));
+        out.back().when = now;
+        if (left > 1)
+            now += die.between(20 * millisecond, second);
+    }
+}
+
 /// Who dies once all is mended, if anybody. Where all datagrams take the same time it is who holds:
 /// then all others learn of it at once.
 std::int64_t draw_death(dice& die, shape const& of) {
@@ -224,8 +234,7 @@ script make_script(std::uint64_t seed, shape const& of, world_time ends_at) {
         now += die.chance(0.4) ? die.between(millisecond, 400 * millisecond)
                                : die.between(second / 2, 10 * second);
         if (now < heals && of.changes_voters && changes.below(between) == 0) {
-            out.push_back(draw_change(changes, of));
-            out.back().when = now;
+            add_changes(changes, of, now, heals, out);
             continue;
         }
         if (now < heals) {

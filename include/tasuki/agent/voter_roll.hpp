@@ -98,6 +98,7 @@ class voter_roll {
     void begin_next(work&, election::roll now, std::vector<node_id> following);
     void enter_next(work&, election::roll const& agreed);
     void settle(work&, election::roll now);
+    [[nodiscard]] instant leases_end_at() const;
     [[nodiscard]] instant proceeds_at() const; ///< when a holder may go on, by time alone
     void ask_memories(work&);
     void write(work&, election::roll);

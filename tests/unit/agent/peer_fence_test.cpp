@@ -52,6 +52,20 @@ TEST_CASE("a node that has stood still itself does not take that for the silence
     CHECK(on.violations().empty());
 }
 
+TEST_CASE("nothing is said in the end to a node that has not proven itself", "[fence]") {
+    cluster on{pair_with_fence()};
+    on.remember_first_record("");
+    on.start("a");
+    on.run(milliseconds{100});
+    CHECK(on.at("a").agent->goodbyes(on.now()).empty());
+    on.start("b");
+    on.run(milliseconds{1000});
+    auto const told = on.at("a").agent->goodbyes(on.now());
+    REQUIRE_FALSE(told.empty());
+    for (auto const& each : told)
+        CHECK(each.header.type == heartbeat::message_type::beat);
+}
+
 TEST_CASE("a set of voters that follows two is counted in a longest lease later", "[voters]") {
     stage::shape plan;
     plan.members = {"a", "b"};
