@@ -67,7 +67,6 @@ voter_roll::voter_roll(node_settings const& node, incarnation life,
         bool const changed = last.version > 0;
         rules_.cluster.before = last.before;
         rules_.cluster.next = last.next;
-        rules_.cluster.floor = last.floor;
         if (changed) {
             rules_.cluster.voters = last.voters;
             rules_.cluster.version = last.version;
@@ -182,8 +181,7 @@ void voter_roll::obey_record(work& job) {
     auto const& now = rules_.cluster;
     bool const newer = last->version > now.version;
     bool const same = last->version == now.version;
-    bool const others =
-        last->before != now.before || last->next != now.next || last->floor != now.floor;
+    bool const others = last->before != now.before || last->next != now.next;
     if (newer || (same && others))
         count_in(job, *last);
 }
@@ -193,7 +191,6 @@ void voter_roll::count_in(work& job, election::roll const& last) {
     bool const other = last.version != now.version;
     now.before = last.before;
     now.next = last.next;
-    now.floor = last.floor;
     ++revision_;
     if (other) {
         now.voters = last.voters;
@@ -233,7 +230,9 @@ void voter_roll::found(work& job) {
 election::electorate voter_roll::current() const {
     auto out = rules_.cluster;
     out.is_known = is_known();
-    out.absent = {}; // groups go on without it in the next set, once that is on disk
+    if (auto const* const last = known())
+        out.floor = last->floor; // for groups: each set has written its own record of the voters
+    out.absent = {};             // groups go on without it in the next set, once that is on disk
     return out;
 }
 

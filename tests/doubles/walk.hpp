@@ -70,10 +70,10 @@ struct options {
     std::uint64_t journal_most = 5; ///< ms until a majority has a record
     bool founding = false;          ///< begins with an operator who has left a second server open
     double another = 0;             ///< so often a second server is lost with the master
-    double errant = 0;     ///< and so often somebody with all rights has written on a replica
-    bool restless = false; ///< faults go on while procedures run
+    double errant = 0;       ///< and so often somebody with all rights has written on a replica
+    bool restless = false;   ///< faults go on while procedures run
     double hand_overs = 0.3; ///< so often an era ends with a switchover
-    double careless = 0; ///< and so often somebody starts its old master without read_only meanwhile
+    double careless = 0;     ///< and so often its old master is started without read_only meanwhile
 };
 
 /// What has happened, to know whether a walk was where it matters.
