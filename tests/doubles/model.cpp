@@ -278,8 +278,11 @@ answer cluster::perform(node_id node, order const& what) {
                        std::holds_alternative<list_obstacles>(what.what);
     if (!reads && what.decided_under < it.seen && !planted(bug::older_order_obeyed))
         trouble = failed(failure::refused, "an older epoch");
-    else if (!it.up && !std::holds_alternative<kill_server>(what.what))
+    else if (!it.up && !std::holds_alternative<kill_server>(what.what)) {
+        if (std::holds_alternative<unfreeze>(what.what))
+            it.blocked.reset(); // the rule is the agent's, and the first thing that it takes back
         trouble = failed(failure::absent, "the server is down");
+    }
     if (!reads)
         it.seen = std::max(it.seen, what.decided_under);
     if (!trouble)

@@ -92,7 +92,7 @@ constexpr walk_kind walk_kinds[] = {
     {"founding", {.loss = 0, .founding = true}},
     {"errant", {.errant = 1}},
     {"restless", {.restless = true}},
-    {"careless", {.hand_overs = 0.9, .careless = 0.5}},
+    {"careless", {.loss = 0, .hand_overs = 0.9, .careless = 0.5}},
 };
 
 /// "walk" means one after the other, "walk errant" that one alone.

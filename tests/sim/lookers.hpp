@@ -13,7 +13,7 @@ namespace tasuki::sim {
 
 struct patience {
     std::uint64_t seeds = 400; ///< of the worlds, at most
-    std::uint64_t walks = 5000;
+    std::uint64_t walks = 1500;
 };
 
 struct death {

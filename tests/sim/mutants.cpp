@@ -262,7 +262,7 @@ constexpr mutant table[] = {
     {bug::protection_believed, "protection_believed", "mysql",
      "the record says protected before semi-sync is on", walks},
     {bug::stray_ignored, "stray_ignored", "mysql", "somebody acknowledges who is not recorded",
-     walks},
+     "walk blocking"},
     {bug::restarted_acker_kept, "restarted_acker_kept", "mysql",
      "an acker that was restarted stays on the record", walks},
     {bug::closing_not_verified, "closing_not_verified", "mysql",
