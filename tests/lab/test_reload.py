@@ -9,7 +9,7 @@ import installed
 import rig
 from lab import agents, network, places, processes
 from lab.measure import Observer, stopped_at_end
-from watched import BOUND_S, UNDER_WAY, AddressCase, unanswered
+from watched import BOUND_S, AddressCase
 
 ANOTHER = "10.77.0.51"
 
@@ -32,10 +32,7 @@ class ReloadedAddressTest(AddressCase):
             time.sleep(0.3)
             said = agents.tasuki(self.lab, node, "reload").stdout
             time.sleep(3)  # longer than a lease
-        print(f"{said.strip()}, {unanswered(observer)} of {2 * observer.summary['probes']} questions "
-              "unanswered ... ", end="", flush=True)
-        self.assert_one_at_a_time(observer)
-        self.assertLessEqual(unanswered(observer), UNDER_WAY)
+        self.assert_answered_throughout(observer, f"{said.strip()}, ")
         self.assertEqual(status_of(self.lab, "wit"), before)
         self.assertEqual(agent_of(self.lab, node), pid)
         return said
@@ -131,10 +128,7 @@ class UpgradedAddressTest(installed.InstalledCase):
             processes.wait_until(lambda: log.read_text().count("is node db1 of cluster") > starts,
                                  BOUND_S, "the new program is there")
             time.sleep(3)  # longer than a lease
-        print(f"{unanswered(observer)} of {2 * observer.summary['probes']} questions unanswered "
-              "... ", end="", flush=True)
-        self.assert_one_at_a_time(observer)
-        self.assertLessEqual(unanswered(observer), UNDER_WAY)
+        self.assert_answered_throughout(observer)
         self.assertEqual(status_of(self.lab, "wit"), before)
         self.assertEqual(processes.running(self.lab, "db1", "agent"), [agent])
         self.assert_runs_what_is_installed("agent", agent)

@@ -5,7 +5,7 @@ import time
 import rig
 from lab import agents, network, places, processes
 from lab.measure import Observer, stopped_at_end
-from watched import BOUND_S, UNDER_WAY, AddressCase, unanswered
+from watched import BOUND_S, AddressCase
 
 REFUSED = 3
 STEP_S = 30  # a longest lease, and what the machine takes
@@ -48,10 +48,7 @@ class VotersTest(AddressCase):
             self.wait_voters(["db2", "db3", "wit"])
             self.voter("db1", "replace", "wit", "db1")
             self.wait_voters(["db1", "db2", "db3"])
-        print(f"added in {took:.1f} s, {unanswered(observer)} of "
-              f"{2 * observer.summary['probes']} questions unanswered ... ", end="", flush=True)
-        self.assert_one_at_a_time(observer)
-        self.assertLessEqual(unanswered(observer), UNDER_WAY)
+        self.assert_answered_throughout(observer, f"added in {took:.1f} s, ")
         self.assertEqual(self.epoch(), before)
         for word in ("agree", "count", "settle"):
             self.assertIn(word, said)

@@ -55,6 +55,14 @@ class WatchedCase(rig.LabCase):
     def assert_one_at_a_time(self, observer):
         self.assertEqual(observer.summary["dual_active_ms"], 0, observer.events[-3:])
 
+    def assert_answered_throughout(self, observer, said=""):
+        """By one node at a time, and no question was left without an answer."""
+        missing = unanswered(observer)
+        print(f"{said}{missing} of {2 * observer.summary['probes']} questions unanswered ... ",
+              end="", flush=True)
+        self.assert_one_at_a_time(observer)
+        self.assertLessEqual(missing, UNDER_WAY)
+
 
 class AddressCase(WatchedCase):
     """A group with an address only, which db1 holds at first."""

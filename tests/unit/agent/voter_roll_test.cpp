@@ -195,7 +195,8 @@ TEST_CASE("a change is not settled before a longest lease has passed", "[voters]
     REQUIRE(on.run_until([&] { return all_count(on, {a, b, c, d}); }, milliseconds{1000}));
 }
 
-TEST_CASE("what former voters have promised is not promised again after two changes", "[voters]") {
+TEST_CASE("a settled change says how far epochs may have been promised, also after a restart",
+          "[voters]") {
     settled on{with_d()};
     auto const under = on.group_of("a").election_state().under;
     CHECK(on.ask("a", wish(d, {})).accepted);
