@@ -65,8 +65,10 @@ void group::woke(work& job) {
         if (retiring_ && job.at.now >= retire_by_)
             step(job, election::hand_over{});
     }
-    if (vacating_ && job.at.now >= vacating_->until)
+    if (vacating_ && job.at.now >= vacating_->until) {
+        vacating_->until = never;
         step(job, election::hand_over{vacating_->to});
+    }
     if (data_)
         data_->woke(job.at.now);
     grant_wishes(job);
@@ -132,6 +134,7 @@ void group::carry_out(work& job) {
                 [&](election::extend& it) {
                     if (address_wanted_ && (address_here_ || settings_.by_hook))
                         job.effects.emplace_back(extend_address{settings_.id, it.under, it.until});
+                    send_next_change(job); // it may have waited for this
                 },
                 [&](election::stop_serving& it) { stop_serving(job, it); },
                 [&](election::committed& it) { committed(job, it.content); },
@@ -241,6 +244,7 @@ node_id group::holder(instant now) const {
 }
 
 void group::queue_change(work& job, change wanted) {
+    wanted.queued_at = job.at.now;
     changes_.push_back(std::move(wanted));
     send_next_change(job);
 }
@@ -248,9 +252,15 @@ void group::queue_change(work& job, change wanted) {
 void group::send_next_change(work& job) {
     if (changes_.empty() || change_sent_ || elect_.now_role != election::role::active)
         return;
-    change_sent_ = true;
     election::record content = elect_.latest;
     changes_.front().apply(content);
+    // Whoever hears nobody may think so because it is deaf: once a majority has confirmed the lease
+    // since, it is not.
+    bool const unprotected = content.degraded_since_ms != 0 && elect_.latest.degraded_since_ms == 0;
+    if (unprotected && confirmed_at(elect_, rules_) < changes_.front().queued_at &&
+        !planted(bug::deaf_master_degrades))
+        return;
+    change_sent_ = true;
     if (auto const fits = check_bounds(content); !fits) {
         change_sent_ = false;
         auto const failed = std::move(changes_.front());

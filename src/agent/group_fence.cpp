@@ -204,7 +204,9 @@ void group::leave(work& job, std::string reason) {
         return; // one that is about to become active gives the lease up then
     if (data_ && data_->state() == service::switching)
         return;
-    if (!data_ || data_->state() != service::open)
+    if (!data_)
+        return hand_over(job, retiring_ ? first_willing(job).value_or(node_id{}) : node_id{});
+    if (data_->state() != service::open)
         return hand_over(job, {});
     begin_operation(job, {operation_id{job.at.wall_ms},
                           "switchover",

@@ -244,7 +244,7 @@ void group::leave_for_standby(work& job) {
         std::clamp<duration>(2 * leave_pause_, shortest_leave_pause, longest_leave_pause);
     leave_again_at_ = job.at.now + leave_pause_;
     if (!data_)
-        return hand_over(job, {});
+        return hand_over(job, first_willing(job).value_or(node_id{}));
     begin_operation(job, {operation_id{job.at.wall_ms},
                           "switchover",
                           node_.self,

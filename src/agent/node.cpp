@@ -275,11 +275,26 @@ void node::on_heard(work& job, heard const& it) {
         else if (entry.group == voters_group)
             roll_.receive(job, it.what.from, std::move(entry.what));
         else if (auto const* memory = std::get_if<election::recalled>(&entry.what))
-            roll_.told(entry.group, it.what.from, memory->life,
-                       {memory->blank, memory->known.order(), memory->promised});
+            hear_memory(job, it.what.from, entry.group, *memory);
         if (auto* const found = find(entry.group))
             found->receive(job, it.what.from, std::move(entry.what));
     }
+}
+
+/// What another voter knows, while the former voters are settled with. A group that has no holder
+/// has nobody who brings the newest record of one to the others.
+void node::hear_memory(work& job, node_id from, group_id group, election::recalled const& told) {
+    if (roll_.asks() != told.life)
+        return;
+    roll_.told(group, from, told.life, {told.blank, told.known.order(), told.promised});
+    auto* const own = find(group);
+    if (own == nullptr || told.blank)
+        return;
+    auto const& known = known_record(own->election_state());
+    if (known.order() > told.known.order())
+        job.letters.put(from, {group, election::inform{known}});
+    else if (told.known.order() > known.order())
+        own->receive(job, from, election::inform{told.known});
 }
 
 /// Whoever counts in an older set is told. What it answers about the roll itself counts all the

@@ -142,13 +142,27 @@ void on_promise(progress& at, node_id from, promise const& reply) {
     if (!add_once(claim.yes, from))
         return;
     bool const reads = !planted(bug::record_not_read) || from == at.rules.cluster.self;
+    claim.early = claim.early || reply.remaining > milliseconds{0};
     if (reply.known.order() > claim.newest.order() && reads)
         claim.newest = reply.known;
     auto const enough = at.rules.cluster.majority() - (planted(bug::minority_elects) ? 1U : 0U);
     if (claim.yes.size() >= enough) {
         record const newest = claim.newest;
+        at.it.early = claim.early;
         start_holding(at, claim.under, newest);
     }
+}
+
+/// The claim needs no PreVote: it takes the lease from nobody who would keep it.
+void on_offer(progress& at, node_id from, offer const& what) {
+    auto& it = at.it;
+    bool const fresh = what.under >= it.holder.under && what.under > it.offered.under;
+    bool const free = it.now_role == role::standby && standing_time(it) != never;
+    if (what.successor != at.rules.cluster.self || !fresh || !free)
+        return;
+    it.offered = {what.under, from};
+    it.named = true;
+    begin_attempt(at, role::claiming, reason::named_successor);
 }
 
 void fail_attempt(progress& at, reason because, duration pause) {

@@ -8,9 +8,6 @@ namespace tasuki::election {
 
 namespace {
 
-// A release is a courtesy that saves the successor the rest of the lease: said this often.
-constexpr int release_repeats = 3;
-
 /// For so long the answers to a write are counted together: a voter that loses its state asks the
 /// others only after `longest_lease`, and then they know what was counted with its lost answer.
 duration counted_together(lease_terms const& terms) {
@@ -21,7 +18,8 @@ void renew_lease(progress& at) {
     auto& it = at.it;
     ++it.sequence;
     it.sent[it.sequence % renewals_remembered] = at.now;
-    it.renew_at = at.now + at.rules.interval;
+    // Before the first majority a lost one costs silence.
+    it.renew_at = at.now + at.rules.interval / (it.now_role == role::active ? 1 : 4);
     auto const lease = std::chrono::duration_cast<milliseconds>(at.rules.terms.lease);
     at.send_to_all(renew{it.under, at.rules.cluster.life, lease, it.sequence});
 }
@@ -66,10 +64,14 @@ void become_active_if_complete(progress& at) {
         return;
     at.change_role(role::active, reason::record_committed);
     it.named = false;
+    it.early = false;
+    it.offered.by = {};
     it.failures = 0;
     at.commands.emplace_back(start_serving{it.under, it.latest});
     at.commands.emplace_back(extend{it.under, it.until});
 }
+
+} // namespace
 
 void forget_lease(state& it) {
     if (!planted(bug::old_grants_count)) {
@@ -79,12 +81,12 @@ void forget_lease(state& it) {
     it.writing = {};
 }
 
-} // namespace
-
 instant confirmed_at(state const& it, policy const& rules) {
     std::vector<instant> times;
     times.reserve(it.grants.size());
-    bool const alone = rules.cluster.renews_alone();
+    // Whoever claims alone has the promise of the other one that its lease is over; not so early.
+    bool const alone =
+        rules.cluster.renews_alone() && (!it.early || planted(bug::alone_while_offered));
     for (auto const& each : it.grants)
         if (!alone || each.node == rules.cluster.self)
             times.push_back(each.sent);
@@ -105,7 +107,10 @@ void start_holding(progress& at, epoch under, record const& newest) {
     it.claim.deadline = at.now + std::max<duration>(at.rules.terms.lease / 2, milliseconds{200});
     begin_write(at, newest);
     send_write(at);
-    renew_lease(at);
+    if (it.early) // nobody grants it before the release
+        it.renew_at = at.now + at.rules.interval;
+    else
+        renew_lease(at);
 }
 
 void on_grant(progress& at, node_id from, grant const& reply) {
@@ -150,6 +155,8 @@ void complete_write_if_enough(progress& at) {
     writing.under_way = false;
     it.latest = writing.content;
     at.commands.emplace_back(committed{it.latest});
+    if (it.early && it.offered.by.is_set())
+        at.send_to(it.offered.by, ready{it.under});
     become_active_if_complete(at);
 }
 
@@ -181,6 +188,8 @@ void continue_holding(progress& at) {
         return give_up_recovery(at, reason::attempt_timed_out);
     if (it.now_role == role::active && at.now >= it.until.soft && !planted(bug::lease_end_unseen))
         return step_down(at, reason::lease_lost, node_id{});
+    if (it.now_role == role::active && at.now >= it.offered_until)
+        return step_down(at, reason::handed_over, node_id{}); // whoever can is welcome
     if (at.now >= it.renew_at)
         renew_lease(at);
     if (it.writing.under_way && at.now >= it.writing.counts_until)
@@ -194,39 +203,6 @@ void continue_holding(progress& at) {
 void give_up_recovery(progress& at, reason because) {
     forget_lease(at.it);
     fail_attempt(at, because, at.rules.interval);
-}
-
-void step_down(progress& at, reason because, node_id successor) {
-    auto& it = at.it;
-    at.change_role(role::stepping_down, because);
-    it.leaving = because;
-    it.successor = successor;
-    if (planted(bug::release_while_serving))
-        at.send_to_all(release{it.under, at.rules.cluster.life, successor});
-    at.commands.emplace_back(stop_serving{it.under, because});
-}
-
-void on_closed(progress& at, epoch under) {
-    auto& it = at.it;
-    if (it.now_role != role::stepping_down || under != it.under)
-        return;
-    forget_lease(it);
-    at.change_role(role::standby, it.leaving);
-    it.releases_left = release_repeats;
-    it.release_at = at.now;
-    // Whoever gives up the lease lets the others go first.
-    it.stand_from = at.now + at.rules.terms.lease;
-    it.holder = {};
-    repeat_release(at);
-}
-
-void repeat_release(progress& at) {
-    auto& it = at.it;
-    if (it.releases_left == 0 || at.now < it.release_at)
-        return;
-    --it.releases_left;
-    it.release_at = at.now + at.rules.interval / 4;
-    at.send_to_all(release{it.under, at.rules.cluster.life, it.successor});
 }
 
 } // namespace tasuki::election

@@ -23,10 +23,15 @@ void observe(progress& at, received const& arrived) {
         it.highest_seen = std::max(it.highest_seen, renewal->under);
         it.holder = {arrived.from, renewal->under, at.now + renewal->lease};
         it.failures = 0;
-        it.named = false;
+        it.named = it.named && it.offered.under == it.holder.under;
     } else if (auto const* gone = std::get_if<release>(&arrived.what)) {
-        if (gone->under < it.holder.under || gone->under < it.under)
+        bool const awaited = it.offered.by.is_set() && gone->under == it.offered.under;
+        if (gone->under < it.holder.under || (gone->under < it.under && !awaited))
             return; // a repetition that comes after somebody else was elected
+        if (awaited) {
+            it.offered.by = {};
+            it.renew_at = at.now;
+        }
         bool const first = it.holder.expires > at.now || it.holder.under != gone->under;
         it.holder = {node_id{}, gone->under, long_ago};
         it.highest_seen = std::max(it.highest_seen, gone->under);
@@ -76,6 +81,8 @@ void follow_founding(progress& at, received const& arrived) {
 void on_received(progress& at, received const& arrived) {
     observe(at, arrived);
     follow_founding(at, arrived);
+    if (auto const* offered = std::get_if<offer>(&arrived.what))
+        on_offer(at, arrived.from, *offered);
     bool const blank = at.it.vote.votes && at.it.vote.blank;
     if (answer(at.it.vote, at.rules.cluster, arrived, at.now, at.commands)) {
         if (blank && !at.it.vote.blank)
@@ -87,6 +94,7 @@ void on_received(progress& at, received const& arrived) {
                    [&](promise const& what) { on_promise(at, arrived.from, what); },
                    [&](grant const& what) { on_grant(at, arrived.from, what); },
                    [&](written const& what) { on_written(at, arrived.from, what); },
+                   [&](ready const& what) { on_ready(at, arrived.from, what); },
                    [](auto const&) {},
                },
                arrived.what);
@@ -109,11 +117,6 @@ void on_tick(progress& at) {
     case role::stepping_down:
         break; // waits for `closed`
     }
-}
-
-void on_hand_over(progress& at, hand_over const& wish) {
-    if (at.it.now_role == role::active)
-        step_down(at, reason::handed_over, wish.successor);
 }
 
 void on_suitability(progress& at, suitability const& fit) {
@@ -180,7 +183,7 @@ void dispatch(progress& at, event const& happened) {
                    [&](stored const& what) { on_stored(at.it.vote, what, at.commands); },
                    [&](suitability const& what) { on_suitability(at, what); },
                    [&](write_record const& what) { on_write_record(at, what.content); },
-                   [&](hand_over const& what) { on_hand_over(at, what); },
+                   [&](hand_over const& what) { on_hand_over(at, what.successor); },
                    [&](closed const& what) { on_closed(at, what.under); },
                    [&](start_cluster const& what) { on_start_cluster(at, what); },
                    [&](clock_checked const& what) { on_clock_checked(at, what); },
@@ -222,7 +225,7 @@ instant next_wake(state const& it, instant recall) {
         when = std::min({when, it.renew_at, it.claim.deadline});
         break;
     case role::active:
-        when = std::min({when, it.renew_at, it.until.soft});
+        when = std::min({when, it.renew_at, it.until.soft, it.offered_until});
         if (it.writing.under_way)
             when = std::min(when, it.writing.resend_at);
         break;

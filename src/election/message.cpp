@@ -94,6 +94,15 @@ void put(byte_writer& out, leave const& it) {
     out.u64(it.life.value());
 }
 
+void put(byte_writer& out, offer const& it) {
+    out.u64(it.under.value());
+    out.u64(it.life.value());
+    out.u32(it.successor.value());
+}
+void put(byte_writer& out, ready const& it) {
+    out.u64(it.under.value());
+}
+
 // Each taker reads in the order of the fields; aggregates evaluate left to right.
 result<message> take_renew(byte_reader& in) {
     return message{renew{epoch{in.u64()}, incarnation{in.u64()}, take_ms(in), in.u64()}};
@@ -171,11 +180,18 @@ result<message> take_leave(byte_reader& in) {
     return message{leave{incarnation{in.u64()}}};
 }
 
+result<message> take_offer(byte_reader& in) {
+    return message{offer{epoch{in.u64()}, incarnation{in.u64()}, node_id{in.u32()}}};
+}
+result<message> take_ready(byte_reader& in) {
+    return message{ready{epoch{in.u64()}}};
+}
+
 using taker = result<message> (*)(byte_reader&);
-constexpr taker takers[] = {take_renew,    take_grant,   take_prevote,  take_prevote_reply,
-                            take_prepare,  take_promise, take_write,    take_written,
-                            take_release,  take_recall,  take_recalled, take_bootstrap,
-                            take_withdraw, take_inform,  take_leave};
+constexpr taker takers[] = {
+    take_renew,    take_grant,   take_prevote, take_prevote_reply, take_prepare,  take_promise,
+    take_write,    take_written, take_release, take_recall,        take_recalled, take_bootstrap,
+    take_withdraw, take_inform,  take_leave,   take_offer,         take_ready};
 static_assert(std::size(takers) == std::variant_size_v<message>);
 
 } // namespace

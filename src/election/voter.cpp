@@ -1,4 +1,4 @@
-#include "tasuki/election/voter.hpp"
+#include "tasuki/election/voting.hpp"
 
 #include "tasuki/core/overloaded.hpp"
 #include "tasuki/core/planted.hpp"
@@ -16,90 +16,33 @@ constexpr std::size_t delayed_replies_max = 32;
 constexpr duration passing_refusal = milliseconds{500};
 constexpr duration promise_grace = milliseconds{100};
 
-/// What is asked once the silence is over bears another mark. Until then somebody may still count a
-/// vote of our former life, together with one that is cast after the answer to us: such an answer
-/// knows of neither.
-incarnation late_question(incarnation life) {
-    return incarnation{~life.value()};
-}
-
-bool holds(std::vector<node_id> const& list, node_id node) {
-    return std::find(list.begin(), list.end(), node) != list.end();
-}
-
-/// Whether those who remember have seen whatever a majority once knew, though we forgot our part.
-bool know_enough(voter const& it, electorate const& all) {
-    if (!all.is_known)
-        return false;
-    auto const knowing = [&](incarnation mark, std::vector<node_id> const& among) {
-        return static_cast<std::size_t>(
-            std::count_if(it.recollections.begin(), it.recollections.end(), [&](auto const& each) {
-                return !each.what.blank && each.what.life == mark && holds(among, each.node);
-            }));
-    };
-    // Who counts our lost vote has voted for himself before he asked for it, if he votes at all.
-    if (all.everybody_votes && all.voters.size() > 1 &&
-        knowing(all.life, all.voters) == all.voters.size() - 1)
-        return true;
-    auto const enough = [&](std::vector<node_id> const& among) {
-        auto const late = knowing(late_question(all.life), among);
-        return late > 0 && late >= among.size() - among.size() / 2;
-    };
-    // Our lost vote may have counted in the set before, or in the next, of which we have forgotten.
-    bool const voted_before =
-        holds(all.before, all.self) && !planted(bug::recalled_from_new_voters);
-    bool const votes_next = !all.next.empty() && !planted(bug::recalled_from_former_voters);
-    return enough(all.voters) && (!voted_before || enough(all.before)) &&
-           (!votes_next || enough(all.next));
-}
-
 milliseconds rounded_up(duration left) {
     return std::chrono::ceil<milliseconds>(std::max(left, duration::zero()));
-}
-
-std::vector<node_id> everybody_to_ask(electorate const& all) {
-    auto out = all.voters;
-    for (auto const* others : {&all.before, &all.next})
-        std::copy_if(others->begin(), others->end(), std::back_inserter(out),
-                     [&](node_id node) { return !holds(out, node); });
-    return out;
 }
 
 bool same_holder(live_grant const& it, node_id holder, incarnation life) {
     return it.holder == holder && it.life == life;
 }
 
-/// How long this voter still refuses a claim by (`who`, `life`); zero if it does not.
-duration refusal_left(voter const& it, node_id who, incarnation life, instant now) {
+/// Of a grant that keeps everybody else from the lease.
+duration granted_left(voter const& it, node_id who, incarnation life, instant now) {
+    return same_holder(it.granted, who, life) || planted(bug::grant_forgotten_by_promise)
+               ? duration::zero()
+               : std::max(it.granted.expires - now, duration::zero());
+}
+
+/// How long this voter cannot promise anything to anybody.
+duration unable_left(voter const& it, instant now) {
     if (!it.votes || it.poisoned || it.misplaced)
         return longest_lease;
     if (it.blank || it.clock_beyond_bound)
         return passing_refusal;
-    if (now < it.silent_until)
-        return it.silent_until - now;
-    if (now < it.granted.expires && !same_holder(it.granted, who, life) &&
-        !planted(bug::grant_forgotten_by_promise))
-        return it.granted.expires - now;
-    return duration::zero();
+    return std::max(it.silent_until - now, duration::zero());
 }
 
-void persist(voter& it, std::vector<command>& out) {
-    out.emplace_back(store{++it.last_ticket, it.memory});
-}
-
-/// Sends `what` once everything up to the newest ticket is on disk.
-void reply_when_stored(voter& it, node_id to, message what, std::vector<command>& out) {
-    if (it.failed_ticket == it.last_ticket && it.failed_ticket > it.stored_ticket)
-        persist(it, out); // a full disk may have room again
-    bool const nothing_pending = it.stored_ticket >= it.last_ticket;
-    if (nothing_pending || planted(bug::promise_not_durable) ||
-        planted(bug::answer_before_stored)) {
-        out.emplace_back(send{to, std::move(what)});
-        return;
-    }
-    if (it.delayed.size() >= delayed_replies_max)
-        it.delayed.erase(it.delayed.begin());
-    it.delayed.push_back({it.last_ticket, to, std::move(what)});
+/// How long this voter still refuses a claim by (`who`, `life`); zero if it does not.
+duration refusal_left(voter const& it, node_id who, incarnation life, instant now) {
+    return std::max(unable_left(it, now), granted_left(it, who, life, now));
 }
 
 void adopt_promise(voter& it, allegiance const& newest, std::vector<command>& out) {
@@ -182,7 +125,9 @@ void on_prevote(voter const& it, electorate const& all, node_id from, prevote co
 
 void on_prepare(voter& it, electorate const& all, node_id from, prepare const& what, instant now,
                 std::vector<command>& out) {
-    auto const left = refusal_left(it, from, what.life, now);
+    bool const offered = it.offered_to == from && it.offered == it.granted.under;
+    auto const granted = granted_left(it, from, what.life, now);
+    auto const left = std::max(unable_left(it, now), offered ? duration::zero() : granted);
     bool const again = promised_exactly(it, what.under, from, what.life);
     bool const old = what.under < it.memory.promised && !planted(bug::older_epoch_promised);
     bool const taken = what.under == it.memory.promised && !planted(bug::epoch_promised_twice);
@@ -197,10 +142,21 @@ void on_prepare(voter& it, electorate const& all, node_id from, prepare const& w
         adopt_promise(it, {what.under, from, what.life}, out);
         it.promised_at = now;
     }
-    reply_when_stored(
-        it, from,
-        promise{what.under, what.life, true, it.memory.promised, milliseconds{0}, it.memory.known},
-        out);
+    reply_when_stored(it, from,
+                      promise{what.under, what.life, true, it.memory.promised, rounded_up(granted),
+                              it.memory.known},
+                      out);
+}
+
+/// The grant stays as it is: the offer only lets the successor have its promises and its record
+/// stored before there is silence.
+void on_offer(voter& it, node_id from, offer const& what) {
+    if (!same_holder(it.granted, from, what.life) || it.granted.under != what.under)
+        return;
+    it.offered = what.under;
+    it.offered_to = what.successor;
+    if (planted(bug::offer_releases))
+        it.granted.expires = long_ago;
 }
 
 void on_write(voter& it, node_id from, write const& what, std::vector<command>& out) {
@@ -268,47 +224,6 @@ void on_withdraw(voter& it, node_id from, withdraw const& what, std::vector<comm
     persist(it, out);
 }
 
-/// Only what is on disk is told: whoever asks counts on its staying known.
-void on_recall(voter& it, electorate const& all, node_id from, recall const& what,
-               std::vector<command>& out) {
-    // One that was removed still knows what it voted for.
-    bool const knows = it.votes || (holds(all.before, all.self) && !it.blank);
-    if (!knows || it.poisoned || it.misplaced)
-        return;
-    reply_when_stored(it, from,
-                      recalled{what.life, it.blank, it.memory.promised, it.memory.promised_to,
-                               it.memory.promised_life, it.memory.known, all.life},
-                      out);
-}
-
-void on_recalled(voter& it, electorate const& all, node_id from, recalled const& what,
-                 std::vector<command>& out) {
-    bool const counts = all.has(from) || holds(all.before, from) || holds(all.next, from);
-    incarnation const late = late_question(all.life);
-    if (!it.votes || !it.blank || (what.life != all.life && what.life != late) || !counts)
-        return;
-    std::erase_if(it.recollections, [&](auto const& each) {
-        return each.node == from && each.what.life == what.life;
-    });
-    it.recollections.push_back({from, what});
-    bool const anything = std::any_of(it.recollections.begin(), it.recollections.end(),
-                                      [](auto const& each) { return !each.what.blank; });
-    if (!know_enough(it, all) && !(anything && planted(bug::recall_of_one)))
-        return;
-    for (auto const& [node, memory] : it.recollections) {
-        if (memory.promised > it.memory.promised) {
-            it.memory.promised = memory.promised;
-            it.memory.promised_to = memory.promised_to;
-            it.memory.promised_life = memory.promised_life;
-        }
-        if (memory.known.order() > it.memory.known.order() && !planted(bug::record_not_recalled))
-            it.memory.known = memory.known;
-    }
-    it.recollections.clear();
-    it.blank = false;
-    persist(it, out);
-}
-
 /// What is known of a record may spread in any way: a newer one was written by whoever had read all
 /// older ones. Nobody counts this as written.
 void on_inform(voter& it, inform const& what, std::vector<command>& out) {
@@ -319,22 +234,25 @@ void on_inform(voter& it, inform const& what, std::vector<command>& out) {
         persist(it, out);
 }
 
-void on_bootstrap(voter& it, electorate const& all, node_id from, bootstrap const& what,
-                  instant now, std::vector<command>& out) {
-    if (!it.votes || !it.blank || it.poisoned || !all.is_known ||
-        (what.for_life != all.life && !planted(bug::bootstrap_of_any_life)))
-        return;
-    it.blank = false;
-    it.silent_until = now; // no voter has any state: nobody can hold a lease
-    it.memory.known = what.content;
-    it.memory.promised = what.content.written_under;
-    persist(it, out);
-    auto const& content = what.content;
-    reply_when_stored(
-        it, from, written{content.written_under, content.version, true, it.memory.promised}, out);
+} // namespace
+
+void persist(voter& it, std::vector<command>& out) {
+    out.emplace_back(store{++it.last_ticket, it.memory});
 }
 
-} // namespace
+void reply_when_stored(voter& it, node_id to, message what, std::vector<command>& out) {
+    if (it.failed_ticket == it.last_ticket && it.failed_ticket > it.stored_ticket)
+        persist(it, out); // a full disk may have room again
+    bool const nothing_pending = it.stored_ticket >= it.last_ticket;
+    if (nothing_pending || planted(bug::promise_not_durable) ||
+        planted(bug::answer_before_stored)) {
+        out.emplace_back(send{to, std::move(what)});
+        return;
+    }
+    if (it.delayed.size() >= delayed_replies_max)
+        it.delayed.erase(it.delayed.begin());
+    it.delayed.push_back({it.last_ticket, to, std::move(what)});
+}
 
 allegiance followed(durable_state const& memory) {
     return memory.withdrawn ? memory.before.back()
@@ -350,6 +268,7 @@ bool answer(voter& it, electorate const& all, received const& arrived, instant n
             [&](prevote const& what) { return on_prevote(it, all, from, what, now, out), true; },
             [&](prepare const& what) { return on_prepare(it, all, from, what, now, out), true; },
             [&](write const& what) { return on_write(it, from, what, out), true; },
+            [&](offer const& what) { return on_offer(it, from, what), true; },
             [&](release const& what) { return on_release(it, from, what), true; },
             [&](recall const& what) { return on_recall(it, all, from, what, out), true; },
             [&](recalled const& what) { return on_recalled(it, all, from, what, out), true; },
@@ -376,22 +295,6 @@ void on_stored(voter& it, stored const& done, std::vector<command>& out) {
         if (good && reply.ticket <= done.ticket)
             out.emplace_back(send{reply.to, std::move(reply.what)});
     std::erase_if(it.delayed, [&](auto const& reply) { return reply.ticket <= done.ticket; });
-}
-
-instant remind(voter& it, electorate const& all, duration interval, instant now,
-               std::vector<command>& out) {
-    if (!it.votes || !it.blank)
-        return never;
-    if (now >= it.recall_at) {
-        for (auto const other : everybody_to_ask(all))
-            if (other != all.self) {
-                out.emplace_back(send{other, recall{all.life}}); // a founder answers to this one
-                if (now >= it.silent_until)
-                    out.emplace_back(send{other, recall{late_question(all.life)}});
-            }
-        it.recall_at = now + interval;
-    }
-    return it.recall_at;
 }
 
 } // namespace tasuki::election

@@ -77,6 +77,14 @@ byte_string any_of(std::vector<ip_address> const& locals) {
 byte_string list_sockets_message(socket_question const& question,
                                  std::vector<ip_address> const& locals) {
     TASUKI_REQUIRE(!locals.empty() && locals.size() <= locals_max);
+    TASUKI_REQUIRE(question.sockets || question.protocol == transport::tcp);
+    if (!question.sockets) {
+        inet_diag_req request{};
+        request.idiag_states = states_of(question.protocol);
+        netlink_message out{TCPDIAG_GETSOCK, NLM_F_REQUEST | NLM_F_DUMP};
+        out.body(bytes_of(request)).attribute(INET_DIAG_REQ_BYTECODE, any_of(locals));
+        return std::move(out).take();
+    }
     inet_diag_req_v2 request{};
     request.sdiag_family = question.sockets == ip_family::v4 ? family_v4 : family_v6;
     request.sdiag_protocol = static_cast<std::uint8_t>(question.protocol);
@@ -86,30 +94,30 @@ byte_string list_sockets_message(socket_question const& question,
     return std::move(out).take();
 }
 
-std::vector<ip_address> locals_of(ip_family sockets, std::vector<ip_address> const& locals) {
+std::vector<ip_address> locals_of(socket_question const& question,
+                                  std::vector<ip_address> const& locals) {
     std::vector<ip_address> out;
-    std::copy_if(locals.begin(), locals.end(), std::back_inserter(out),
-                 [&](ip_address const& one) { return sockets == ip_family::v6 || one.is_v4(); });
+    std::copy_if(locals.begin(), locals.end(), std::back_inserter(out), [&](ip_address const& one) {
+        return question.sockets != ip_family::v4 || one.is_v4();
+    });
     return out;
 }
 
 std::vector<byte_string> list_connections(std::vector<ip_address> const& locals) {
     std::vector<byte_string> out;
-    for (auto const sockets : {ip_family::v4, ip_family::v6}) {
-        auto const all = locals_of(sockets, locals);
-        for (std::size_t first = 0; first < all.size(); first += locals_max) {
-            auto const from = all.begin() + static_cast<std::ptrdiff_t>(first);
-            auto const to =
-                from + static_cast<std::ptrdiff_t>(std::min(locals_max, all.size() - first));
-            out.push_back(list_sockets_message({transport::tcp, sockets}, {from, to}));
-        }
+    for (std::size_t first = 0; first < locals.size(); first += locals_max) {
+        auto const from = locals.begin() + static_cast<std::ptrdiff_t>(first);
+        auto const count = std::min(locals_max, locals.size() - first);
+        out.push_back(list_sockets_message({transport::tcp},
+                                           {from, from + static_cast<std::ptrdiff_t>(count)}));
     }
     return out;
 }
 
 std::optional<byte_string> destroy_message(transport protocol, netlink_part const& listed) {
     auto const found = load<inet_diag_msg>(listed.payload);
-    if (!found || listed.type != SOCK_DIAG_BY_FAMILY || found->idiag_state >= states_max)
+    bool const socket = listed.type == SOCK_DIAG_BY_FAMILY || listed.type == TCPDIAG_GETSOCK;
+    if (!found || !socket || found->idiag_state >= states_max)
         return std::nullopt;
     inet_diag_req_v2 request{};
     request.sdiag_family = found->idiag_family;

@@ -52,14 +52,12 @@ result<std::size_t> destroy_kind(netlink_conversation& diagnosis, socket_questio
 
 result<std::size_t> destroy_sockets(netlink_conversation& diagnosis,
                                     std::vector<ip_address> const& locals, duration budget) {
-    constexpr socket_question kinds[] = {{transport::tcp, ip_family::v4},
-                                         {transport::tcp, ip_family::v6},
-                                         {transport::udp, ip_family::v4},
-                                         {transport::udp, ip_family::v6}};
+    constexpr socket_question kinds[] = {
+        {transport::tcp, {}}, {transport::udp, ip_family::v4}, {transport::udp, ip_family::v6}};
     auto const end = clock::now() + budget;
     result<std::size_t> outcome{std::size_t{0}};
     for (auto const& kind : kinds) {
-        auto const relevant = locals_of(kind.sockets, locals);
+        auto const relevant = locals_of(kind, locals);
         for (std::size_t first = 0; first < relevant.size(); first += locals_max) {
             if (clock::now() >= end)
                 return out_of_time();

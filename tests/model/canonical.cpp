@@ -91,9 +91,9 @@ void normalise_founding(founding& it) {
 }
 
 void normalise_holding(state& it) {
-    for (auto* when :
-         {&it.until.soft, &it.until.hard, &it.renew_at, &it.writing.resend_at,
-          &it.writing.counts_until, &it.release_at, &it.holder.expires, &it.stand_from})
+    for (auto* when : {&it.until.soft, &it.until.hard, &it.renew_at, &it.writing.resend_at,
+                       &it.writing.counts_until, &it.release_at, &it.holder.expires, &it.stand_from,
+                       &it.offered_until})
         expire(*when);
     if (!it.writing.under_way)
         it.writing.counts_until = long_ago; // what is committed is counted no more
@@ -101,10 +101,10 @@ void normalise_holding(state& it) {
     if (it.now_role == role::stepping_down)
         return;
     it.leaving = reason::none;
-    if (it.releases_left == 0) {
-        it.successor = {};
+    if (it.releases_left == 0)
         it.release_at = long_ago;
-    }
+    if (it.releases_left == 0 && it.offered_until == never)
+        it.successor = {};
 }
 
 void put(byte_writer& out, instant when) {
@@ -140,6 +140,8 @@ void put(byte_writer& out, voter const& it) {
     encode(it.memory, out);
     put(out, it.promised_at);
     put(out, it.granted);
+    out.u64(it.offered.value());
+    out.u32(it.offered_to.value());
     out.u64(it.released.value());
     put(out, it.silent_until);
     put(out, it.recall_at);
@@ -160,11 +162,13 @@ void put(byte_writer& out, voter const& it) {
 
 void put_candidate(byte_writer& out, state const& it) {
     out.u8(static_cast<std::uint8_t>(it.now_role));
-    put_flags(out, {it.fit.eligible, it.named});
+    put_flags(out, {it.fit.eligible, it.named, it.claim.early, it.early});
     put(out, it.stand_from);
     out.u64(it.highest_seen.value());
     out.u64(it.holder.under.value());
     put(out, it.holder.expires);
+    out.u64(it.offered.under.value());
+    out.u32(it.offered.by.value());
     out.u64(it.claim.under.value());
     put(out, it.claim.deadline);
     put(out, it.claim.resend_at);
@@ -204,6 +208,7 @@ void put_holder(byte_writer& out, state const& it) {
     out.u8(static_cast<std::uint8_t>(it.leaving));
     out.u8(static_cast<std::uint8_t>(it.releases_left));
     put(out, it.release_at);
+    put(out, it.offered_until);
 }
 
 } // namespace

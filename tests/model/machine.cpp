@@ -284,11 +284,12 @@ class performance {
 template<class Change>
 void each_deadline(machine& it, Change&& change) {
     auto& elect = it.elect;
-    for (auto* when : {&elect.vote.granted.expires, &elect.vote.silent_until, &elect.vote.recall_at,
-                       &elect.stand_from, &elect.holder.expires, &elect.claim.deadline,
-                       &elect.claim.resend_at, &elect.until.soft, &elect.until.hard,
-                       &elect.renew_at, &elect.writing.resend_at, &elect.writing.counts_until,
-                       &elect.release_at, &it.vouch_at, &it.address_until, &it.wake})
+    for (auto* when :
+         {&elect.vote.granted.expires, &elect.vote.silent_until, &elect.vote.recall_at,
+          &elect.stand_from, &elect.holder.expires, &elect.claim.deadline, &elect.claim.resend_at,
+          &elect.until.soft, &elect.until.hard, &elect.renew_at, &elect.writing.resend_at,
+          &elect.writing.counts_until, &elect.release_at, &elect.offered_until, &it.vouch_at,
+          &it.address_until, &it.wake})
         change(*when);
     if (it.stamp)
         change(it.stamp->expires);

@@ -43,6 +43,10 @@ std::string text(message const& what) {
                 return "release" + under(it.under) +
                        (it.successor.is_set() ? " to " + name_of(index_of(it.successor)) : "");
             },
+            [&](offer const& it) {
+                return "offer" + under(it.under) + " to " + name_of(index_of(it.successor));
+            },
+            [&](ready const& it) { return "ready" + under(it.under); },
             [&](recall const&) { return std::string{"recall"}; },
             [&](recalled const& it) {
                 return "recalled: promised" + under(it.promised) + ", " + text(it.known);

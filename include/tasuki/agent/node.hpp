@@ -86,6 +86,7 @@ class node {
     [[nodiscard]] election::electorate electorate() const;
     void on_heard(work&, heard const&);
     void on_older_voters(work&, heard const&);
+    void hear_memory(work&, node_id from, group_id, election::recalled const&);
     [[nodiscard]] bool is_copy(heard const&, instant now);
     void dispatch(work&, happening const&);
     [[nodiscard]] std::vector<effect> act(moment, void (*what)(node&, work&));

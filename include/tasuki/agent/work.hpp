@@ -49,6 +49,7 @@ struct change {
     node_id successor{};                 ///< who gets the lease once this is recorded
     bool then_leave = false;             ///< the lease is given up once this is recorded
     std::optional<progress_note> told{}; ///< for the history, once this is recorded
+    instant queued_at = long_ago;
 };
 
 /// What becomes of our own server when it may not be written any more.

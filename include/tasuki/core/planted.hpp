@@ -39,6 +39,8 @@ enum class bug {
     older_version_taken,
     release_of_anyone,
     released_renews,
+    offer_releases,
+    alone_while_offered,
     withdrawn_by_anyone,
     withdrawn_when_written,
     old_epoch_renews,

@@ -27,6 +27,8 @@ struct attempt {
     std::vector<duration> refusals; ///< one per refusing voter: how long it still refuses
     std::vector<node_id> no;
     record newest;
+    /// Promised while another's lease runs, which is offered to us: it ends before ours begins.
+    bool early = false;
 };
 
 struct acknowledged {
@@ -61,6 +63,12 @@ struct holder_seen {
     instant expires = long_ago;
 };
 
+/// The holder of this epoch lets us claim, and its release is for us.
+struct offer_heard {
+    epoch under;
+    node_id by;
+};
+
 inline constexpr std::size_t renewals_remembered = 64;
 
 struct state {
@@ -75,6 +83,7 @@ struct state {
     epoch highest_seen;
     unsigned failures = 0; ///< attempts without success since a holder was heard
     holder_seen holder;
+    offer_heard offered;
     attempt claim;
     founding first;
 
@@ -86,8 +95,10 @@ struct state {
     std::array<instant, renewals_remembered> sent{};
     std::vector<acknowledged> grants;
     write_in_flight writing;
-    record latest; ///< committed under our epoch
+    record latest;      ///< committed under our epoch
+    bool early = false; ///< as in the claim, until the first majority of grants
     node_id successor;
+    instant offered_until = never; ///< an offer ends then, whether the successor is ready or not
     reason leaving = reason::none;
     int releases_left = 0; ///< how often the release is still repeated
     instant release_at = long_ago;

@@ -57,7 +57,7 @@ struct promise {
     incarnation life;
     bool granted = false;
     epoch promised;
-    milliseconds remaining{};
+    milliseconds remaining{}; ///< as in `prevote_reply`; if granted: of the lease that is offered
     record known;
     friend bool operator==(promise const&, promise const&) = default;
 };
@@ -73,6 +73,19 @@ struct written {
     bool accepted = false;
     epoch promised;
     friend bool operator==(written const&, written const&) = default;
+};
+/// Active node to everyone: "`successor` may be promised a newer epoch while I still serve". What
+/// is granted stays granted: until the release, or its end, nobody else holds the lease.
+struct offer {
+    epoch under;
+    incarnation life;
+    node_id successor;
+    friend bool operator==(offer const&, offer const&) = default;
+};
+/// The successor to whoever offered: "a majority has my record of this epoch; I wait for you only".
+struct ready {
+    epoch under;
+    friend bool operator==(ready const&, ready const&) = default;
 };
 /// "I have stopped serving under this epoch"; the successor may claim at once.
 struct release {
@@ -124,8 +137,9 @@ struct leave {
     friend bool operator==(leave const&, leave const&) = default;
 };
 
-using message = std::variant<renew, grant, prevote, prevote_reply, prepare, promise, write, written,
-                             release, recall, recalled, bootstrap, withdraw, inform, leave>;
+using message =
+    std::variant<renew, grant, prevote, prevote_reply, prepare, promise, write, written, release,
+                 recall, recalled, bootstrap, withdraw, inform, leave, offer, ready>;
 
 struct entry {
     group_id group;

@@ -57,7 +57,9 @@ void fail_attempt(progress&, reason, duration pause);
 /// When a standby node would stand, or `never`.
 [[nodiscard]] instant standing_time(state const&);
 
-// holding: recovering, active, stepping_down
+void on_offer(progress&, node_id from, offer const&);
+
+// holding: recovering, active
 void start_holding(progress&, epoch under, record const& newest);
 void on_grant(progress&, node_id from, grant const&);
 void on_written(progress&, node_id from, written const&);
@@ -65,6 +67,11 @@ void complete_write_if_enough(progress&);
 void on_write_record(progress&, record const&);
 void continue_holding(progress&);
 void give_up_recovery(progress&, reason);
+void forget_lease(state&);
+
+// leaving: active, stepping_down
+void on_hand_over(progress&, node_id successor);
+void on_ready(progress&, node_id from, ready const&);
 void step_down(progress&, reason, node_id successor);
 void on_closed(progress&, epoch under);
 void repeat_release(progress&);

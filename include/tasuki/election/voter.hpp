@@ -37,7 +37,9 @@ struct voter {
     durable_state memory;
     instant promised_at = long_ago; ///< a fresh promise discourages others for a moment
     live_grant granted;
-    epoch released; ///< renewals of this epoch or older are refused
+    epoch offered;      ///< whoever is granted this epoch lets another claim before it ends
+    node_id offered_to; ///< only this one
+    epoch released;     ///< renewals of this epoch or older are refused
     instant silent_until = long_ago;
     std::uint64_t last_ticket = 0;
     std::uint64_t stored_ticket = 0;

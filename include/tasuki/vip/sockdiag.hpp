@@ -16,10 +16,12 @@ namespace tasuki::vip {
 
 enum class transport : std::uint8_t { tcp = 6, udp = 17 };
 
-/// One request lists one family of sockets. Sockets of IPv6 may well carry IPv4 connections.
+/// One request lists one family of sockets; for TCP there is one for both, as old as the facility
+/// (TCPDIAG_GETSOCK): the kernel walks its whole table for each request, a millisecond on a large
+/// machine. Sockets of IPv6 may well carry IPv4 connections.
 struct socket_question {
     transport protocol = transport::tcp;
-    ip_family sockets = ip_family::v4;
+    std::optional<ip_family> sockets{};
 };
 
 /// Lists the connections whose local address is one of `locals`; there is at least one, and at
@@ -28,10 +30,10 @@ inline constexpr std::size_t locals_max = 256;
 [[nodiscard]] byte_string list_sockets_message(socket_question const&,
                                                std::vector<ip_address> const& locals);
 
-/// The requests that list all TCP connections of these addresses, in sockets of both families.
+/// The requests that list all TCP connections of these addresses.
 [[nodiscard]] std::vector<byte_string> list_connections(std::vector<ip_address> const& locals);
 /// Sockets of IPv4 carry IPv4 only; those of IPv6 carry both.
-[[nodiscard]] std::vector<ip_address> locals_of(ip_family sockets,
+[[nodiscard]] std::vector<ip_address> locals_of(socket_question const&,
                                                 std::vector<ip_address> const& locals);
 
 /// From a listed socket, the request that destroys exactly it; nothing if it is no socket.

@@ -109,7 +109,10 @@ TEST_CASE("leaving: a server found open under another master is closed, or ended
     CHECK((waits ? !server.up : server.read_only));
     auto const& told = on.servers().acknowledged();
     CHECK(std::none_of(told.begin(), told.end(), [](auto const& each) { return each.by == a; }));
-    CHECK(on.count_trace("a: mysqld is closed, fence") == 1);
+    // Without an open commit the new master may have made it its replica first.
+    auto const replica = on.count_trace("b: replication, settle_master, epoch 3: clean: a holds");
+    CHECK(on.count_trace("a: mysqld is closed, fence") == (replica == 0 ? 1 : 0));
+    CHECK((replica == 0 || !waits));
 }
 
 TEST_CASE("leaving: an agent told to end while it becomes active does not stay", "[agent]") {

@@ -84,6 +84,21 @@ TEST_CASE("a set of voters that follows two is counted in a longest lease later"
     }
 }
 
+TEST_CASE("a voter that is back gets the newest record of a group that has no holder", "[fence]") {
+    settled on{pair_with_fence()};
+    on.crash("b");
+    REQUIRE(on.run_until([&] { return voters_of(on, "a") == 1; }, milliseconds{12'000}));
+    CHECK(on.ask("a", ask_pause{on.id, true, 0, "only a knows"}).accepted);
+    on.run(milliseconds{100});
+    on.link("a", false);
+    on.start("b");
+    on.link("b", false);
+    REQUIRE(on.run_until([&] { return on.count_trace("[voters] ends as done") == 1; },
+                         milliseconds{40'000}));
+    CHECK(on.holder().empty());
+    CHECK(on.record("b").paused);
+}
+
 TEST_CASE("the voters are changed by nobody else where there is a fence", "[fence]") {
     auto plan = pair_with_fence();
     plan.observers = {"c"};

@@ -124,6 +124,7 @@ struct machine_under_test {
     void make_stepping_down() {
         make_active();
         feed(hand_over{b});
+        hear(b, ready{next(it.under)});
         REQUIRE(it.now_role == role::stepping_down);
     }
     void make(role wanted) {

@@ -29,6 +29,7 @@ std::vector<column> own_events(epoch under) {
         {"not eligible", suitability{false, duration::zero()}},
         {"write_record", write_record{first_record()}},
         {"hand_over", hand_over{b}},
+        {"hand_over to nobody", hand_over{}},
         {"closed", closed{under}},
         {"closed another epoch", closed{next(under)}},
         {"start_cluster", start_cluster{first_record()}},
@@ -51,6 +52,9 @@ std::vector<column> requests(epoch under) {
         {"write, first epoch", from(b, write{life_b, first_record()})},
         {"write, higher epoch", from(b, write{life_b, written_under(higher)})},
         {"release naming us", from(b, release{higher, life_b, a})},
+        {"offer to us", from(b, offer{higher, life_b, a})},
+        {"offer to another", from(b, offer{higher, life_b, c})},
+        {"ready", from(b, ready{higher})},
         {"recall", from(b, recall{life_b})},
         {"bootstrap", from(b, bootstrap{first_record(), life_a})},
         {"withdraw of another", from(b, withdraw{under, life_b})},
@@ -91,9 +95,9 @@ std::vector<column> columns(machine_under_test const& it) {
 }
 
 std::string name_of(message const& what) {
-    constexpr char const* names[] = {"renew",    "grant",     "prevote", "",        "prepare",
-                                     "",         "write",     "",        "release", "recall",
-                                     "recalled", "bootstrap", "withdraw"};
+    constexpr char const* names[] = {
+        "renew",  "grant",    "prevote",   "",         "prepare", "", "write", "",     "release",
+        "recall", "recalled", "bootstrap", "withdraw", "",        "", "offer", "ready"};
     auto const answer = [](bool yes, std::string name) { return name + (yes ? "+" : "-"); };
     return std::visit(overloaded{
                           [&](prevote_reply const& it) { return answer(it.granted, "prevote"); },
@@ -163,7 +167,8 @@ constexpr row expected[] = {
     {"eligible", "S", "P", "C", "R", "A", "D"},
     {"not eligible", "S", "S", "S withdraw STORE", "R", "A", "D"},
     {"write_record", "S", "P", "C", "R", "A write STORE", "D"},
-    {"hand_over", "S", "P", "C", "R", "D STOP", "D"},
+    {"hand_over", "S", "P", "C", "R", "A offer", "D"},
+    {"hand_over to nobody", "S", "P", "C", "R", "D STOP", "D"},
     {"closed", "S", "P", "C", "R", "A", "S no-lease release"},
     {"closed another epoch", "S", "P", "C", "R", "A", "D"},
     {"start_cluster", "S", "P", "C", "R", "A", "D"},
@@ -177,7 +182,7 @@ constexpr row expected[] = {
     {"renew, our epoch", "S", "P STORE STAMP grant", "C", "R", "A", "D"},
     {"prevote", "S prevote+", "P prevote+", "C prevote+", "R prevote-", "A prevote-", "D prevote-"},
     {"prepare", "S STORE promise+", "P STORE promise+", "C STORE promise+", "R promise-",
-     "A promise-", "D promise-"},
+     "A promise-", "D STORE promise+"}, // the one that it is offered to
     {"prepare, our epoch", "S promise-", "P STORE promise+", "C promise-", "R promise-",
      "A promise-", "D promise-"},
     {"write, first epoch", "S written-", "P written-", "C written-", "R written-", "A written-",
@@ -185,6 +190,9 @@ constexpr row expected[] = {
     {"write, higher epoch", "S STORE written+", "P STORE written+", "C STORE written+",
      "R STORE written+", "A STORE written+", "D STORE written+"},
     {"release naming us", "C prepare STORE", "P", "C", "R", "A", "D"},
+    {"offer to us", "C prepare STORE", "P", "C", "R", "A", "D"},
+    {"offer to another", "S", "P", "C", "R", "A", "D"},
+    {"ready", "S", "P", "C", "R", "A", "D"},
     {"recall", "S recalled", "P recalled", "C recalled", "R recalled", "A recalled", "D recalled"},
     {"bootstrap", "S", "P", "C", "R", "A", "D"},
     {"withdraw of another", "S", "P", "C", "R", "A", "D"},

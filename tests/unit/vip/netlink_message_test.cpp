@@ -144,6 +144,11 @@ TEST_CASE("vip: sockets are asked for by local address, any of several", "[vip]"
                                  "07 10 14 00 02 20 00 00 ff ff ff ff 0a 4d 00 32 "
                                  "01 04 14 00 "
                                  "07 10 14 00 02 20 00 00 ff ff ff ff 0a 4d 00 33");
+    // TCPDIAG_GETSOCK: of both families at once, in an older form without a protocol.
+    auto const both = hex(list_sockets_message({transport::tcp, {}}, {ip("10.77.0.50")}));
+    CHECK(both.substr(0, 20 * 3 - 1) == "60 00 00 00 12 00 01 03 00 00 00 00 00 00 00 00 "
+                                        "00 00 00 00");
+    CHECK(both.substr(68 * 3, 12 * 3) == "3e 1b 00 00 00 00 00 00 14 00 01 00 ");
 }
 
 } // namespace tasuki::vip

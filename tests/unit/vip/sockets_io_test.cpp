@@ -128,7 +128,9 @@ TEST_CASE("vip: each of several addresses is matched, and connected UDP too", "[
     net->ip({"addr add 10.77.0.61/32 dev eth0", "addr add 10.77.0.62/32 dev eth0",
              "addr add 10.77.0.63/32 dev eth0"});
     auto const listener = listen_on(ip("0.0.0.0"), 3306);
+    auto const of_both_families = listen_on(ip("::"), 3307);
     net->enter_b();
+    auto const mapped = connect_to(ip("10.77.0.62"), 3307);
     auto const first = connect_to(ip("10.77.0.61"), 3306);
     auto const second = connect_to(ip("10.77.0.62"), 3306);
     auto const third = connect_to(ip("10.77.0.63"), 3306);
@@ -146,12 +148,13 @@ TEST_CASE("vip: each of several addresses is matched, and connected UDP too", "[
         REQUIRE(talk->list(std::move(request), [&](netlink_part const& part) {
             named += destroy_message(transport::tcp, part) ? 1U : 0U;
         }));
-    CHECK(named == 2);
+    CHECK(named == 3);
     auto const destroyed =
         destroy_sockets(*talk, {ip("10.77.0.63"), ip("10.77.0.62"), ip("fd77::99")}, 1s);
     REQUIRE(destroyed);
-    CHECK(*destroyed == 3);
+    CHECK(*destroyed == 4);
     CHECK(is_silent(first));
+    CHECK(ending_of(mapped) == ECONNRESET);
     CHECK(ending_of(second) == ECONNRESET);
     CHECK(ending_of(third) == ECONNRESET);
     CHECK(ending_of(datagrams) == ECONNABORTED);
