@@ -52,7 +52,11 @@ std::vector<message> every_message() {
             recall{life},
             recalled{life, false, under, db1, life, full_record(), incarnation{5}},
             bootstrap{record{}, life},
-            withdraw{under, life}};
+            withdraw{under, life},
+            inform{full_record()},
+            leave{life},
+            offer{under, life, db2},
+            ready{under}};
 }
 
 byte_string payload_of(std::vector<message> const& all) {

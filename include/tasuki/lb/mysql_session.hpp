@@ -1,0 +1,132 @@
+#pragma once
+// Is this MySQL session idle and outside a transaction? Told from the bytes of both directions
+// alone.
+//
+// A proxy shows the follower everything that passes, in order; the follower never holds it back and
+// never changes it. What it says is true of the bytes shown so far. It errs on one side only: a
+// session that it calls safe to close has no work that would be lost. Where it cannot know (TLS, a
+// protocol from before 4.1, a client that answers a greeting with what was not offered) it is
+// blind, says why, and calls nothing safe.
+//
+// `safe to close`: no command without its answer, no half of a packet, no transaction, no cursor,
+// no LOCK TABLES, no GET_LOCK, no stream (a replica). After an error the status is not known, for
+// an error carries none: `is_transaction_unknown`, until any answer that carries one; COM_PING
+// does.
+
+#include "tasuki/lb/mysql_packet.hpp"
+#include "tasuki/lb/mysql_wire.hpp"
+#include "tasuki/lb/sql_watch.hpp"
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+namespace tasuki::lb {
+
+enum class activity : std::uint8_t {
+    logging_in,
+    idle,    ///< every command has its answer
+    command, ///< an answer is due
+    file,    ///< the client sends a file (LOAD DATA LOCAL)
+    stream,  ///< a replica reads the binlog: it never becomes idle
+    blind,   ///< what passes cannot be read
+};
+[[nodiscard]] std::string_view to_string(activity);
+
+enum class blindness : std::uint8_t { none, tls, old_protocol, not_offered, malformed, flood };
+[[nodiscard]] std::string_view to_string(blindness);
+
+class mysql_session {
+  public:
+    void from_client(byte_view);
+    void from_server(byte_view);
+
+    [[nodiscard]] activity now() const;
+    [[nodiscard]] blindness why_blind() const { return blind_; }
+    [[nodiscard]] bool in_transaction() const { return in_transaction_; }
+    [[nodiscard]] bool is_transaction_unknown() const { return unknown_; }
+    [[nodiscard]] bool has_cursor() const { return !cursors_.empty(); }
+    [[nodiscard]] bool may_hold_locks() const { return locks_.any(); }
+    /// Nothing of the session but its login, schema and settings unchanged: another server could go
+    /// on with it. Only the trackers of the session tell; without them it is never so.
+    [[nodiscard]] bool is_unchanged() const { return tracked_ && !changed_; }
+    [[nodiscard]] bool is_safe_to_close() const {
+        return now() == activity::idle && !in_transaction_ && !unknown_ && cursors_.empty() &&
+               !locks_.any();
+    }
+    /// Between two packets in both directions: a command of the proxy's own may be put in.
+    [[nodiscard]] bool is_between_packets() const {
+        return client_.is_at_boundary() && server_.is_at_boundary();
+    }
+
+  private:
+    /// What the next packet of the server is.
+    enum class expects : std::uint8_t {
+        greeting,
+        login,       ///< the last word of an authentication, or one more of it
+        first,       ///< of an answer, or of its next result
+        definitions, ///< `left_` of them, then the rows
+        after_definitions,
+        rows,
+        prepared, ///< `left_` definitions and ends of such
+        fields,   ///< of a table, as long as they come
+    };
+    struct question {
+        std::uint8_t command = 0;
+        std::uint32_t statement = 0;
+        bool wants_cursor = false;
+        lock_effect locks; ///< known once another command has begun
+    };
+
+    void client_packet(packet const&);
+    void server_packet(packet const&);
+    void client_login(packet const&);
+    void server_login(packet const&);
+    void begin_command(packet const&);
+    void first_of_answer(packet const&);
+    void first_of_result(packet const&);
+    void first_of_prepared(packet const&);
+    void row(packet const&);
+    void read_status(packet const&, bool is_eof);
+    void end_result();
+    void end_answer(bool succeeded = true);
+    [[nodiscard]] lock_effect effect_of(std::uint8_t command) const;
+    void error(packet const&);
+    void reset();
+    void forget_cursor(std::uint32_t statement);
+    void go_blind(blindness why);
+    [[nodiscard]] bool has(std::uint64_t capability) const {
+        return (capabilities_ & capability) != 0;
+    }
+    [[nodiscard]] bool is_end(packet const&) const;
+    [[nodiscard]] question const& asked() const { return questions_[answered_]; }
+    [[nodiscard]] bool is_asked() const { return answered_ < questions_.size(); }
+
+    packet_stream client_;
+    packet_stream server_;
+    std::vector<question> questions_; ///< those from `answered_` on wait for their answers
+    std::size_t answered_ = 0;
+    std::uint64_t capabilities_ = 0;
+    std::vector<std::uint32_t> cursors_; ///< statements that have one open
+    sql_watch sql_;
+    held_locks locks_;
+    std::uint32_t last_prepared_ = 0;
+    std::uint32_t left_ = 0;
+    unsigned flags_ = 0;
+    expects next_ = expects::greeting;
+    blindness blind_ = blindness::none;
+    bool logged_in_ = false;
+    bool reads_file_ = false;
+    bool reads_text_ = false;
+    bool streams_ = false;
+    bool in_transaction_ = false;
+    bool unknown_ = false;
+    bool tracked_ = false;
+    bool changed_ = false;
+};
+
+/// A pool asks whether its connection is alive: to close it now costs the application nothing.
+/// `command` is the payload of the packet that begins it.
+[[nodiscard]] bool is_validation(byte_view command);
+
+} // namespace tasuki::lb
