@@ -58,7 +58,7 @@ std::string_view to_string(blindness it) {
     return names[static_cast<std::size_t>(it)];
 }
 
-activity mysql_session::now() const {
+activity mysql_session::doing() const {
     if (blind_ != blindness::none)
         return activity::blind;
     if (!logged_in_)

@@ -41,7 +41,7 @@ class mysql_session {
     void from_client(byte_view);
     void from_server(byte_view);
 
-    [[nodiscard]] activity now() const;
+    [[nodiscard]] activity doing() const;
     [[nodiscard]] blindness why_blind() const { return blind_; }
     [[nodiscard]] bool in_transaction() const { return in_transaction_; }
     [[nodiscard]] bool is_transaction_unknown() const { return unknown_; }
@@ -51,7 +51,7 @@ class mysql_session {
     /// on with it. Only the trackers of the session tell; without them it is never so.
     [[nodiscard]] bool is_unchanged() const { return tracked_ && !changed_; }
     [[nodiscard]] bool is_safe_to_close() const {
-        return now() == activity::idle && !in_transaction_ && !unknown_ && cursors_.empty() &&
+        return doing() == activity::idle && !in_transaction_ && !unknown_ && cursors_.empty() &&
                !locks_.any();
     }
     /// Between two packets in both directions: a command of the proxy's own may be put in.

@@ -44,7 +44,7 @@ inline std::string error(unsigned number) {
 }
 inline std::string const definition = with_length("def") + std::string(20, 'd');
 
-inline std::uint64_t const plain = wire::protocol_41 | wire::mysql_server;
+constexpr std::uint64_t plain = wire::protocol_41 | wire::mysql_server;
 
 inline std::string greeting(std::uint64_t offered = 0xffffffff) {
     return '\x0a' + std::string("10.11.6-MariaDB") + '\0' + little(7, 4) + "saltsalt" + '\0' +

@@ -19,16 +19,16 @@ payloads result(std::uint64_t capable, unsigned status, std::string const& row =
 } // namespace
 
 TEST_CASE("a session is safe to close once its login and each answer are whole", "[lb]") {
-    auto const capable = GENERATE(plain, plain | wire::deprecate_eof);
+    auto const capable = GENERATE(plain | 0, plain | wire::deprecate_eof);
     auto const piece = GENERATE(std::size_t{1}, std::size_t{3}, std::size_t{1000});
     dialogue on{piece};
-    CHECK(on.it.now() == activity::logging_in);
+    CHECK(on.it.doing() == activity::logging_in);
     on.server({greeting()}, 0).client(login(capable), 1);
-    CHECK(on.it.now() == activity::logging_in);
+    CHECK(on.it.doing() == activity::logging_in);
     on.server({ok(autocommit)}, 2);
     CHECK(on.it.is_safe_to_close());
     on.query("SELECT 1");
-    CHECK(on.it.now() == activity::command);
+    CHECK(on.it.doing() == activity::command);
     auto answer = result(capable, autocommit);
     for (std::size_t at = 0; at < answer.size(); ++at) {
         CHECK_FALSE(on.it.is_safe_to_close());
@@ -42,15 +42,15 @@ TEST_CASE("a login of several words is one", "[lb]") {
     on.server({greeting()}, 0).client(login(plain), 1);
     on.server({'\xfe' + std::string("mysql_native_password") + '\0' + "salt"}, 2);
     on.client("twentybytesofanswer!", 3).server({"\x01\x04"}, 4).client("secret", 5);
-    CHECK(on.it.now() == activity::logging_in);
+    CHECK(on.it.doing() == activity::logging_in);
     on.server({ok(autocommit)}, 6);
-    CHECK(on.it.now() == activity::idle);
+    CHECK(on.it.doing() == activity::idle);
 }
 
 TEST_CASE("a transaction is told by the status, and is unknown after an error", "[lb]") {
     auto on = dialogue::open();
     on.query("BEGIN").server({ok(open)});
-    CHECK(on.it.now() == activity::idle);
+    CHECK(on.it.doing() == activity::idle);
     CHECK(on.it.in_transaction());
     CHECK_FALSE(on.it.is_safe_to_close());
     on.query("INSERT").server({error(1213)}); // it may be rolled back, or not
@@ -63,24 +63,24 @@ TEST_CASE("a transaction is told by the status, and is unknown after an error", 
 }
 
 TEST_CASE("an answer of several results is over with the last one", "[lb]") {
-    auto const capable = GENERATE(plain, plain | wire::deprecate_eof);
+    auto const capable = GENERATE(plain | 0, plain | wire::deprecate_eof);
     auto on = dialogue::open(capable);
     on.query("CALL p()").server(result(capable, autocommit | wire::more_results));
-    CHECK(on.it.now() == activity::command);
+    CHECK(on.it.doing() == activity::command);
     on.server({ok(autocommit | wire::more_results)});
     on.server(result(capable, autocommit | wire::more_results));
-    CHECK(on.it.now() == activity::command);
+    CHECK(on.it.doing() == activity::command);
     on.server({ok(autocommit)});
-    CHECK(on.it.now() == activity::idle);
+    CHECK(on.it.doing() == activity::idle);
 }
 
 TEST_CASE("a row that begins like an end is a row if it is longer than one", "[lb]") {
     auto on = dialogue::open(plain);
     on.query("SELECT").server({"\x01", definition, eof(autocommit)});
     on.server({'\xfe' + little(9, 8) + "nine bytes"}, 4);
-    CHECK(on.it.now() == activity::command);
+    CHECK(on.it.doing() == activity::command);
     on.server({eof(autocommit)}, 5);
-    CHECK(on.it.now() == activity::idle);
+    CHECK(on.it.doing() == activity::idle);
 }
 
 TEST_CASE("a payload of many packets is one, in both directions", "[lb]") {
@@ -89,13 +89,13 @@ TEST_CASE("a payload of many packets is one, in both directions", "[lb]") {
     on.server({ok(autocommit)});
     std::string const full(packet_full, '\xfe');
     on.client('\x03' + full.substr(1)).client("the rest", 1);
-    CHECK(on.it.now() == activity::command);
+    CHECK(on.it.doing() == activity::command);
     on.server({"\x01", definition, eof(autocommit), full, "\xfe", eof(autocommit)}, 2);
-    CHECK(on.it.now() == activity::idle);
+    CHECK(on.it.doing() == activity::idle);
 }
 
 TEST_CASE("prepared statements: definitions are counted, cursors keep the session", "[lb]") {
-    auto const capable = GENERATE(plain, plain | wire::deprecate_eof);
+    auto const capable = GENERATE(plain | 0, plain | wire::deprecate_eof);
     auto on = dialogue::open(capable);
     bool const ends = (capable & wire::deprecate_eof) == 0;
     on.client("\x16SELECT a FROM t WHERE b = ?");
@@ -103,17 +103,17 @@ TEST_CASE("prepared statements: definitions are counted, cursors keep the sessio
         {'\0' + little(5, 4) + little(1, 2) + little(1, 2) + std::string(3, '\0'), definition});
     if (ends)
         on.server({eof(autocommit)}, 3);
-    CHECK(on.it.now() == activity::command);
+    CHECK(on.it.doing() == activity::command);
     on.server({definition}, 4);
     if (ends)
         on.server({eof(autocommit)}, 5);
-    CHECK(on.it.now() == activity::idle);
+    CHECK(on.it.doing() == activity::idle);
     CHECK(on.it.is_safe_to_close());
 
     unsigned const cursor = autocommit | wire::cursor_exists;
     on.client('\x17' + little(5, 4) + '\x01' + little(1, 4));
     on.server({"\x01", definition, ends ? eof(cursor) : ok_end(cursor)});
-    CHECK(on.it.now() == activity::idle);
+    CHECK(on.it.doing() == activity::idle);
     CHECK(on.it.has_cursor());
     CHECK_FALSE(on.it.is_safe_to_close());
     unsigned const last = autocommit | wire::last_row_sent;
@@ -154,7 +154,7 @@ TEST_CASE("locks that outlive a transaction keep the session", "[lb]") {
     SECTION("those of a statement whose answer comes after the next command") {
         on.query("SELECT GET_LOCK('a', 1)").query("SELECT 2");
         on.server(result(plain, autocommit)).server(result(plain, autocommit));
-        CHECK(on.it.now() == activity::idle);
+        CHECK(on.it.doing() == activity::idle);
         CHECK(on.it.may_hold_locks());
     }
     SECTION("also when the statement is only prepared") {
@@ -182,9 +182,9 @@ TEST_CASE("a file on its way is work", "[lb]") {
     on.query("LOAD DATA LOCAL INFILE 'f' INTO TABLE t")
         .server({"\xfb"
                  "f"});
-    CHECK(on.it.now() == activity::file);
+    CHECK(on.it.doing() == activity::file);
     on.client("1,2\n", 2).client("", 3);
-    CHECK(on.it.now() == activity::command);
+    CHECK(on.it.doing() == activity::command);
     on.server({ok(autocommit)}, 4);
     CHECK(on.it.is_safe_to_close());
 }
@@ -192,7 +192,7 @@ TEST_CASE("a file on its way is work", "[lb]") {
 TEST_CASE("a report of progress is no end", "[lb]") {
     auto on = dialogue::open((plain & ~wire::mysql_server) | wire::mariadb_progress);
     on.query("ALTER TABLE t").server({error(0xffff)});
-    CHECK(on.it.now() == activity::command);
+    CHECK(on.it.doing() == activity::command);
     on.server({ok(autocommit)}, 2);
     CHECK(on.it.is_safe_to_close());
 }
@@ -201,7 +201,7 @@ TEST_CASE("a replica's connection never becomes idle", "[lb]") {
     auto on = dialogue::open();
     on.client("\x15" + std::string(20, 'r')).server({ok(autocommit)});
     on.client("\x12" + std::string(10, 'b')).server({'\0' + std::string(30, 'e')});
-    CHECK(on.it.now() == activity::stream);
+    CHECK(on.it.doing() == activity::stream);
     CHECK_FALSE(on.it.is_safe_to_close());
 }
 
@@ -225,7 +225,7 @@ TEST_CASE("what cannot be read is said to be so, and is never safe", "[lb]") {
         on.server({std::string("\xfd\xff\xff\xff", 4)});
         CHECK(on.it.why_blind() == blindness::malformed);
     }
-    CHECK(on.it.now() == activity::blind);
+    CHECK(on.it.doing() == activity::blind);
     on.server({ok(autocommit)}).query("SELECT 1");
     CHECK_FALSE(on.it.is_safe_to_close());
 }
