@@ -192,7 +192,9 @@ std::size_t connections_ready::reset(duration limit) const {
             std::array<question, questions_max> wanted{};
             std::size_t count = 0;
             more = next_answers(asking_.get(), [&](nlmsghdr const& one) {
-                if (one.nlmsg_type == SOCK_DIAG_BY_FAMILY && count < wanted.size())
+                bool const socket =
+                    one.nlmsg_type == SOCK_DIAG_BY_FAMILY || one.nlmsg_type == TCPDIAG_GETSOCK;
+                if (socket && count < wanted.size())
                     count += ends(one, wanted[count]) ? 1U : 0U;
             });
             if (count == 0)
