@@ -1,0 +1,215 @@
+// Real sockets, one loop, in this thread.
+#include "tasuki/lb/relay_io.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+
+namespace tasuki::lb {
+
+namespace {
+
+struct pair_of_sockets {
+    unique_fd ours;
+    unique_fd theirs; ///< does not block
+};
+
+pair_of_sockets connected() {
+    int both[2] = {-1, -1};
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, both) == 0);
+    return {unique_fd{both[0]}, unique_fd{both[1]}};
+}
+
+class counting_watcher final : public relay_watcher {
+  public:
+    void from_client(byte_view bytes) override { client += text(bytes); }
+    void from_server(byte_view bytes) override { server += text(bytes); }
+    std::string client;
+    std::string server;
+
+  private:
+    static std::string text(byte_view bytes) {
+        return {reinterpret_cast<char const*>(bytes.data()), bytes.size()};
+    }
+};
+
+struct rig {
+    std::unique_ptr<event_loop> loop = std::move(*event_loop::make());
+    counting_watcher watcher;
+    unique_fd client;
+    unique_fd server;
+    std::optional<relay_end> end;
+    std::unique_ptr<relay> between;
+
+    rig() {
+        auto one = connected();
+        auto other = connected();
+        client = std::move(one.ours);
+        server = std::move(other.ours);
+        between = std::make_unique<relay>(*loop, std::move(one.theirs), std::move(other.theirs),
+                                          &watcher, [this](relay_end how) {
+                                              end = how;
+                                              between.reset(); // as its owner would
+                                              loop->stop();
+                                          });
+        REQUIRE(between->start().has_value());
+    }
+
+    /// Runs the loop for so long, or until the relay ends.
+    void run(duration time) {
+        (void)loop->at(event_loop::now() + time, [this] { loop->stop(); });
+        loop->run();
+    }
+};
+
+void say(unique_fd const& to, std::string const& text) {
+    REQUIRE(::send(to.get(), text.data(), text.size(), MSG_NOSIGNAL) ==
+            static_cast<ssize_t>(text.size()));
+}
+
+std::string hear(unique_fd const& from) {
+    std::string out;
+    char buffer[65536];
+    for (ssize_t got = 0; (got = ::recv(from.get(), buffer, sizeof buffer, 0)) > 0;)
+        out.append(buffer, static_cast<std::size_t>(got));
+    return out;
+}
+
+} // namespace
+
+TEST_CASE("a relay passes on both directions, each with its end", "[lb]") {
+    rig on;
+    say(on.client, "SELECT 1");
+    say(on.server, "1 row");
+    ::shutdown(on.client.get(), SHUT_WR);
+    on.run(milliseconds{50});
+    CHECK(hear(on.server) == "SELECT 1");
+    CHECK(hear(on.client) == "1 row");
+    CHECK(::recv(on.server.get(), nullptr, 0, 0) == 0);
+    CHECK_FALSE(on.end);
+}
+
+TEST_CASE("a relay is over when both directions have ended, and has lost nothing", "[lb]") {
+    rig on;
+    say(on.client, "the last word");
+    on.client.reset(::dup(on.client.get())); // the same socket, by another number
+    ::shutdown(on.client.get(), SHUT_WR);
+    say(on.server, "the answer");
+    ::shutdown(on.server.get(), SHUT_WR);
+    on.run(milliseconds{500});
+    CHECK(on.end == relay_end::in_order);
+    CHECK(hear(on.server) == "the last word");
+    CHECK(hear(on.client) == "the answer");
+    CHECK(on.watcher.client == "the last word");
+    CHECK(on.watcher.server == "the answer");
+}
+
+TEST_CASE("a peer that does not read is waited for, and gets every byte in the end", "[lb]") {
+    rig on;
+    std::string wanted;
+    std::string heard;
+    std::size_t at = 0;
+    for (std::size_t index = 0; wanted.size() < 8'000'000; ++index)
+        wanted += std::to_string(index * 7919) + " ";
+    std::function<void()> step = [&] {
+        while (at < wanted.size()) {
+            auto const sent =
+                ::send(on.server.get(), wanted.data() + at,
+                       std::min<std::size_t>(wanted.size() - at, 100'000), MSG_NOSIGNAL);
+            if (sent < 0)
+                break; // the relay reads no more than the client takes
+            at += static_cast<std::size_t>(sent);
+        }
+        if (at == wanted.size())
+            ::shutdown(on.server.get(), SHUT_WR);
+        heard += hear(on.client);
+        if (heard.size() == wanted.size())
+            return on.loop->stop();
+        (void)on.loop->at(event_loop::now() + milliseconds{1}, step);
+    };
+    (void)on.loop->at(event_loop::now() + milliseconds{50}, [&] {
+        CHECK(on.watcher.server.empty());
+        step();
+    });
+    on.run(milliseconds{20'000});
+    CHECK(heard == wanted);
+    CHECK(on.watcher.server == wanted);
+}
+
+TEST_CASE("a relay whose peer is gone says which", "[lb]") {
+    rig on;
+    say(on.client, "never read");
+    on.run(milliseconds{20});
+    SECTION("the server, with bytes that it has not read") {
+        on.server.reset();
+        on.run(milliseconds{200});
+        CHECK(on.end == relay_end::server_failed);
+    }
+    SECTION("the client") {
+        say(on.server, "not read either");
+        on.run(milliseconds{20});
+        on.client.reset();
+        on.run(milliseconds{200});
+        CHECK(on.end == relay_end::client_failed);
+    }
+}
+
+TEST_CASE("no event reaches a handler that was removed in the same round", "[lb]") {
+    auto loop = std::move(*event_loop::make());
+    struct once final : event_handler {
+        void happened(edges) override {
+            ++times;
+            other_loop->remove(other_socket, *other);
+        }
+        event_loop* other_loop = nullptr;
+        once* other = nullptr;
+        int other_socket = -1;
+        int times = 0;
+    };
+    once first;
+    once second;
+    auto one = connected();
+    auto two = connected();
+    first.other_loop = second.other_loop = loop.get();
+    first.other = &second;
+    second.other = &first;
+    first.other_socket = two.theirs.get();
+    second.other_socket = one.theirs.get();
+    REQUIRE(loop->add(one.theirs.get(), first).has_value());
+    REQUIRE(loop->add(two.theirs.get(), second).has_value());
+    say(one.ours, "x");
+    say(two.ours, "x");
+    (void)loop->at(event_loop::now() + milliseconds{20}, [&] { loop->stop(); });
+    loop->run();
+    CHECK(first.times + second.times == 1);
+}
+
+TEST_CASE("timers come in order and not after they are cancelled; tasks come from other threads",
+          "[lb]") {
+    auto loop = std::move(*event_loop::make());
+    std::string told;
+    auto const now = event_loop::now();
+    (void)loop->at(now + milliseconds{20}, [&] { told += "b"; });
+    (void)loop->at(now + milliseconds{10}, [&] { told += "a"; });
+    auto const never_told = loop->at(now + milliseconds{15}, [&] { told += "x"; });
+    loop->cancel(never_told);
+    loop->cancel(never_told);
+    std::thread other{[&] {
+        loop->post([&] {
+            told += "p";
+            (void)loop->at(event_loop::now() + milliseconds{40}, [&] { loop->stop(); });
+        });
+    }};
+    loop->run();
+    other.join();
+    CHECK(told == "pab");
+}
+
+} // namespace tasuki::lb
