@@ -41,7 +41,7 @@ class counting_watcher final : public relay_watcher {
 };
 
 struct rig {
-    std::unique_ptr<event_loop> loop = std::move(*event_loop::make());
+    std::unique_ptr<event_loop> loop = *event_loop::make();
     counting_watcher watcher;
     unique_fd client;
     unique_fd server;
@@ -162,7 +162,7 @@ TEST_CASE("a relay whose peer is gone says which", "[lb]") {
 }
 
 TEST_CASE("no event reaches a handler that was removed in the same round", "[lb]") {
-    auto loop = std::move(*event_loop::make());
+    auto loop = *event_loop::make();
     struct once final : event_handler {
         void happened(edges) override {
             ++times;
@@ -193,7 +193,7 @@ TEST_CASE("no event reaches a handler that was removed in the same round", "[lb]
 
 TEST_CASE("timers come in order and not after they are cancelled; tasks come from other threads",
           "[lb]") {
-    auto loop = std::move(*event_loop::make());
+    auto loop = *event_loop::make();
     std::string told;
     auto const now = event_loop::now();
     (void)loop->at(now + milliseconds{20}, [&] { told += "b"; });
