@@ -59,8 +59,6 @@ class packet_stream {
     [[nodiscard]] bool is_at_boundary() const {
         return to_pass_ == 0 && kept_size_ == 0 && !continues_;
     }
-    /// How many bytes of `bytes` belong to packets that are complete, when read from here.
-    [[nodiscard]] bool is_within_packet() const { return to_pass_ != 0 || kept_size_ != 0; }
 
   private:
     static std::uint32_t length_of(byte_view bytes) {

@@ -259,6 +259,11 @@ TEST_CASE("only trackers tell that nothing of a session has changed", "[lb]") {
     auto const told = [](std::string const& tracker) {
         return ok(autocommit | wire::session_state_changed, with_length("") + with_length(tracker));
     };
+    SECTION("a variable of the session, or its schema") {
+        auto const type = GENERATE(std::string("\0", 1), std::string("\1"));
+        on.query("SET x = 1").server({told(type + with_length(with_length("x")))});
+        CHECK_FALSE(on.it.is_unchanged());
+    }
     SECTION("a user variable") {
         on.query("SET @a = 1").server({told("\x02" + with_length(with_length("1")))});
         CHECK_FALSE(on.it.is_unchanged());
