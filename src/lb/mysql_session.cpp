@@ -89,7 +89,7 @@ void mysql_session::from_server(byte_view bytes) {
 }
 
 void mysql_session::client_packet(packet const& it) {
-    if (it.continues || blind_ != blindness::none)
+    if (it.continues || streams_ || blind_ != blindness::none)
         return;
     if (reads_file_) {
         reads_text_ = false;
@@ -129,7 +129,7 @@ void mysql_session::begin_command(packet const& it) {
         next.wants_cursor = in.number(1) != 0;
     if (next.command == com_stmt_close || next.command == com_stmt_reset)
         forget_cursor(next.statement);
-    streams_ = is_stream(next.command);
+    streams_ = is_stream(next.command); // for good: what a replica says then is no command
     reads_text_ = is_text(next.command);
     if (!has_answer(next.command))
         return;

@@ -202,6 +202,10 @@ TEST_CASE("a replica's connection never becomes idle", "[lb]") {
     on.client("\x15" + std::string(20, 'r')).server({ok(autocommit)});
     on.client("\x12" + std::string(10, 'b')).server({'\0' + std::string(30, 'e')});
     CHECK(on.it.doing() == activity::stream);
+    on.client("\xef"
+              "an acknowledgement"); // of a semi-sync replica: a packet like any command's
+    on.server({ok(autocommit)});
+    CHECK(on.it.doing() == activity::stream);
     CHECK_FALSE(on.it.is_safe_to_close());
 }
 
