@@ -114,7 +114,9 @@ peers::standing peers::judge(peer const& sender, message const& incoming) {
     bool const same_session = incoming.session == sender.theirs;
     if (same_session && incoming.echo == sender.mine)
         return standing::current;
-    if (!same_session && incoming.echo == sender.next)
+    // Also of the session that we know: a node put back to a snapshot offers once more what it has
+    // spent, and both would refuse each other for ever. Our challenge is as unspent as ever.
+    if (incoming.echo == sender.next)
         return standing::fresh;
     // No echo: the sender does not know us. An echo of our present nonce in another session: the
     // sender has been adopted by us in a life that it has left. Any other echo is of a life of

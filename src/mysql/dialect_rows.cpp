@@ -31,6 +31,13 @@ std::uint64_t to_number(std::string_view text) {
     return end.ec == std::errc{} ? value : 0;
 }
 
+/// What a server tells in such units; longer than a year is as good as a year, and no overflow.
+template<class Unit>
+milliseconds told_span(std::uint64_t count) {
+    constexpr auto longest = std::chrono::duration_cast<Unit>(milliseconds{endless_ms}).count();
+    return Unit{std::min(count, static_cast<std::uint64_t>(longest))};
+}
+
 /// A list we cannot read is not a position: it stays empty, which nobody takes for "drained".
 gtid_list list_or_empty(std::string const& text) {
     auto parsed = gtid_list::parse(text);
@@ -113,7 +120,7 @@ void dialect::parse_replica(table const& rows, server_facts& into) const {
         out.received = received;
     out.applied = list_or_empty(rows.text(chosen, "Gtid_Slave_Pos"));
     if (rows.at(chosen, "Seconds_Behind_Master"))
-        out.lag = milliseconds{rows.number(chosen, "Seconds_Behind_Master") * 1000};
+        out.lag = told_span<std::chrono::seconds>(rows.number(chosen, "Seconds_Behind_Master"));
     out.master_log_file = rows.text(chosen, "Master_Log_File");
     out.master_log_position = rows.number(chosen, "Read_Master_Log_Pos");
     out.receiver_errno = static_cast<std::uint32_t>(rows.number(chosen, "Last_IO_Errno"));
@@ -151,7 +158,7 @@ milliseconds dialect::parse_streams_and_waiters(table const& rows, server_facts&
     }
     std::ranges::sort(into.connected_accounts);
     into.waiting_for_ack = std::max(into.waiting_for_ack, waiting);
-    return milliseconds{oldest_ms};
+    return told_span<milliseconds>(oldest_ms);
 }
 
 std::vector<std::string> dialect::durability_faults(table const& settings) const {

@@ -173,6 +173,9 @@ TEST_CASE("a replica's status becomes facts and an empty position stays unknown"
     values[6].second = "no gtid";
     words.parse_replica(replica_status(values), facts);
     CHECK_FALSE(facts.replica->received);
+    values[8].second = "18446744073709551615";
+    words.parse_replica(replica_status(values), facts);
+    CHECK(facts.replica->lag == std::chrono::hours{24 * 365});
     words.parse_replica(table{}, facts);
     CHECK_FALSE(facts.replica);
 }
@@ -186,6 +189,9 @@ TEST_CASE("streams and waiting commits are counted apart", "[mysql][dialect]") {
                       {"7", "app", "Query", "Waiting for semi-sync ACK from slave", "412.7"},
                       {"8", "app", "Query", "Waiting for semi-sync ACK from slave", "12.7"}}};
     CHECK(words.parse_streams_and_waiters(rows, facts) == milliseconds{412});
+    table const absurd{{"COMMAND", "TIME_MS"}, {{"Query", "14031214839052078649"}}};
+    server_facts others;
+    CHECK(words.parse_streams_and_waiters(absurd, others) == std::chrono::hours{24 * 365});
     CHECK(facts.waiting_for_ack == 2);
     CHECK(facts.connected_accounts == std::vector<std::string>{"repl_a", "repl_b"});
     words.parse_status(variables_of({{"Binlog_snapshot_file", "binlog.000007"},
