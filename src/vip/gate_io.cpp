@@ -116,6 +116,22 @@ result<void> gate::set(ip_address const& address, gate_times const& times) {
     return {};
 }
 
+result<void> gate::set(std::vector<ip_address> const& addresses, gate_times const& times) {
+    std::vector<gate_key> keys;
+    for (auto const& one : addresses)
+        keys.push_back(key_of(one));
+    std::vector<gate_value> const values(keys.size(), value_of(times));
+    auto count = static_cast<std::uint32_t>(keys.size());
+    if (keys.empty() ||
+        bpf_map_update_batch(entries_, keys.data(), values.data(), &count, nullptr) == 0)
+        return {};
+    result<void> outcome;
+    for (auto const& one : addresses)
+        if (auto const done = set(one, times); !done && outcome)
+            outcome = done;
+    return outcome;
+}
+
 result<void> gate::set_port(std::uint16_t port, instant until) {
     std::uint32_t const key = port;
     auto const value = value_of(open_until(until))[0];

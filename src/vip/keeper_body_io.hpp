@@ -21,6 +21,8 @@
 
 namespace tasuki::vip {
 
+[[nodiscard]] std::vector<ip_address> addresses_of(std::vector<configured_address> const&);
+
 class keeper::body {
   public:
     body(boost::asio::io_context&, keeper_options);
@@ -76,6 +78,8 @@ class keeper::body {
     [[nodiscard]] result<void> listen_everywhere();
     [[nodiscard]] result<void> check_claim(group_state const&, instant deadline) const;
     [[nodiscard]] bool is_gated(ip_address const&) const;
+    [[nodiscard]] result<void> give_up(group_id, group_state&);
+    [[nodiscard]] result<void> reconcile_for(group_id);
 
     // keeper_reconcile_io.cpp
     /// Lists, plans, changes, verifies. The problems are those of single groups.
@@ -91,7 +95,7 @@ class keeper::body {
     void settle_groups(problems const&, instant now);
     [[nodiscard]] instant hard_deadline(operation const& removal) const;
     [[nodiscard]] duration time_for_clients(instant hard) const;
-    [[nodiscard]] result<void> close_to_moved(group_state&);
+    [[nodiscard]] std::vector<ip_address> untold_of(std::vector<operation> const&) const;
     void destroy_clients(std::vector<ip_address> const&, duration budget);
     [[nodiscard]] result<void> remove(std::vector<operation>);
     void resolve_all(std::vector<observed_address> const&);
@@ -117,6 +121,9 @@ class keeper::body {
     [[nodiscard]] result<void> open_gate_of(group_state&);
     [[nodiscard]] result<void> tell_gate(group_state const&, gate_times const&);
     [[nodiscard]] result<void> close_gate_of(group_state&);
+    [[nodiscard]] bool stands_everywhere() const;
+    [[nodiscard]] result<void> close_to_moved(group_state&);
+    [[nodiscard]] result<void> close_to(group_state&, std::vector<ip_address> const& locals);
     void close_gate_to(ip_address const&, instant leaving_until);
     void set_gate(ip_address const&, gate_times const&);
     void forget_gate(ip_address const&);
@@ -181,6 +188,7 @@ class keeper::body {
     instant probe_at_ = long_ago;
     instant quiet_until_ = long_ago;
     bool dirty_ = false;
+    bool removal_owed_ = false; ///< of what was given up behind a closed gate
     bool links_stale_ = false;
     std::string last_failure_; ///< of the whole, so that it is reported once
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

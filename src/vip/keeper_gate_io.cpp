@@ -193,9 +193,7 @@ result<void> keeper::body::open_gate_of(group_state& state) {
 result<void> keeper::body::tell_gate(group_state const& state, gate_times const& times) {
     result<void> outcome;
     if (gate_)
-        for (auto const& one : state.addresses)
-            if (auto const done = gate_->set(one.address.address, times); !done && outcome)
-                outcome = done;
+        outcome = gate_->set(addresses_of(state.addresses), times);
     if (nft_)
         if (auto const done = nft_->set(state.key, times); !done && outcome)
             outcome = done;
@@ -220,6 +218,35 @@ result<void> keeper::body::close_gate_of(group_state& state) {
     auto const closed = tell_gate(state, {});
     state.gate_open = !closed;
     return closed;
+}
+
+/// No link is known to be without it, or to be waiting for it.
+bool keeper::body::stands_everywhere() const {
+    bool const is_gate = rung() == enforcement::ebpf || rung() == enforcement::nftables;
+    return is_gate && !links_stale_ && unguarded_.empty();
+}
+
+/// What something else moves: its clients are told as those of what is removed, in the same order.
+result<void> keeper::body::close_to_moved(group_state& state) {
+    std::vector<ip_address> moved;
+    for (auto const& one : state.addresses)
+        if (one.by_hook)
+            moved.push_back(one.address.address);
+    if (moved.empty() || !state.gate_open)
+        return {};
+    if (state.deadline > options_.now())
+        return close_to(state, moved);
+    auto const closed = close_gate_of(state);
+    destroy_clients(moved, options_.socket_budget);
+    return closed;
+}
+
+/// Nothing comes in any more, the clients are told, and then nothing leaves either.
+result<void> keeper::body::close_to(group_state& state, std::vector<ip_address> const& locals) {
+    if (auto const shut = tell_gate(state, only_leaving_until(state.deadline)); !shut)
+        return shut;
+    destroy_clients(locals, time_for_clients(state.deadline));
+    return close_gate_of(state);
 }
 
 /// Nothing comes in any more; the clients may be told until the end.
@@ -261,6 +288,8 @@ bool keeper::body::is_served(ip_address const& address) const {
 void keeper::body::leave() {
     if ((!gate_ && !nft_) || !routes_)
         return;
+    if (removal_owed_)
+        (void)reconcile();
     auto const seen = list_addresses(*routes_);
     bool const carries =
         !seen || std::any_of(seen->begin(), seen->end(), [&](observed_address const& one) {

@@ -12,7 +12,7 @@ namespace tasuki::vip {
 
 namespace {
 
-std::set<ip_address> addresses_of(keeper_options const& options) {
+std::set<ip_address> kept_of(keeper_options const& options) {
     std::set<ip_address> out;
     for (auto const& one : options.addresses)
         if (!one.by_hook)
@@ -30,6 +30,13 @@ problem not_started() {
 }
 
 } // namespace
+
+std::vector<ip_address> addresses_of(std::vector<configured_address> const& all) {
+    std::vector<ip_address> out;
+    for (auto const& one : all)
+        out.push_back(one.address.address);
+    return out;
+}
 
 keeper::keeper(boost::asio::io_context& io, keeper_options options)
     : body_(std::make_unique<body>(io, std::move(options))) {}
@@ -85,13 +92,13 @@ result<std::vector<carried_address>> keeper::observed() {
 }
 
 keeper::body::body(boost::asio::io_context& io, keeper_options options)
-    : conflicts(addresses_of(options), options.conflict_clear)
+    : conflicts(kept_of(options), options.conflict_clear)
     , io_(io)
     , options_(std::move(options))
-    , configured_(addresses_of(options_))
+    , configured_(kept_of(options_))
     , lifetimes_(options_.only == enforcement::agent ? enforcement::agent
                                                      : enforcement_for(options_.lease))
-    , neighbours_(io, addresses_of(options_), [this](claim const& said) { on_claim(said); })
+    , neighbours_(io, kept_of(options_), [this](claim const& said) { on_claim(said); })
     , timer_(io) {
     for (auto const& one : options_.ports)
         ports_[one.port].open_until = one.open_until;
@@ -205,22 +212,44 @@ result<void> keeper::body::want(group_id group, epoch owner, bool here, instant 
     if (here)
         if (auto const claimable = check_claim(state, deadline); !claimable)
             return claimable;
+    if (here && removal_owed_)
+        (void)reconcile(); // what is still here of before is not taken for what is brought now
     state.owner = owner;
     state.here = here;
-    // A release keeps the deadline: the time that is left may be used to tell the clients.
-    if (here)
-        state.deadline = deadline;
-    else
-        state.told = {};
-    if (here)
-        if (auto const opened = open_gate_of(state); !opened)
-            return opened;
-    auto const closed = here ? result<void>{} : close_to_moved(state);
+    if (!here)
+        return give_up(group, state);
+    state.deadline = deadline;
+    if (auto const opened = open_gate_of(state); !opened)
+        return opened;
+    return reconcile_for(group);
+}
+
+/// Behind a closed gate nobody is answered any more, and the next holder need not wait for the
+/// removal, which follows at once.
+result<void> keeper::body::give_up(group_id group, group_state& state) {
+    state.told = {};
+    // The deadline is kept: the time that is left may be used to tell the clients.
+    bool const is_early = state.gate_open && state.deadline > options_.now();
+    bool const enough = is_early && !state.kept.empty() && stands_everywhere();
+    auto const closed =
+        enough ? close_to(state, addresses_of(state.addresses)) : close_to_moved(state);
+    if (!enough || !closed) {
+        auto const reconciled = reconcile_for(group);
+        return closed ? reconciled : closed;
+    }
+    for (auto const& one : state.kept)
+        conflicts.set_held(one.address.address, false);
+    state.deadline = long_ago;
+    removal_owed_ = dirty_ = true;
+    quiet_until_ = long_ago;
+    arm();
+    return {};
+}
+
+result<void> keeper::body::reconcile_for(group_id group) {
     auto const reconciled = reconcile();
     announce_due();
     arm();
-    if (!closed)
-        return closed;
     if (!reconciled)
         return reconciled.error();
     if (auto const mine = reconciled->find(group); mine != reconciled->end())
@@ -320,10 +349,7 @@ std::vector<byte_string> keeper::body::removals() const {
 }
 
 std::vector<byte_string> keeper::body::connections() const {
-    std::vector<ip_address> all;
-    for (auto const& one : options_.addresses)
-        all.push_back(one.address.address);
-    return list_connections(all);
+    return list_connections(addresses_of(options_.addresses));
 }
 
 std::set<mac_address> keeper::body::own_macs() const {

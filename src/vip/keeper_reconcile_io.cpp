@@ -48,7 +48,7 @@ result<keeper::body::problems> keeper::body::reconcile() {
     settle_gates();
     if (nft_)
         note_gate(nft_->look_after());
-    dirty_ = false;
+    dirty_ = removal_owed_ = false;
     recheck_at_ = options_.now() + options_.recheck;
     auto const seen = list_addresses(*routes_);
     if (!seen)
@@ -207,26 +207,6 @@ duration keeper::body::time_for_clients(instant hard) const {
     return std::min<duration>(options_.socket_budget, (hard - options_.now()) / parts);
 }
 
-/// What something else moves: its clients are told as those of what is removed, in the same order.
-result<void> keeper::body::close_to_moved(group_state& state) {
-    std::vector<ip_address> moved;
-    for (auto const& one : state.addresses)
-        if (one.by_hook)
-            moved.push_back(one.address.address);
-    if (moved.empty() || !state.gate_open)
-        return {};
-    bool const is_over = state.deadline <= options_.now();
-    if (!is_over) {
-        if (auto const shut = tell_gate(state, only_leaving_until(state.deadline)); !shut)
-            return shut;
-        destroy_clients(moved, time_for_clients(state.deadline));
-    }
-    auto const closed = close_gate_of(state);
-    if (is_over)
-        destroy_clients(moved, options_.socket_budget);
-    return closed;
-}
-
 void keeper::body::destroy_clients(std::vector<ip_address> const& locals, duration budget) {
     if (locals.empty())
         return;
@@ -267,6 +247,7 @@ result<void> keeper::body::take_away(std::vector<operation> removals) {
                               [&](operation const& one) { return hard_deadline(one) <= now; });
     std::vector<operation> const overdue{removals.begin(), split};
     std::vector<operation> const timely{split, removals.end()};
+    auto const untold = untold_of(overdue);
     for (auto const& one : removals)
         if (!is_served(one.address.address))
             close_gate_to(one.address.address, hard_deadline(one));
@@ -276,8 +257,19 @@ result<void> keeper::body::take_away(std::vector<operation> removals) {
         soonest = std::min(soonest, hard_deadline(one));
     destroy_clients(addresses_of(timely), time_for_clients(soonest));
     auto const second = remove(timely);
-    destroy_clients(addresses_of(overdue), options_.socket_budget);
+    destroy_clients(untold, options_.socket_budget);
     return first ? second : first;
+}
+
+/// The clients of what was given up behind a gate have been told.
+std::vector<ip_address> keeper::body::untold_of(std::vector<operation> const& overdue) const {
+    std::vector<ip_address> out;
+    for (auto const& one : overdue) {
+        auto const place = carried_.find(one.address.address);
+        if (place == carried_.end() || groups_.at(place->second.group).gate_open)
+            out.push_back(one.address.address);
+    }
+    return out;
 }
 
 result<void> keeper::body::remove(std::vector<operation> removals) {

@@ -28,6 +28,9 @@ class gate {
 
     /// From now on; at most 1024 addresses have an entry.
     [[nodiscard]] result<void> set(ip_address const&, gate_times const&);
+    /// The same for all of them, in one system call. One that is refused does not spare the others;
+    /// the first problem is told.
+    [[nodiscard]] result<void> set(std::vector<ip_address> const&, gate_times const&);
     /// The address passes again as if there were no gate.
     void forget(ip_address const&);
     /// From now on the TCP port is open to whoever is no member only until then; at most 64.

@@ -74,9 +74,10 @@ class keeper {
     /// serves as soon as that is there. After any other it has not started.
     [[nodiscard]] result<void> start();
 
-    /// Brings reality to it before it returns. On success with `here` false the addresses are
-    /// verified to be gone. After a failure with `here` true it is still wanted and tried again
-    /// until the deadline: say false to give it up.
+    /// Brings reality to it before it returns. On success with `here` false nobody is answered any
+    /// more: the addresses are verified to be gone, or are behind a closed gate and go right after,
+    /// so that the next holder waits for less. After a failure with `here` true it is still wanted
+    /// and tried again until the deadline: say false to give it up.
     [[nodiscard]] result<void> want(group_id group, epoch owner, bool here, instant deadline);
     /// A renewed lease: the deadline moves, and with it the lifetime in the kernel.
     [[nodiscard]] result<void> refresh(group_id group, epoch owner, instant deadline);

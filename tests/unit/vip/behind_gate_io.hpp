@@ -58,13 +58,6 @@ struct behind_gate {
         speaker{}.say(frame);
         return eventually([&] { return ear.count(frame) > before; }, nullptr, patience(expected));
     }
-    /// The keeper reads the notices that the kernel has sent by now.
-    void hear() {
-        for (int round = 0; round < 3; ++round) {
-            node.io.restart();
-            node.io.poll();
-        }
-    }
     void wait_until(instant when) const {
         while (boot_now() <= when)
             ::poll(nullptr, 0, 1);

@@ -49,13 +49,14 @@ TEST_CASE("vip: while a release tells the clients nothing comes in any more, and
     if (!it)
         return;
     bool looking = false;
-    std::string last; // what could be seen when the keeper last looked at its clock
+    std::vector<std::string> seen; // whenever the keeper looked at its clock
     it->node.subject.reset();
     it->node.options.now = [&] {
         if (std::exchange(looking, false)) {
-            if (find_here(vip4))
-                last = std::string{it->silent() ? "silent" : "serving"} +
-                       (it->announces(true) ? ", speaking" : ", mute");
+            auto const now = std::string{it->silent() ? "silent" : "serving"} +
+                             (it->announces(true) ? ", speaking" : ", mute");
+            if (seen.empty() || seen.back() != now)
+                seen.push_back(now);
             looking = true;
         }
         return test::boot_now();
@@ -64,9 +65,46 @@ TEST_CASE("vip: while a release tells the clients nothing comes in any more, and
     it->node.take();
     CHECK(it->serving());
     looking = true;
-    it->node.release();
+    REQUIRE(it->node.subject->want(db, epoch{1}, false, long_ago));
     looking = false;
-    CHECK(last == "silent, speaking");
+    CHECK(seen ==
+          std::vector<std::string>{"serving, speaking", "silent, speaking", "silent, mute"});
+}
+
+TEST_CASE("vip: behind a closed gate a release is over at once, and the address goes right after",
+          "[vip][gate]") {
+    auto const it = behind_gate::make(GENERATE(enforcement::ebpf, enforcement::nftables));
+    if (!it)
+        return;
+    it->node.take();
+    REQUIRE(it->node.subject->want(db, epoch{1}, false, long_ago));
+    CHECK(find_here(vip4));
+    CHECK(it->silent());
+    it->node.settle();
+    CHECK_FALSE(find_here(vip4));
+    CHECK_FALSE(find_here(vip6));
+    CHECK(it->node.last<address_removed>().why == reason::released);
+    // Taken again before it went, it is brought and announced like any other.
+    it->node.take(2);
+    auto const added = it->node.count<address_added>();
+    REQUIRE(it->node.subject->want(db, epoch{2}, false, long_ago));
+    it->node.take(3);
+    CHECK(it->serving());
+    REQUIRE(it->node.reports<address_added>(added + 2));
+    CHECK(it->node.count<address_removed>() == 4);
+    CHECK(it->node.count<address_lost>() == 0);
+}
+
+TEST_CASE("vip: what was just given up goes also with an agent that ends then", "[vip][gate]") {
+    auto const it = behind_gate::make(GENERATE(enforcement::ebpf, enforcement::nftables));
+    if (!it)
+        return;
+    it->node.take();
+    REQUIRE(it->node.subject->want(db, epoch{1}, false, long_ago));
+    it->node.subject.reset();
+    CHECK_FALSE(find_here(vip4));
+    it->add_by_hand();
+    CHECK(it->serving());
 }
 
 TEST_CASE("vip: a hung agent's addresses fall silent at the deadline, still being there",
@@ -122,7 +160,7 @@ TEST_CASE("vip: a link that appears later is guarded before it is used", "[vip][
                  "route add 10.77.0.50/32 via 10.80.0.1"});
     CHECK(answers(vip4, 3s));
     it->net->enter_a();
-    it->hear();
+    it->node.settle();
     it->node.release();
     it->add_by_hand();
     host.enter();
@@ -141,7 +179,7 @@ TEST_CASE("vip: a new link is guarded at its notice, however long the rest has t
     it->start();
     for (auto const* const name : {"late0", "late1"}) {
         it->net->ip({std::string{"link add "} + name + " type bridge"});
-        it->hear();
+        it->node.settle();
         CHECK(test::has_clsact(name));
     }
 }
@@ -154,7 +192,7 @@ TEST_CASE("vip: a gate that somebody takes away is put back at once", "[vip][gat
                                    "filter del dev eth0 egress pref 1"}) {
         INFO(deed);
         it->net->tc({deed});
-        it->hear();
+        it->node.settle();
         it->add_by_hand();
         CHECK(it->silent());
         it->node.take();
@@ -182,10 +220,10 @@ TEST_CASE("vip: a port of a bridge is without a gate, and has one again afterwar
     };
     CHECK(gates(true));
     it->net->ip({"link add switch type bridge", "link set eth0 master switch"});
-    it->hear();
+    it->node.settle();
     CHECK_FALSE(gates(false));
     it->net->ip({"link set eth0 nomaster"});
-    it->hear();
+    it->node.settle();
     CHECK(gates(true));
 }
 

@@ -176,7 +176,7 @@ TEST_CASE("vip: another node's server behind this one is reached through a close
     node->it->net->ip({"link add behind type veth peer name eth0 netns " + host.path(),
                        "link set behind up", "addr add 10.79.0.1/24 dev behind"});
     test::set_sysctl_here("ipv4/ip_forward", "1");
-    node->it->hear();
+    node->it->node.settle();
     node->open_until(long_ago);
     host.enter();
     node->it->net->ip({"link set lo up", "link set eth0 up", "addr add 10.79.0.2/24 dev eth0",

@@ -80,6 +80,15 @@ struct kept {
 
     void release(std::uint64_t under = 1) {
         REQUIRE(subject->want(db, epoch{under}, false, long_ago));
+        settle();
+    }
+
+    /// What is due now is done, and the notices that the kernel has sent by now are read.
+    void settle() {
+        for (int round = 0; round < 3; ++round) {
+            io.restart();
+            io.poll();
+        }
     }
 
     template<class Event>

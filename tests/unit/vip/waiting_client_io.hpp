@@ -33,7 +33,8 @@ struct waiting_client {
     /// It has heard that its connection is over.
     [[nodiscard]] bool told() const {
         char byte = 0;
-        return ::recv(client_.get(), &byte, 1, MSG_DONTWAIT | MSG_PEEK) <= 0 && errno != EAGAIN;
+        auto const heard = ::recv(client_.get(), &byte, 1, MSG_DONTWAIT | MSG_PEEK);
+        return heard == 0 || (heard < 0 && errno != EAGAIN); // the error is told once, then the end
     }
 
   private:

@@ -124,10 +124,11 @@ void print_summary(watch const& in, moment now) {
           overlaps.size(), in_ms(in.own_pause), sources);
 }
 
-/// The processor when it is due: a late probe would show as a gap that the address did not have.
+/// The processor when it is due, also before the daemons that it watches, which have 10: a late
+/// probe would show as a gap that the address did not have.
 void ask_for_priority() {
-    sched_param const lowest{1};
-    if (::sched_setscheduler(0, SCHED_FIFO, &lowest) != 0)
+    sched_param const above{20};
+    if (::sched_setscheduler(0, SCHED_FIFO, &above) != 0)
         std::fputs("tasuki_observer: no real-time priority: watch own_pause_ms\n", stderr);
     static_cast<void>(::mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT));
 }
