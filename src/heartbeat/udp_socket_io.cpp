@@ -19,21 +19,6 @@ namespace {
 constexpr int class_of_service = 0xc0; // CS6
 constexpr int queue_priority = 6;      // TC_PRIO_INTERACTIVE
 
-endpoint from_system(system_address const& from) {
-    if (from.storage.ss_family == AF_INET) {
-        sockaddr_in v4{};
-        std::memcpy(&v4, &from.storage, sizeof v4);
-        std::array<std::byte, 4> bytes{};
-        std::memcpy(bytes.data(), &v4.sin_addr, bytes.size());
-        return {ip_address::v4(bytes), ntohs(v4.sin_port)};
-    }
-    sockaddr_in6 v6{};
-    std::memcpy(&v6, &from.storage, sizeof v6);
-    std::array<std::byte, 16> bytes{};
-    std::memcpy(bytes.data(), &v6.sin6_addr, bytes.size());
-    return {ip_address::v6(bytes), ntohs(v6.sin6_port)};
-}
-
 void set_option(int socket, int level, int name, int value) {
     // What a kernel or container does not grant costs only quality: the socket works without.
     static_cast<void>(::setsockopt(socket, level, name, &value, sizeof value));

@@ -94,22 +94,10 @@ result<unique_fd> listen_tcp(endpoint const& where, std::string_view key) {
 }
 
 result<endpoint> bound_address(int descriptor) {
-    sockaddr_storage storage{};
-    socklen_t size = sizeof storage;
-    if (::getsockname(descriptor, reinterpret_cast<sockaddr*>(&storage), &size) != 0)
+    system_address bound;
+    if (::getsockname(descriptor, bound.get(), &bound.length) != 0)
         return problem_of_errno(errno, "getsockname");
-    if (storage.ss_family == AF_INET) {
-        sockaddr_in v4{};
-        std::memcpy(&v4, &storage, sizeof v4);
-        std::array<std::byte, 4> bytes{};
-        std::memcpy(bytes.data(), &v4.sin_addr, bytes.size());
-        return endpoint{ip_address::v4(bytes), ntohs(v4.sin_port)};
-    }
-    sockaddr_in6 v6{};
-    std::memcpy(&v6, &storage, sizeof v6);
-    std::array<std::byte, 16> bytes{};
-    std::memcpy(bytes.data(), &v6.sin6_addr, bytes.size());
-    return endpoint{ip_address::v6(bytes), ntohs(v6.sin6_port)};
+    return from_system(bound);
 }
 
 result<unique_fd> listen_unix(std::string const& path) {

@@ -27,6 +27,7 @@ class event_loop::body {
     unique_fd doorbell;
     std::array<epoll_event, events_at_once> events{};
     std::span<epoll_event> left; ///< of this round
+    instant round = now();
     std::map<std::pair<instant, timer>, task> timers;
     std::map<timer, instant> due_of;
     timer newest = 0;
@@ -59,6 +60,15 @@ result<void> event_loop::add(int descriptor, event_handler& handler) {
     event.data.ptr = &handler;
     if (::epoll_ctl(body_->polling.get(), EPOLL_CTL_ADD, descriptor, &event) != 0)
         return problem_of_errno(errno, "cannot wait for a socket");
+    return {};
+}
+
+result<void> event_loop::add_listener(int descriptor, event_handler& handler) {
+    epoll_event event{};
+    event.events = EPOLLIN | EPOLLEXCLUSIVE;
+    event.data.ptr = &handler;
+    if (::epoll_ctl(body_->polling.get(), EPOLL_CTL_ADD, descriptor, &event) != 0)
+        return problem_of_errno(errno, "cannot wait for connections");
     return {};
 }
 
@@ -101,6 +111,10 @@ instant event_loop::now() {
     return instant{std::chrono::steady_clock::now().time_since_epoch()};
 }
 
+instant const& event_loop::round() const {
+    return body_->round;
+}
+
 void event_loop::carry_out_posted() {
     eventfd_t rings = 0;
     ::eventfd_read(body_->doorbell.get(), &rings);
@@ -136,6 +150,7 @@ void event_loop::run() {
     while (!it.stopping.exchange(false, std::memory_order_acq_rel)) {
         int const count = ::epoll_wait(it.polling.get(), it.events.data(),
                                        static_cast<int>(it.events.size()), patience());
+        it.round = now();
         it.left = std::span{it.events}.first(static_cast<std::size_t>(std::max(count, 0)));
         while (!it.left.empty()) {
             auto const event = it.left.front();

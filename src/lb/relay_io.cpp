@@ -2,7 +2,7 @@
 
 #include <sys/socket.h>
 
-#include <array>
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -45,15 +45,53 @@ relay::~relay() {
 }
 
 result<void> relay::start() {
+    last_byte_ = loop_.round();
     if (auto const added = loop_.add(client_.socket.get(), client_); !added)
         return added;
     registered_ = true;
     return loop_.add(server_.socket.get(), server_);
 }
 
+result<void> relay::replace_server(unique_fd another) {
+    loop_.remove(server_.socket.get(), server_);
+    server_.socket = std::move(another);
+    server_.readable = server_.writable = server_.connected = false;
+    server_.ends = server_.ended = false;
+    down_.kept.clear();
+    down_.kept_from = 0;
+    return loop_.add(server_.socket.get(), server_);
+}
+
+void relay::put_to_server(byte_view bytes) {
+    put(up_, bytes);
+}
+
+void relay::put_to_client(byte_view bytes) {
+    put(down_, bytes);
+}
+
+/// A failure shows itself at the next edge.
+void relay::put(direction& it, byte_view bytes) {
+    if (it.kept.empty() && it.to.writable)
+        (void)send(it, bytes);
+    else
+        it.kept.insert(it.kept.end(), bytes.begin(), bytes.end());
+}
+
+void relay::show_held() {
+    up_.shows = down_.shows = true;
+    pump();
+}
+
+void relay::finish() {
+    finishing_ = true;
+    pump();
+}
+
 void relay::side::happened(edges what) {
     readable = readable || what.readable;
     writable = writable || what.writable;
+    connected = connected || (what.writable && !what.ends);
     ends = ends || what.ends;
     owner->pump();
 }
@@ -61,30 +99,50 @@ void relay::side::happened(edges what) {
 void relay::pump() {
     for (int round = 0; round < rounds_max; ++round) {
         auto const up = move(up_);
-        auto const down = up == progress::failed_reading || up == progress::failed_writing
-                              ? progress::waits
-                              : move(down_);
-        if (up == progress::failed_reading || down == progress::failed_writing)
-            return finish(relay_end::client_failed);
-        if (up == progress::failed_writing || down == progress::failed_reading)
-            return finish(relay_end::server_failed);
-        if (up_.told_end && down_.told_end)
-            return finish(relay_end::in_order);
-        if (up == progress::waits && down == progress::waits)
+        auto const down =
+            up == progress::waits || up == progress::more ? move(down_) : progress::waits;
+        if (ended_by(up, down) || (up == progress::waits && down == progress::waits))
             return;
     }
     loop_.cancel(resumes_);
     resumes_ = loop_.at(event_loop::now(), [this] { pump(); });
 }
 
+/// Tells the owner, who may have destroyed the relay by then.
+bool relay::ended_by(progress up, progress down) {
+    auto how = relay_end::watcher;
+    bool const finished = finishing_ && up_.kept.empty() && down_.kept.empty();
+    if (up == progress::failed_reading || down == progress::failed_writing)
+        how = relay_end::client_failed;
+    else if (up == progress::failed_writing || down == progress::failed_reading)
+        how = relay_end::server_failed;
+    else if (up_.told_end && down_.told_end)
+        how = client_first_ ? relay_end::client_ended : relay_end::server_ended;
+    else if (!finished)
+        return false;
+    auto const over = over_; // it outlives the relay
+    over(how);
+    return true;
+}
+
 relay::progress relay::move(direction& it) {
     if (!it.kept.empty())
         return send_kept(it);
+    if (finishing_)
+        return progress::waits;
+    bool const shows = std::exchange(it.shows, false);
+    if (!it.held.empty() && !shows)
+        return progress::waits;
+    if (!it.held.empty()) {
+        auto bytes = std::exchange(it.held, {});
+        return pass(it, bytes);
+    }
     if (it.from.ended && !it.told_end) {
         ::shutdown(it.to.socket.get(), SHUT_WR);
+        client_first_ = client_first_ || (&it == &up_ && !down_.told_end);
         it.told_end = true;
     }
-    return it.from.ended || !it.from.readable ? progress::waits : read_and_send(it);
+    return it.from.ended || !it.from.readable ? progress::waits : read_and_pass(it);
 }
 
 relay::progress relay::send_kept(direction& it) {
@@ -108,7 +166,7 @@ relay::progress relay::send_kept(direction& it) {
     return progress::more;
 }
 
-relay::progress relay::read_and_send(direction& it) {
+relay::progress relay::read_and_pass(direction& it) {
     auto& buffer = shared_buffer();
     auto const got = ::recv(it.from.socket.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
     if (got < 0 && would_block(errno)) {
@@ -121,35 +179,49 @@ relay::progress relay::read_and_send(direction& it) {
         it.from.ended = true;
         return progress::more;
     }
-    auto const bytes = byte_view{buffer}.first(static_cast<std::size_t>(got));
+    last_byte_ = loop_.round();
+    auto const bytes = std::span{buffer}.first(static_cast<std::size_t>(got));
     // All that was there has been read, and what comes makes a new edge; but an end may be there.
     if (bytes.size() < buffer.size() && !it.from.ends)
         it.from.readable = false;
-    watch(it, bytes);
+    return pass(it, bytes);
+}
+
+relay::progress relay::pass(direction& it, std::span<std::byte> bytes) {
+    passage what;
+    if (watcher_ != nullptr)
+        what = &it == &up_ ? watcher_->from_client(bytes) : watcher_->from_server(bytes);
+    if (!what.instead.empty() && send(it, what.instead) == progress::failed_writing)
+        return progress::failed_writing;
+    up_.shows = up_.shows || what.shows_held;
+    bytes = bytes.subspan(std::min(what.drop, bytes.size()));
+    auto const passed = bytes.first(std::min(what.pass, bytes.size()));
+    auto const held = bytes.subspan(passed.size());
+    it.held.assign(held.begin(), held.end());
+    finishing_ = finishing_ || what.over;
+    auto const done = passed.empty() ? progress::more : send(it, passed);
+    bool const rests =
+        done == progress::more && !it.from.readable && !finishing_ && !what.shows_held;
+    return rests ? progress::waits : done;
+}
+
+relay::progress relay::send(direction& it, byte_view bytes) {
+    if (!it.kept.empty()) { // the watcher has put something before
+        it.kept.insert(it.kept.end(), bytes.begin(), bytes.end());
+        return progress::waits;
+    }
     auto const sent =
         ::send(it.to.socket.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent < 0 && !would_block(errno) && errno != EINTR)
         return progress::failed_writing;
     auto const taken = sent < 0 ? 0U : static_cast<std::size_t>(sent);
     it.passed += taken;
-    if (taken < bytes.size()) {
-        auto const rest = bytes.subspan(taken);
-        it.kept.assign(rest.begin(), rest.end());
-        it.to.writable = false;
-    }
-    return it.from.readable && it.kept.empty() ? progress::more : progress::waits;
-}
-
-void relay::watch(direction const& it, byte_view bytes) {
-    if (watcher_ == nullptr)
-        return;
-    &it == &up_ ? watcher_->from_client(bytes) : watcher_->from_server(bytes);
-}
-
-void relay::finish(relay_end how) {
-    auto const over = std::move(over_);
-    if (over)
-        over(how);
+    if (taken == bytes.size())
+        return progress::more;
+    auto const rest = bytes.subspan(taken);
+    it.kept.assign(rest.begin(), rest.end());
+    it.to.writable = false;
+    return progress::waits;
 }
 
 } // namespace tasuki::lb

@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <array>
 #include <cstring>
 
 namespace tasuki {
@@ -39,6 +40,21 @@ struct system_address {
     std::memcpy(&out.storage, &v6, sizeof v6);
     out.length = sizeof v6;
     return out;
+}
+
+[[nodiscard]] inline endpoint from_system(system_address const& from) {
+    if (from.storage.ss_family == AF_INET6) {
+        sockaddr_in6 v6{};
+        std::memcpy(&v6, &from.storage, sizeof v6);
+        std::array<std::byte, 16> bytes{};
+        std::memcpy(bytes.data(), &v6.sin6_addr, bytes.size());
+        return {ip_address::v6(bytes), ntohs(v6.sin6_port)};
+    }
+    sockaddr_in v4{};
+    std::memcpy(&v4, &from.storage, sizeof v4);
+    std::array<std::byte, 4> bytes{};
+    std::memcpy(bytes.data(), &v4.sin_addr, bytes.size());
+    return {ip_address::v4(bytes), ntohs(v4.sin_port)};
 }
 
 } // namespace tasuki

@@ -44,6 +44,9 @@ class event_loop {
 
     /// The handler outlives its registration; closing the descriptor ends that, too.
     [[nodiscard]] result<void> add(int descriptor, event_handler&);
+    /// Of a socket that many loops wait for: one of them is woken for each connection, again as
+    /// long as some wait.
+    [[nodiscard]] result<void> add_listener(int descriptor, event_handler&);
     /// No event reaches the handler after this, not even one that was already fetched.
     void remove(int descriptor, event_handler&);
 
@@ -58,6 +61,8 @@ class event_loop {
     void stop();
     void run();
     [[nodiscard]] static instant now();
+    /// When this round's events were fetched: good enough for "silent for so long", and free.
+    [[nodiscard]] instant const& round() const;
 
   private:
     event_loop() = default;

@@ -35,6 +35,7 @@ class schedule {
     struct member {
         std::string name;
         unsigned weight = 0;
+        friend bool operator==(member const&, member const&) = default;
     };
     schedule(balance how, std::vector<member> const& members, std::uint64_t seed);
 

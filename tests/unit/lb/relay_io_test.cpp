@@ -29,13 +29,21 @@ pair_of_sockets connected() {
 
 class counting_watcher final : public relay_watcher {
   public:
-    void from_client(byte_view bytes) override { client += text(bytes); }
-    void from_server(byte_view bytes) override { server += text(bytes); }
+    passage from_client(std::span<std::byte> bytes) override {
+        client += text(bytes);
+        return of_client(text(bytes));
+    }
+    passage from_server(std::span<std::byte> bytes) override {
+        server += text(bytes);
+        return of_server(text(bytes));
+    }
     std::string client;
     std::string server;
+    std::function<passage(std::string const&)> of_client = [](auto const&) { return passage{}; };
+    std::function<passage(std::string const&)> of_server = of_client;
 
   private:
-    static std::string text(byte_view bytes) {
+    static std::string text(std::span<std::byte const> bytes) {
         return {reinterpret_cast<char const*>(bytes.data()), bytes.size()};
     }
 };
@@ -104,7 +112,7 @@ TEST_CASE("a relay is over when both directions have ended, and has lost nothing
     say(on.server, "the answer");
     ::shutdown(on.server.get(), SHUT_WR);
     on.run(milliseconds{500});
-    CHECK(on.end == relay_end::in_order);
+    CHECK(on.end == relay_end::client_ended);
     CHECK(hear(on.server) == "the last word");
     CHECK(hear(on.client) == "the answer");
     CHECK(on.watcher.client == "the last word");
@@ -159,6 +167,96 @@ TEST_CASE("a relay whose peer is gone says which", "[lb]") {
         on.run(milliseconds{200});
         CHECK(on.end == relay_end::client_failed);
     }
+}
+
+TEST_CASE("what the watcher holds is passed on once it has been shown again", "[lb]") {
+    rig on;
+    bool holds = true;
+    on.watcher.of_client = [&](std::string const&) { return holds ? hold_all : passage{}; };
+    say(on.client, "COMMIT");
+    on.run(milliseconds{20});
+    say(on.client, " and more");
+    on.run(milliseconds{20});
+    CHECK(hear(on.server).empty());
+    CHECK(on.watcher.client == "COMMIT"); // nothing more is read meanwhile
+    SECTION("when the owner says so") {
+        holds = false;
+        on.between->show_held();
+    }
+    SECTION("when an answer has come") {
+        on.watcher.of_server = [&](std::string const&) {
+            holds = false;
+            passage out{passage::all, 0, false, true, {}};
+            return out;
+        };
+        say(on.server, "its own");
+    }
+    on.run(milliseconds{20});
+    CHECK(hear(on.server) == "COMMIT and more");
+    CHECK(hear(on.client).empty());
+}
+
+TEST_CASE("the watcher drops, replaces and ends", "[lb]") {
+    rig on;
+    std::string const own = "own:";
+    on.watcher.of_server = [&](std::string const& text) {
+        passage out;
+        out.drop = 2;
+        out.instead = std::as_bytes(std::span{own});
+        out.over = text == "--last";
+        return out;
+    };
+    say(on.server, "--first");
+    on.run(milliseconds{20});
+    CHECK(hear(on.client) == "own:first");
+    CHECK_FALSE(on.end);
+    say(on.server, "--last");
+    on.run(milliseconds{200});
+    CHECK(hear(on.client) == "own:last");
+    CHECK(on.end == relay_end::watcher);
+}
+
+TEST_CASE("a relay that is finished passes on what it has read, however slow the client is",
+          "[lb]") {
+    rig on;
+    std::string const answer(2'000'000, 'x');
+    std::size_t said = 0;
+    for (int round = 0; round < 50; ++round) {
+        auto const sent =
+            ::send(on.server.get(), answer.data() + said, answer.size() - said, MSG_NOSIGNAL);
+        said += sent > 0 ? static_cast<std::size_t>(sent) : 0;
+        on.run(milliseconds{2});
+    }
+    auto const read = on.watcher.server.size();
+    REQUIRE(read < said);
+    on.between->finish();
+    CHECK_FALSE(on.end);
+    std::string heard;
+    for (int round = 0; round < 50 && !on.end; ++round) {
+        heard += hear(on.client);
+        on.run(milliseconds{2});
+    }
+    heard += hear(on.client);
+    CHECK(on.end == relay_end::watcher);
+    CHECK(heard.size() == read);
+}
+
+TEST_CASE("a relay goes on with another server, which gets what the first has not taken", "[lb]") {
+    rig on;
+    auto another = connected();
+    say(on.client, "for whom it may concern");
+    on.watcher.of_client = [&](std::string const&) { return hold_all; };
+    on.run(milliseconds{20});
+    REQUIRE(on.between->replace_server(std::move(another.theirs)).has_value());
+    on.watcher.of_client = [](std::string const&) { return passage{}; };
+    on.between->show_held();
+    on.between->put_to_server(std::as_bytes(std::span{"!", 1}));
+    on.run(milliseconds{20});
+    CHECK(hear(another.ours) == "for whom it may concern!");
+    CHECK(::recv(on.server.get(), nullptr, 0, 0) == 0); // the former one is closed
+    say(another.ours, "it does");
+    on.run(milliseconds{20});
+    CHECK(hear(on.client) == "it does");
 }
 
 TEST_CASE("no event reaches a handler that was removed in the same round", "[lb]") {

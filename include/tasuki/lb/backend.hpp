@@ -1,0 +1,55 @@
+#pragma once
+// One backend at this moment: what the operator wants of it, what the checks say, and which share
+// of the new connections it gets.
+//
+// The action on sessions depends on the reason. Dead: they are cut, for nobody answers them.
+// Wanted out of service: they take the ladder (drain.hpp). Only then is `draining` set.
+
+#include "tasuki/core/time.hpp"
+#include "tasuki/lb/drain.hpp"
+#include "tasuki/lb/health.hpp"
+#include "tasuki/lb/pool.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tasuki::lb {
+
+/// `maintenance` is `drain` without health checks: what is down is not told.
+enum class administration : std::uint8_t { ready, drain, maintenance };
+[[nodiscard]] std::string_view to_string(administration);
+[[nodiscard]] std::optional<administration> parse_administration(std::string_view);
+
+struct backend_state {
+    administration wanted = administration::ready;
+    std::optional<unsigned> weight; ///< by command; else that of the file
+    health_state health;
+    std::optional<draining> leaving;
+    instant served_since = long_ago; ///< it became usable: slow start counts from here
+};
+
+/// Not in service by the operator's wish.
+[[nodiscard]] bool is_leaving(backend_state const&);
+/// New connections may go there.
+[[nodiscard]] bool is_usable(backend_state const&);
+/// Nobody answers there: its sessions are to be cut.
+[[nodiscard]] bool is_dead(backend_state const&);
+[[nodiscard]] unsigned configured_weight(backend_settings const&, backend_state const&);
+
+/// Why it gets no connections, or fewer: empty if it gets its share.
+[[nodiscard]] std::string reason_of(backend_settings const&, backend_state const&);
+
+/// The weights of a whole pool. If all seem dead at once (`own_fault`) it is more likely us, and
+/// they are used as if they were up; the backups only if no other can be.
+[[nodiscard]] std::vector<unsigned> effective_weights(pool_settings const&,
+                                                      std::span<backend_state const>,
+                                                      bool own_fault, instant now);
+
+/// After a command. Ready again, it begins with its slow start.
+void want(backend_state&, administration, instant deadline, instant now);
+
+} // namespace tasuki::lb

@@ -1,0 +1,60 @@
+#pragma once
+// A MySQL session on its relay: follows it, and takes it down the ladder while its backend is
+// wanted out of service.
+//
+// Holds nothing back but what belongs to a question of its own (COM_PING, after an error, whose
+// answer the client never sees) and a validation that is answered by closing. Pure: its time is
+// that of the loop's round, by reference, and what is to be done is told to its owner.
+
+#include "tasuki/lb/drain.hpp"
+#include "tasuki/lb/mysql_session.hpp"
+#include "tasuki/lb/relay_watcher.hpp"
+
+#include <functional>
+#include <optional>
+
+namespace tasuki::lb {
+
+class mysql_watch final : public relay_watcher {
+  public:
+    /// `decided` hears, while the session leaves, what each event has made of it; never during a
+    /// call of the owner's.
+    mysql_watch(drain_rules const&, instant const& now,
+                std::function<void(decision const&)> decided);
+
+    passage from_client(std::span<std::byte>) override;
+    passage from_server(std::span<std::byte>) override;
+
+    void leave(draining const& how) { leaving_ = how; }
+    void stay() { leaving_.reset(); }
+    /// Of a session that leaves.
+    [[nodiscard]] decision decide() const;
+    [[nodiscard]] session_view view() const;
+    [[nodiscard]] mysql_session const& session() const { return session_; }
+    [[nodiscard]] bool is_logged_in() const;
+
+    /// The question that `deed::ask` asks for; it goes to the server behind all that was passed on.
+    [[nodiscard]] byte_view ask();
+    /// A good-bye for the server, which would count an aborted client otherwise; empty where it
+    /// would not be understood.
+    [[nodiscard]] byte_view farewell() const;
+
+  private:
+    [[nodiscard]] passage greet(std::span<std::byte>);
+    [[nodiscard]] bool begins_command() const;
+    void note_transaction();
+
+    drain_rules rules_;
+    instant const& now_;
+    std::function<void(decision const&)> decided_;
+    mysql_session session_;
+    std::optional<draining> leaving_;
+    instant last_byte_;
+    instant transaction_since_ = never;
+    byte_string greeting_; ///< until it is whole
+    bool is_greeted_ = false;
+    bool validates_ = false;
+    bool is_asking_ = false;
+};
+
+} // namespace tasuki::lb

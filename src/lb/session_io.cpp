@@ -1,0 +1,323 @@
+#include "session_io.hpp"
+
+#include "tasuki/core/system_address_io.hpp"
+
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace tasuki::lb {
+
+namespace {
+
+constexpr std::size_t backends_tried_max = 3;
+
+/// The same for all connections of a host, whatever their ports.
+std::uint64_t key_of(endpoint const& client) {
+    auto const& bytes = client.address.bytes();
+    return hash_of({reinterpret_cast<char const*>(bytes.data()), client.address.size()});
+}
+
+unique_fd begin_connection(endpoint const& to) {
+    auto const family = to.address.is_v4() ? AF_INET : AF_INET6;
+    unique_fd out{::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+    if (!out)
+        return out;
+    int const yes = 1;
+    ::setsockopt(out.get(), IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+    auto const address = to_system(to);
+    if (::connect(out.get(), address.get(), address.length) != 0 && errno != EINPROGRESS) {
+        auto const why = errno;
+        out.reset();
+        errno = why;
+    }
+    return out;
+}
+
+session_end end_of(relay_end how) {
+    switch (how) {
+    case relay_end::client_ended:
+        return session_end::client;
+    case relay_end::server_ended:
+        return session_end::server;
+    case relay_end::client_failed:
+        return session_end::client_failed;
+    case relay_end::server_failed:
+        return session_end::server_failed;
+    case relay_end::watcher:
+        break;
+    }
+    return session_end::drained;
+}
+
+} // namespace
+
+session::session(local_pool& pool, unique_fd client, endpoint const& from, endpoint const& to)
+    : pool_(pool)
+    , client_(std::move(client))
+    , from_(from)
+    , to_(to)
+    , key_(key_of(from))
+    , began_(pool.loop().round()) {}
+
+session::~session() {
+    pool_.loop().cancel(timer_);
+    if (reads_header_)
+        pool_.loop().remove(client_.get(), *this);
+    if (phase_ == phase::queued)
+        pool_.dequeue(*this);
+    if (backend_)
+        pool_.give_back(*backend_);
+}
+
+void session::start() {
+    if (!pool_.settings().accepts_header)
+        return choose();
+    reads_header_ = true;
+    if (auto const added = pool_.loop().add(client_.get(), *this); !added)
+        return end(session_end::client_failed, added.error().text);
+    arm(next_limit());
+}
+
+/// Looks before it takes, so that what stands behind the header is left to the relay.
+void session::happened(edges what) {
+    std::array<std::byte, proxy_header_max> buffer;
+    auto const got = ::recv(client_.get(), buffer.data(), buffer.size(), MSG_PEEK | MSG_DONTWAIT);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    auto const read =
+        got > 0 ? read_proxy_header(byte_view{buffer}.first(static_cast<std::size_t>(got)))
+                : header_reading{};
+    if (got <= 0 || (read.is == header_reading::verdict::more && what.ends))
+        return end(session_end::client_failed);
+    if (read.is == header_reading::verdict::bad)
+        return end(session_end::bad_header, read.fault);
+    if (read.is == header_reading::verdict::more)
+        return;
+    (void)::recv(client_.get(), buffer.data(), read.what.size, MSG_DONTWAIT);
+    pool_.loop().remove(client_.get(), *this);
+    reads_header_ = false;
+    from_ = read.what.client.value_or(from_);
+    to_ = read.what.server.value_or(to_);
+    key_ = key_of(from_);
+    choose();
+}
+
+void session::choose() {
+    if (auto found = pool_.choose(key_, tried_))
+        return take_place(std::move(found));
+    if (!pool_.is_full() || !tried_.empty())
+        return end(tried_.empty() ? session_end::no_backend : session_end::connect_failed);
+    phase_ = phase::queued;
+    if (!pool_.enqueue(*this)) {
+        phase_ = phase::header;
+        return end(session_end::queue_full);
+    }
+    arm(next_limit());
+}
+
+void session::take_place(std::shared_ptr<local_backend> found) {
+    backend_ = std::move(found);
+    phase_ = phase::connecting;
+    connect();
+}
+
+void session::connect() {
+    auto const& settings = pool_.settings();
+    auto server = begin_connection(backend_->now.settings.address);
+    if (!server)
+        return try_another();
+    if (relay_) {
+        if (auto const replaced = relay_->replace_server(std::move(server)); !replaced)
+            return end(session_end::connect_failed, replaced.error().text);
+        return arm(next_limit());
+    }
+    if (settings.speaks == protocol::mysql)
+        mysql_ = std::make_unique<mysql_watch>(settings.drain, pool_.loop().round(),
+                                               [this](decision const& what) { step_down(what); });
+    relay_ = std::make_unique<relay>(pool_.loop(), std::move(client_), std::move(server),
+                                     mysql_.get(), [this](relay_end how) { on_relay_end(how); });
+    if (settings.sends_header != proxy_header::none)
+        relay_->put_to_server(write_proxy_header(settings.sends_header, from_, to_));
+    arm(next_limit());
+    if (auto const started = relay_->start(); !started)
+        end(session_end::connect_failed, started.error().text);
+}
+
+/// The client notices nothing: no byte of its has reached a server yet.
+void session::try_another() {
+    pool_.note_connect(*backend_, false);
+    pool_.give_back(*backend_);
+    tried_.push_back(std::exchange(backend_, nullptr));
+    if (tried_.size() == backends_tried_max)
+        return end(session_end::connect_failed);
+    choose();
+}
+
+void session::on_relay_end(relay_end how) {
+    if (phase_ == phase::connecting && how == relay_end::server_failed && !relay_->is_connected())
+        return try_another();
+    end(end_of(how));
+}
+
+/// What an event, or the time, has made of a session that leaves.
+void session::step_down(decision const& what) {
+    switch (what.what) {
+    case deed::wait:
+        return arm(std::min(what.again_at, next_limit()));
+    case deed::close:
+    case deed::cut:
+    case deed::ask:
+        return arm(long_ago); // not within the relay's own call
+    }
+}
+
+decision session::decide() const {
+    if (mysql_)
+        return mysql_->decide();
+    session_view seen;
+    seen.last_byte = relay_->last_byte();
+    return lb::decide(pool_.settings().drain, *backend_->now.leaving, seen, event_loop::now());
+}
+
+void session::look() {
+    if (!backend_)
+        return;
+    auto const& wishes = backend_->now;
+    if (phase_ == phase::connecting && !relay_->is_connected())
+        return wishes.is_dead ? try_another() : void(); // it is looked at when it is connected
+    if (wishes.is_dead)
+        return end(session_end::backend_dead);
+    if (phase_ == phase::connecting)
+        settle();
+    if (!wishes.leaving) {
+        if (phase_ == phase::leaving)
+            phase_ = phase::passing;
+        if (mysql_)
+            mysql_->stay();
+        return;
+    }
+    phase_ = phase::leaving;
+    if (mysql_)
+        mysql_->leave(*wishes.leaving);
+    auto const what = decide();
+    if (what.what == deed::cut)
+        return end(session_end::drain_deadline, std::string{to_string(what.why)});
+    if (what.what == deed::close) {
+        if (mysql_)
+            relay_->put_to_server(mysql_->farewell());
+        return relay_->finish(); // the last answer reaches the client first
+    }
+    if (what.what == deed::ask)
+        relay_->put_to_server(mysql_->ask());
+    arm(std::min(what.again_at, next_limit()));
+}
+
+/// Its connection stands.
+void session::settle() {
+    pool_.note_connect(*backend_, true);
+    phase_ = phase::passing;
+}
+
+void session::on_time() {
+    timer_ = 0;
+    due_ = never;
+    auto const now = event_loop::now();
+    switch (phase_) {
+    case phase::header:
+        return end(session_end::header_timeout);
+    case phase::queued:
+        return end(session_end::queue_timeout);
+    case phase::connecting:
+        if (!relay_->is_connected())
+            return try_another();
+        settle();
+        break;
+    case phase::passing:
+    case phase::leaving:
+        break;
+    }
+    if (mysql_ && !mysql_->is_logged_in() && now >= began_ + pool_.settings().limits.login)
+        return end(session_end::login_timeout);
+    auto const idle = pool_.settings().limits.idle;
+    if (idle > duration::zero() && now >= relay_->last_byte() + idle)
+        return end(session_end::idle_timeout);
+    if (backend_->now.is_dead || backend_->now.leaving)
+        return look();
+    arm(next_limit());
+}
+
+/// The end of the phase it is in.
+instant session::next_limit() const {
+    auto const& limits = pool_.settings().limits;
+    auto const now = pool_.loop().round();
+    switch (phase_) {
+    case phase::header:
+        return began_ + limits.header;
+    case phase::queued:
+        return now + limits.queue;
+    case phase::connecting:
+        return now + limits.connect;
+    case phase::passing:
+    case phase::leaving:
+        break;
+    }
+    if (mysql_ && !mysql_->is_logged_in())
+        return began_ + limits.login;
+    return limits.idle > duration::zero() ? relay_->last_byte() + limits.idle : never;
+}
+
+void session::arm(instant when) {
+    if (timer_ != 0 && due_ == when)
+        return;
+    pool_.loop().cancel(timer_);
+    due_ = when;
+    timer_ = when == never ? 0 : pool_.loop().at(when, [this] { on_time(); });
+}
+
+listed_session session::listed() const {
+    listed_session out{from_, {}, "waits for a place", event_loop::now() - began_};
+    if (!backend_)
+        return out;
+    out.backend = backend_->now.settings.name;
+    out.state = phase_ == phase::connecting && !relay_->is_connected() ? "connects" : "passes";
+    if (mysql_)
+        out.state = to_string(mysql_->session().doing());
+    if (phase_ == phase::leaving) {
+        auto const now = event_loop::now();
+        session_view seen;
+        seen.last_byte = relay_->last_byte();
+        out.state = why_left(decide(), mysql_ ? mysql_->view() : seen, now);
+    }
+    return out;
+}
+
+void session::end(session_end why, std::string detail) {
+    session_report said{pool_.settings().name,     {}, from_, why, std::move(detail),
+                        event_loop::now() - began_};
+    if (backend_) {
+        auto& counts = *backend_->now.counts;
+        said.backend = backend_->now.settings.name;
+        if (relay_) {
+            said.to_server_bytes = relay_->to_server_bytes();
+            said.to_client_bytes = relay_->to_client_bytes();
+            if (phase_ == phase::connecting && relay_->is_connected())
+                pool_.note_connect(*backend_, true);
+        }
+        counts.to_server_bytes.fetch_add(said.to_server_bytes, std::memory_order_relaxed);
+        counts.to_client_bytes.fetch_add(said.to_client_bytes, std::memory_order_relaxed);
+        if (why == session_end::drained)
+            counts.drained.fetch_add(1, std::memory_order_relaxed);
+        if (why == session_end::drain_deadline || why == session_end::backend_dead)
+            counts.cut.fetch_add(1, std::memory_order_relaxed);
+    }
+    pool_.report(std::move(said));
+    pool_.ended(*this);
+}
+
+} // namespace tasuki::lb

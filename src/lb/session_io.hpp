@@ -1,0 +1,67 @@
+#pragma once
+// One client's connection, from the door to its end: PROXY header, choice of a backend, connection,
+// relay, ladder.
+
+#include "local_pool_io.hpp"
+#include "tasuki/lb/mysql_watch.hpp"
+#include "tasuki/lb/proxy_header.hpp"
+#include "tasuki/lb/relay_io.hpp"
+
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace tasuki::lb {
+
+class session final : public event_handler {
+  public:
+    session(local_pool&, unique_fd client, endpoint const& from, endpoint const& to);
+    ~session() override;
+
+    /// May end it at once; so may all the others.
+    void start();
+    /// It was waiting, and this place is its own.
+    void take_place(std::shared_ptr<local_backend>);
+    /// The wishes for its backend have changed.
+    void look();
+    void end(session_end, std::string detail = {});
+
+    [[nodiscard]] local_backend const* backend() const { return backend_.get(); }
+    [[nodiscard]] std::uint64_t key() const { return key_; }
+    [[nodiscard]] listed_session listed() const;
+    std::list<std::unique_ptr<session>>::iterator place; ///< its pool's
+
+  private:
+    enum class phase : std::uint8_t { header, queued, connecting, passing, leaving };
+
+    void happened(edges) override;
+    void choose();
+    void connect();
+    void try_another();
+    void on_relay_end(relay_end);
+    void settle();
+    void step_down(decision const&);
+    void on_time();
+    void arm(instant when);
+    [[nodiscard]] instant next_limit() const;
+    [[nodiscard]] decision decide() const;
+
+    local_pool& pool_;
+    unique_fd client_; ///< until the relay has it
+    endpoint from_;    ///< the client, as it is told
+    endpoint to_;
+    std::uint64_t key_;
+    instant began_;
+    phase phase_ = phase::header;
+    std::shared_ptr<local_backend> backend_;
+    std::vector<std::shared_ptr<local_backend>> tried_;
+    std::unique_ptr<mysql_watch> mysql_;
+    std::unique_ptr<relay> relay_;
+    event_loop::timer timer_ = 0;
+    instant due_ = never;
+    bool reads_header_ = false; ///< its socket is registered for that
+};
+
+} // namespace tasuki::lb

@@ -1,0 +1,127 @@
+#include "tasuki/lb/worker_io.hpp"
+
+#include "local_pool_io.hpp"
+#include "tasuki/core/system_address_io.hpp"
+
+#include <pthread.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <map>
+#include <thread>
+#include <utility>
+
+namespace tasuki::lb {
+
+namespace {
+
+constexpr int backlog = 4096; // the kernel's own limit (net.core.somaxconn) may be less
+
+} // namespace
+
+std::string_view to_string(session_end it) {
+    constexpr std::string_view names[] = {
+        "client",         "server",         "client-failed", "server-failed",
+        "no-backend",     "connect-failed", "queue-full",    "queue-timeout",
+        "header-timeout", "bad-header",     "login-timeout", "idle-timeout",
+        "drained",        "drain-deadline", "backend-dead",  "pool-closed"};
+    return names[static_cast<std::size_t>(it)];
+}
+
+class worker::body {
+  public:
+    std::function<void(worker_report)> report;
+    std::unique_ptr<event_loop> loop;
+    std::map<std::string, std::unique_ptr<local_pool>> pools;
+    std::vector<std::unique_ptr<local_pool>> closing;
+    std::thread thread;
+
+    void forget_closed() {
+        std::erase_if(closing, [](auto const& it) { return it->is_over(); });
+    }
+};
+
+result<std::unique_ptr<worker>> worker::make(std::function<void(worker_report)> report) {
+    auto loop = event_loop::make();
+    if (!loop)
+        return loop.error();
+    auto out = std::unique_ptr<worker>{new worker};
+    out->body_ = std::make_unique<body>();
+    auto& it = *out->body_;
+    it.report = std::move(report);
+    it.loop = std::move(*loop);
+    it.thread = std::thread{[&it] {
+        pthread_setname_np(pthread_self(), "relay");
+        it.loop->run();
+        it.pools.clear(); // on their own thread
+        it.closing.clear();
+    }};
+    return out;
+}
+
+worker::~worker() {
+    body_->loop->stop();
+    body_->thread.join();
+}
+
+void worker::show(pool_picture what) {
+    body_->loop->post([&it = *body_, what = std::move(what)]() mutable {
+        it.forget_closed();
+        auto const known = it.pools.find(what.settings->name);
+        if (known != it.pools.end())
+            return known->second->apply(std::move(what));
+        auto name = what.settings->name;
+        it.pools.emplace(std::move(name),
+                         std::make_unique<local_pool>(*it.loop, it.report, std::move(what)));
+    });
+}
+
+void worker::close_pool(std::string name, instant deadline) {
+    body_->loop->post([&it = *body_, name = std::move(name), deadline] {
+        it.forget_closed();
+        auto known = it.pools.extract(name);
+        if (known.empty())
+            return;
+        known.mapped()->close(deadline);
+        it.closing.push_back(std::move(known.mapped()));
+    });
+}
+
+void worker::list_sessions(std::string pool, std::string backend,
+                           std::function<void(std::vector<listed_session>)> use) {
+    body_->loop->post([&it = *body_, pool = std::move(pool), backend = std::move(backend),
+                       use = std::move(use)] {
+        auto const known = it.pools.find(pool);
+        use(known == it.pools.end() ? std::vector<listed_session>{} : known->second->list(backend));
+    });
+}
+
+result<std::shared_ptr<listener const>> open_listener(endpoint const& at) {
+    auto const family = at.address.is_v4() ? AF_INET : AF_INET6;
+    unique_fd out{::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+    auto const where = "cannot listen on " + at.to_string();
+    if (!out)
+        return problem_of_errno(errno, where);
+    int const yes = 1;
+    ::setsockopt(out.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    if (at.address.is_v4())
+        ::setsockopt(out.get(), IPPROTO_IP, IP_FREEBIND, &yes, sizeof yes);
+    else
+        ::setsockopt(out.get(), IPPROTO_IPV6, IPV6_FREEBIND, &yes, sizeof yes);
+    if (!at.address.is_v4())
+        ::setsockopt(out.get(), IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof yes);
+    auto const address = to_system(at);
+    if (::bind(out.get(), address.get(), address.length) != 0 ||
+        ::listen(out.get(), backlog) != 0) {
+        auto why = problem_of_errno(errno, where);
+        if (errno == EADDRINUSE)
+            why.text += ": another program listens there, or on that port of every address; see "
+                        "ss -ltnp sport = :" +
+                        std::to_string(at.port);
+        return why;
+    }
+    return std::make_shared<listener const>(listener{at, std::move(out)});
+}
+
+} // namespace tasuki::lb
