@@ -96,6 +96,13 @@ std::size_t configuration::voters() const {
         std::count_if(nodes.begin(), nodes.end(), [](auto const& node) { return node.voter; }));
 }
 
+bool configuration::serves(pool_config const& pool, std::string_view node) const {
+    if (pool.group.empty())
+        return std::find(pool.nodes.begin(), pool.nodes.end(), node) != pool.nodes.end();
+    auto const* group = find_group(pool.group);
+    return group != nullptr && group->has_member(node);
+}
+
 std::string for_node(std::string_view pattern, std::string_view node) {
     constexpr std::string_view placeholder = "{node}";
     std::string out;

@@ -85,6 +85,12 @@ std::string canonical_text(configuration const& config) {
               [](auto const& left, auto const& right) { return left.name < right.name; });
     for (auto const& group : groups)
         out += canonical(group);
+    auto pools = config.pools;
+    std::sort(pools.begin(), pools.end(), [](auto const& left, auto const& right) {
+        return left.settings.name < right.settings.name;
+    });
+    for (auto const& pool : pools)
+        out += canonical_text(pool);
     out += fmt::format("heartbeat {} http {} checks {} log {} state {} runtime {}\n",
                        config.heartbeat_port, config.http_listen.to_string(),
                        config.checks_listen ? config.checks_listen->to_string() : "none",

@@ -7,20 +7,12 @@
 
 namespace tasuki::agent {
 
-namespace {
-
-milliseconds read_ms(section_reader& section, std::string_view key, integer_range range) {
-    return milliseconds{section.integer(key, range)};
-}
-
-} // namespace
-
 fence_config read_fence(section_reader& section) {
     fence_config out;
     out.hook.program = section.needed_path("program");
-    out.hook.timeout = read_ms(section, "timeout_ms", {100, 600'000, out.hook.timeout.count()});
-    out.after = read_ms(section, "after_ms", {100, 600'000, out.after.count()});
-    out.delay = read_ms(section, "delay_ms", {0, 600'000, out.delay.count()});
+    out.hook.timeout = section.ms("timeout_ms", {100, 600'000, out.hook.timeout.count()});
+    out.after = section.ms("after_ms", {100, 600'000, out.after.count()});
+    out.delay = section.ms("delay_ms", {0, 600'000, out.delay.count()});
     section.finish();
     return out;
 }
@@ -28,7 +20,7 @@ fence_config read_fence(section_reader& section) {
 hook_config read_hook(section_reader& section) {
     hook_config out;
     out.program = section.needed_path("program");
-    out.timeout = read_ms(section, "timeout_ms", {100, 60000, out.timeout.count()});
+    out.timeout = section.ms("timeout_ms", {100, 60000, out.timeout.count()});
     section.finish();
     return out;
 }
@@ -74,8 +66,8 @@ vip_config read_vip(config_notes& notes, config_table const& table, section_name
     }
     vip.by_hook = section.word<bool>("method", {{"kernel", false}, {"hook", true}}, false);
     read_interface(section, vip);
-    vip.announce_repeat = read_ms(section, "announce_repeat_ms", {100, 60000, 1100});
-    vip.announce_refresh = read_ms(section, "announce_refresh_ms", {0, 3600000, 60000});
+    vip.announce_repeat = section.ms("announce_repeat_ms", {100, 60000, 1100});
+    vip.announce_refresh = section.ms("announce_refresh_ms", {0, 3600000, 60000});
     section.finish();
     return vip;
 }
@@ -110,8 +102,8 @@ mysql_config read_mysql(config_notes& notes, config_table const& table, section_
         {{"refuse", degraded_policy::refuse}, {"promote", degraded_policy::promote}},
         out.when_degraded);
     out.never_master = section.texts("never_master");
-    out.probe_interval = read_ms(section, "probe_interval_ms", {100, 60000, 1000});
-    out.probe_timeout = read_ms(section, "probe_timeout_ms", {100, 60000, 3000});
+    out.probe_interval = section.ms("probe_interval_ms", {100, 60000, 1000});
+    out.probe_timeout = section.ms("probe_timeout_ms", {100, 60000, 3000});
     section.finish();
     return out;
 }

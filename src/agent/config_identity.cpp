@@ -1,4 +1,4 @@
-#include "tasuki/agent/config.hpp"
+#include "tasuki/agent/config_identity.hpp"
 
 #include <fmt/format.h>
 

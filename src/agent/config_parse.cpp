@@ -115,12 +115,6 @@ void read_services(section_reader& top, configuration& out) {
     log.finish();
 }
 
-void refuse_pools(section_reader& top) {
-    if (top.find("pool") != nullptr)
-        top.notes().error_at("pool", "pools are not yet supported by this version; remove the "
-                                     "[[pool]] sections");
-}
-
 configuration read_all(section_reader& top) {
     configuration out;
     auto const before = top.notes().error_count();
@@ -131,7 +125,7 @@ configuration read_all(section_reader& top) {
     out.groups = read_groups(top);
     read_services(top, out);
     check_enforcement(out, top.notes());
-    refuse_pools(top);
+    out.pools = read_pools(top);
     top.finish();
     return out;
 }
@@ -218,6 +212,7 @@ config_result parse_configuration(std::string_view text, std::string_view file) 
     fill_mysql_hosts(out);
     check_addresses(out, notes);
     check_ports(out, notes);
+    check_pools(out, notes);
     out.promise = judge_voters(out, notes);
     if (notes.error_count() != 0)
         return config_errors{notes.errors()};

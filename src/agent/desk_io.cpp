@@ -49,7 +49,11 @@ desk::desk(asio::io_context& io, node_settings const& settings, history_file fil
 void desk::serve(http::api_call const& call, answer done) {
     std::visit(
         [&](auto const& asked) {
-            if constexpr (requires { on(asked, std::move(done), std::string{}); })
+            if constexpr (http::is_of_pools<std::decay_t<decltype(asked)>>)
+                done(error_response({404, "not_here",
+                                     "an agent has no pools: the load balancer answers for its own",
+                                     "tasuki lb list"}));
+            else if constexpr (requires { on(asked, std::move(done), std::string{}); })
                 on(asked, std::move(done), user_of(call.from));
             else
                 on(asked, std::move(done));

@@ -1,5 +1,6 @@
 // Reload: the same agent with another file, or another version of it, while everything it serves
 // goes on. What would not start, or would be another agent, is refused before anything changes.
+#include "tasuki/agent/config_identity.hpp"
 #include "tasuki/agent/front_body_io.hpp"
 
 namespace tasuki::agent {

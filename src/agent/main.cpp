@@ -1,6 +1,7 @@
 // tasukid: the agent of one node.
 //   tasukid [--config FILE] [--node NAME] [--state-dir DIR] [--runtime-dir DIR] [--check]
 // Exit codes: 0 ended on request, 1 could not start, 2 usage, 78 the configuration is invalid.
+#include "tasuki/agent/config_identity.hpp"
 #include "tasuki/agent/config_io.hpp"
 #include "tasuki/agent/folder_io.hpp"
 #include "tasuki/agent/front_io.hpp"

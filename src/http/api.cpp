@@ -14,6 +14,8 @@ namespace tasuki::http {
 namespace {
 
 constexpr std::size_t history_limit_max = 1'000;
+constexpr std::int64_t weight_max = 256;
+constexpr std::int64_t deadline_ms_max = 24LL * 3600 * 1000;
 
 api_error bad_request(std::string reason) {
     return {400, "bad_request", std::move(reason), "tasuki --help"};
@@ -93,6 +95,18 @@ routed route_operation(std::string_view id, bool events) {
     return api_request{get_operation{*number}};
 }
 
+routed route_sessions(std::string const& pool, target const& asked) {
+    if (auto const mistake = unknown_key(asked, {"backend"}))
+        return *mistake;
+    get_sessions out{pool, {}};
+    if (auto const found = asked.query.find("backend"); found != asked.query.end()) {
+        if (!is_name(found->second))
+            return bad_request("?backend= has to be the name of a backend");
+        out.backend = found->second;
+    }
+    return api_request{out};
+}
+
 /// GET of what follows "/api/v1".
 routed route_get(target const& asked, std::string_view whole) {
     auto const& path = asked.path;
@@ -103,8 +117,12 @@ routed route_get(target const& asked, std::string_view whole) {
         return route_history(asked);
     if (is(3, "events", "events"))
         return route_events(asked);
+    if (is(5, "pools", "sessions") && is_name(path[3]))
+        return route_sessions(path[3], asked);
     if (auto const mistake = unknown_key(asked, {}))
         return *mistake;
+    if (is(3, "pools", "pools"))
+        return api_request{get_pools{}};
     if (is(3, "status", "status"))
         return api_request{get_status{}};
     if (is(3, "keys", "keys"))
@@ -144,6 +162,28 @@ routed route_node_change(std::string const& node, std::string_view verb, body_re
     return not_found("POST", whole);
 }
 
+std::optional<unsigned> weight_in(body_reader& body) {
+    auto const weight = body.number("weight", 0, weight_max);
+    return weight ? std::optional{static_cast<unsigned>(*weight)} : std::nullopt;
+}
+
+/// POST of /api/v1/pools/POOL/backends, .../BACKEND, .../BACKEND/remove.
+routed route_pool_change(std::vector<std::string> const& path, body_reader& body,
+                         std::string_view whole) {
+    auto const& pool = path[3];
+    if (path.size() == 5)
+        return body.finish(post_backend_add{pool, body.required_name("name"),
+                                            body.required_endpoint("address"), weight_in(body)});
+    if (path.size() == 7 && path[6] == "remove")
+        return body.finish(post_backend_remove{pool, path[5]});
+    if (path.size() != 6)
+        return not_found("POST", whole);
+    post_backend out{pool, path[5], body.name("admin"), weight_in(body), {}, body.flag("dry_run")};
+    if (auto const deadline = body.number("deadline_ms", 0, deadline_ms_max))
+        out.deadline = milliseconds{*deadline};
+    return body.finish(out);
+}
+
 /// POST of what follows "/api/v1".
 routed route_post(target const& asked, std::string_view whole, std::string_view text) {
     auto const& path = asked.path;
@@ -154,6 +194,9 @@ routed route_post(target const& asked, std::string_view whole, std::string_view 
         return route_group_change(path[3], path[4], body, whole);
     if (path.size() == 5 && path[2] == "nodes" && is_name(path[3]))
         return route_node_change(path[3], path[4], body, whole);
+    if (path.size() >= 5 && path[2] == "pools" && path[4] == "backends" && is_name(path[3]) &&
+        (path.size() == 5 || is_name(path[5])))
+        return route_pool_change(path, body, whole);
     if (path.size() == 4 && path[2] == "vip" && path[3] == "announce")
         return body.finish(post_vip_announce{body.name("group")});
     if (path.size() == 4 && path[2] == "keys" && path[3] == "rotate")

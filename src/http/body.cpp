@@ -1,5 +1,7 @@
 #include "body.hpp"
 
+#include "tasuki/core/net.hpp"
+
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
@@ -107,17 +109,31 @@ std::string body_reader::required_reason() {
 }
 
 std::optional<milliseconds> body_reader::lasting() {
-    auto const* found = take("for_ms");
+    auto const count = number("for_ms", 1, lasting_max.count());
+    return count ? std::optional{milliseconds{*count}} : std::nullopt;
+}
+
+std::optional<std::int64_t> body_reader::number(std::string_view key, std::int64_t least,
+                                                std::int64_t most) {
+    auto const* found = take(key);
     if (found == nullptr)
         return std::nullopt;
     boost::system::error_code error;
     auto const count = found->to_number<std::int64_t>(error);
-    if (error || count <= 0 || count > lasting_max.count()) {
-        mistake(fmt::format("\"for_ms\" has to be a number from 1 to {} (7 days)",
-                            lasting_max.count()));
+    if (error || count < least || count > most) {
+        mistake(fmt::format("\"{}\" has to be a number from {} to {}", key, least, most));
         return std::nullopt;
     }
-    return milliseconds{count};
+    return count;
+}
+
+std::string body_reader::required_endpoint(std::string_view key) {
+    auto const* found = take(key);
+    auto const* text = found == nullptr ? nullptr : found->if_string();
+    if (text != nullptr && endpoint::parse(*text))
+        return std::string{*text};
+    mistake(fmt::format("\"{}\" has to be ADDRESS:PORT", key));
+    return {};
 }
 
 std::map<std::string, std::string> body_reader::names_by_name(std::string_view key) {

@@ -32,6 +32,10 @@ class body_reader {
     [[nodiscard]] std::string reason();
     [[nodiscard]] std::string required_reason();
     [[nodiscard]] std::optional<milliseconds> lasting();
+    [[nodiscard]] std::optional<std::int64_t> number(std::string_view key, std::int64_t least,
+                                                     std::int64_t most);
+    /// "ADDRESS:PORT"
+    [[nodiscard]] std::string required_endpoint(std::string_view key);
     [[nodiscard]] std::map<std::string, std::string> names_by_name(std::string_view key);
 
     /// The request if all went well, else the first mistake.

@@ -7,6 +7,7 @@
 // in place until `for_node` fills it in. Files and clocks are not touched (see config_io.hpp).
 // Units: times are milliseconds as in the file's `*_ms` keys. Reference: etc/tasuki.toml.
 
+#include "tasuki/agent/config_pool.hpp"
 #include "tasuki/core/ids.hpp"
 #include "tasuki/core/net.hpp"
 #include "tasuki/core/time.hpp"
@@ -16,7 +17,6 @@
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -155,6 +155,7 @@ struct configuration {
     std::string state_dir;                       ///< may hold {node}
     std::string runtime_dir;                     ///< may hold {node}
     std::string watchdog;                        ///< a device, or empty: none; may hold {node}
+    std::vector<pool_config> pools;              ///< in the file's order
     safety promise = safety::safe;
     std::vector<config_notice> warnings;
     std::uint64_t digest = 0; ///< equal on two nodes exactly if their values are equal
@@ -164,6 +165,8 @@ struct configuration {
     [[nodiscard]] group_config const* find_group(std::string_view name) const;
     [[nodiscard]] group_config const* find_group(group_id id) const;
     [[nodiscard]] std::size_t voters() const;
+    /// The load balancer of this node serves it.
+    [[nodiscard]] bool serves(pool_config const&, std::string_view node) const;
 };
 
 /// Every error of the file, in its order; never empty.
@@ -184,17 +187,5 @@ using config_result = boost::system::result<configuration, config_errors>;
 
 /// A path or socket of the file on one node: every `{node}` becomes the node's name.
 [[nodiscard]] std::string for_node(std::string_view pattern, std::string_view node);
-
-/// What stays the same for as long as a process lives, whatever its file says later; one line.
-[[nodiscard]] std::string identity_text(configuration const&, std::string_view node,
-                                        std::string_view state_dir, std::string_view runtime_dir);
-
-/// Which node of the file this machine is: `--node` if given, else the host name (also its part
-/// before the first dot), else a local address. Two signs that disagree are refused, because a
-/// cloned machine that acts as its original is worse than one that does not start.
-[[nodiscard]] result<std::string> identify(configuration const&,
-                                           std::optional<std::string_view> node_option,
-                                           std::string_view host_name,
-                                           std::span<ip_address const> local_addresses);
 
 } // namespace tasuki::agent

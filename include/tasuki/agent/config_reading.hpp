@@ -13,6 +13,7 @@ namespace tasuki::agent {
 [[nodiscard]] cluster_config read_cluster(section_reader& top);
 [[nodiscard]] std::vector<node_config> read_nodes(section_reader& top);
 [[nodiscard]] std::vector<group_config> read_groups(section_reader& top);
+[[nodiscard]] std::vector<pool_config> read_pools(section_reader& top);
 [[nodiscard]] hook_config read_hook(section_reader&);
 [[nodiscard]] fence_config read_fence(section_reader&);
 
@@ -24,6 +25,7 @@ void check_groups(configuration const&, config_notes&);
 void check_hooks(configuration const&, config_notes&);
 void check_addresses(configuration const&, config_notes&);
 void check_ports(configuration const&, config_notes&);
+void check_pools(configuration const&, config_notes&);
 
 /// What the voters can promise, with a warning where that is less than `safe`.
 [[nodiscard]] safety judge_voters(configuration const&, config_notes&);

@@ -76,6 +76,9 @@ class section_reader {
     [[nodiscard]] std::string path(std::string_view key, std::string_view otherwise);
     [[nodiscard]] std::string needed_path(std::string_view key);
     [[nodiscard]] std::int64_t integer(std::string_view key, integer_range);
+    [[nodiscard]] milliseconds ms(std::string_view key, integer_range range) {
+        return milliseconds{integer(key, range)};
+    }
     [[nodiscard]] double number(std::string_view key, double least, double most, double otherwise);
     [[nodiscard]] bool flag(std::string_view key, bool otherwise);
     [[nodiscard]] std::optional<endpoint> listen(std::string_view key);

@@ -15,6 +15,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <variant>
 
 namespace tasuki::http {
@@ -33,6 +34,12 @@ struct get_why {
 struct get_check {};
 struct get_metrics {};
 struct get_keys {}; ///< ids and fingerprints, never a secret
+/// Of the load balancer; the agent has none.
+struct get_pools {};
+struct get_sessions {
+    std::string pool;
+    std::string backend; ///< empty: all
+};
 /// A stream of server-sent events: everything, or the progress of one operation.
 struct get_events {
     std::optional<std::uint64_t> operation;
@@ -86,11 +93,39 @@ struct post_bootstrap {
     std::map<std::string, std::string> masters; ///< group -> node
 };
 
+/// What is not named stays as it is.
+struct post_backend {
+    std::string pool;
+    std::string backend;
+    std::string administration; ///< ready, drain, maintenance; empty: as it is
+    std::optional<unsigned> weight;
+    std::optional<milliseconds> deadline; ///< of a drain
+    bool dry_run = false;
+};
+struct post_backend_add {
+    std::string pool;
+    std::string backend;
+    std::string address;
+    std::optional<unsigned> weight;
+};
+struct post_backend_remove {
+    std::string pool;
+    std::string backend;
+};
+
 using api_request =
     std::variant<get_status, get_page, get_history, get_operation, get_why, get_check, get_metrics,
-                 get_events, get_keys, check_query, post_switchover, post_failover, post_pause,
+                 get_events, get_keys, get_pools, get_sessions, check_query, post_switchover, post_failover, post_pause,
                  post_resume, post_standby, post_activate, post_vip_announce, post_reload,
-                 post_bootstrap, post_voters, post_key_rotate, post_key_load>;
+                 post_bootstrap, post_voters, post_key_rotate, post_key_load, post_backend,
+                 post_backend_add, post_backend_remove>;
+
+/// What only a load balancer answers.
+template<class Request>
+inline constexpr bool is_of_pools =
+    std::is_same_v<Request, get_pools> || std::is_same_v<Request, get_sessions> ||
+    std::is_same_v<Request, post_backend> || std::is_same_v<Request, post_backend_add> ||
+    std::is_same_v<Request, post_backend_remove>;
 
 [[nodiscard]] bool changes_something(api_request const&);
 

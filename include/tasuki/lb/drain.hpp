@@ -28,6 +28,7 @@ struct drain_rules {
     /// Of what cannot be read (TLS, plain TCP) only silence tells: it is closed after so much of
     /// it.
     duration silence_before_close = milliseconds{5000};
+    friend bool operator==(drain_rules const&, drain_rules const&) = default;
 };
 
 /// A drain that goes on.

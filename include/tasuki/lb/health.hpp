@@ -24,6 +24,7 @@ struct health_rules {
     unsigned rise = 2;
     unsigned fall = 3;
     unsigned failed_connects = 3; ///< of clients, in a row, that bring the next check forward
+    friend bool operator==(health_rules const&, health_rules const&) = default;
 };
 
 struct health_state {

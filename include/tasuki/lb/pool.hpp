@@ -7,6 +7,7 @@
 #include "tasuki/core/time.hpp"
 #include "tasuki/lb/drain.hpp"
 #include "tasuki/lb/health.hpp"
+#include "tasuki/lb/probe.hpp"
 #include "tasuki/lb/schedule.hpp"
 
 #include <cstdint>
@@ -57,7 +58,9 @@ struct pool_settings {
     duration drain_deadline = milliseconds{60'000}; ///< unless the operator says another
     duration slow_start{};                          ///< a new backend's way to its whole weight
     health_rules health;
+    check_settings check;
     std::vector<backend_settings> backends;
+    friend bool operator==(pool_settings const&, pool_settings const&) = default;
 };
 
 } // namespace tasuki::lb

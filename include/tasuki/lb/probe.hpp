@@ -1,0 +1,59 @@
+#pragma once
+// How a backend is asked whether it is fit, and what its answer is worth. Values and judgement; the
+// asking is probe_io's.
+
+#include "tasuki/core/bytes.hpp"
+#include "tasuki/core/time.hpp"
+#include "tasuki/lb/health.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace tasuki::lb {
+
+enum class check_kind : std::uint8_t {
+    none, ///< is taken to be up
+    tcp,  ///< takes connections
+    http, ///< answers a GET
+    mysql ///< lets a client log in, or denies it access: it takes clients
+};
+[[nodiscard]] std::string_view to_string(check_kind);
+
+struct check_settings {
+    check_kind kind = check_kind::tcp;
+    std::string path = "/";            ///< http
+    std::string host;                  ///< http: the Host header; empty: the backend's address
+    std::string body;                  ///< http: what must stand in the answer; empty: anything
+    unsigned status = 0;               ///< http: exactly this; 0: 200 to 399
+    std::string user = "tasuki_check"; ///< mysql; needs no password and no rights
+    duration timeout = milliseconds{1000};
+    friend bool operator==(check_settings const&, check_settings const&) = default;
+};
+
+/// Of an HTTP server's answer.
+[[nodiscard]] check_result judge_http(check_settings const&, unsigned status,
+                                      std::string_view body);
+/// The talk with a MySQL server, to its end: whoever only connects and leaves is counted as a
+/// broken client, and after a hundred of those the server blocks our host (max_connect_errors).
+class mysql_check {
+  public:
+    explicit mysql_check(std::string_view user)
+        : user_(user) {}
+
+    struct step {
+        byte_string say;
+        std::optional<check_result> verdict; ///< after what is to be said
+    };
+    [[nodiscard]] step hear(byte_view);
+
+  private:
+    [[nodiscard]] step answer(std::uint8_t sequence, byte_view payload);
+
+    std::string user_;
+    byte_string heard_;
+    bool greeted_ = false;
+};
+
+} // namespace tasuki::lb
