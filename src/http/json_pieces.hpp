@@ -6,6 +6,7 @@
 
 #include "tasuki/core/utf8.hpp"
 #include "tasuki/http/operations.hpp"
+#include "tasuki/http/pools_view.hpp"
 
 #include <boost/json.hpp>
 
@@ -46,6 +47,7 @@ template<class Range, class Convert>
 
 [[nodiscard]] boost::json::value json_of(reason_view const&);
 [[nodiscard]] boost::json::value json_of(operation_view const&);
+[[nodiscard]] boost::json::value json_of(pool_view const&);
 /// {"schema":1,"cluster":…,"node":…,"time":…}
 [[nodiscard]] boost::json::object opening(answerer const&);
 

@@ -258,11 +258,12 @@ void write_pools(cluster_view const& view, exposition& out) {
     for (auto const& pool : view.pools)
         for (auto const& backend : pool.backends)
             weight.sample({{"pool", pool.name}, {"backend", backend.name}},
-                          std::uint64_t{backend.weight_effective});
+                          std::uint64_t{backend.effective_weight});
     auto sessions = out.gauge("tasuki_backend_current_sessions", "Sessions now.");
     for (auto const& pool : view.pools)
         for (auto const& backend : pool.backends)
-            sessions.sample({{"pool", pool.name}, {"backend", backend.name}}, backend.sessions);
+            sessions.sample({{"pool", pool.name}, {"backend", backend.name}},
+                            std::uint64_t{backend.sessions});
 }
 
 } // namespace

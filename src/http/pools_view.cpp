@@ -25,6 +25,15 @@ json::value json_of(backend_view const& it) {
                         {"reason", it.reason}};
 }
 
+json::value json_of(session_view const& it) {
+    return json::object{{"client", it.client},
+                        {"backend", it.backend},
+                        {"state", it.state},
+                        {"age_ms", it.age.count()}};
+}
+
+} // namespace
+
 json::value json_of(pool_view const& it) {
     return json::object{
         {"name", it.name},
@@ -37,15 +46,6 @@ json::value json_of(pool_view const& it) {
         {"trouble", it.trouble},
         {"backends", json_list(it.backends, [](backend_view const& one) { return json_of(one); })}};
 }
-
-json::value json_of(session_view const& it) {
-    return json::object{{"client", it.client},
-                        {"backend", it.backend},
-                        {"state", it.state},
-                        {"age_ms", it.age.count()}};
-}
-
-} // namespace
 
 std::string pools_json(answerer const& who, std::vector<pool_view> const& pools) {
     auto document = opening(who);

@@ -131,24 +131,6 @@ json::value json_of(group_view const& group) {
         {"age_ms", json_or_null(group.shown_age)}};
 }
 
-json::value json_of(backend_view const& backend) {
-    return json::object{
-        {"name", backend.name},
-        {"admin", backend.admin},
-        {"health", backend.health},
-        {"weight",
-         {{"configured", backend.weight_configured}, {"effective", backend.weight_effective}}},
-        {"sessions", backend.sessions},
-        {"reason", backend.reason}};
-}
-
-json::value json_of(pool_view const& pool) {
-    return json::object{{"name", pool.name},
-                        {"backends", json_list(pool.backends, [](backend_view const& one) {
-                             return json_of(one);
-                         })}};
-}
-
 json::value json_of(counters_view const& counters) {
     json::object rejected;
     for (auto const& [reason, count] : counters.heartbeats_rejected)

@@ -115,10 +115,10 @@ struct post_backend_remove {
 
 using api_request =
     std::variant<get_status, get_page, get_history, get_operation, get_why, get_check, get_metrics,
-                 get_events, get_keys, get_pools, get_sessions, check_query, post_switchover, post_failover, post_pause,
-                 post_resume, post_standby, post_activate, post_vip_announce, post_reload,
-                 post_bootstrap, post_voters, post_key_rotate, post_key_load, post_backend,
-                 post_backend_add, post_backend_remove>;
+                 get_events, get_keys, get_pools, get_sessions, check_query, post_switchover,
+                 post_failover, post_pause, post_resume, post_standby, post_activate,
+                 post_vip_announce, post_reload, post_bootstrap, post_voters, post_key_rotate,
+                 post_key_load, post_backend, post_backend_add, post_backend_remove>;
 
 /// What only a load balancer answers.
 template<class Request>

@@ -8,6 +8,7 @@
 
 #include "tasuki/core/time.hpp"
 #include "tasuki/http/operations.hpp"
+#include "tasuki/http/pools_view.hpp"
 
 #include <cstdint>
 #include <map>
@@ -131,21 +132,6 @@ struct group_view {
     std::optional<operation_view> last_operation;
     std::vector<reason_view> reasons; ///< why the group is as it is
     age shown_age;
-};
-
-struct backend_view {
-    std::string name;
-    std::string admin = "ready";    ///< ready, drain, maintenance
-    std::string health = "unknown"; ///< up, down, unknown
-    unsigned weight_configured = 0;
-    unsigned weight_effective = 0;
-    std::uint64_t sessions = 0;
-    std::string reason;
-};
-
-struct pool_view {
-    std::string name;
-    std::vector<backend_view> backends;
 };
 
 struct failover_count {

@@ -15,7 +15,7 @@ using findings = std::vector<std::string>;
 
 /// Pure files (no _io, no main.cpp) include nothing of the world and no _io header.
 [[nodiscard]] findings find_impure_includes(source const&);
-/// A room includes only core and itself; agent includes all.
+/// A room includes only core and itself; agent includes all, balancer some.
 [[nodiscard]] findings find_strange_rooms(source const&);
 /// Clocks are read in _io files only.
 [[nodiscard]] findings find_clock_reads(source const&);

@@ -103,6 +103,10 @@ TEST_CASE("the rule of rooms finds a neighbour", "[tidy]") {
     std::string const config = "#include \"tasuki/agent/config.hpp\"\n";
     CHECK(count(find_strange_rooms, "src/ctl/main.cpp", config) == 0);
     CHECK(count(find_strange_rooms, "src/ctl/format.cpp", config) == 1);
+    CHECK(count(find_strange_rooms, "src/balancer/main.cpp", config) == 0);
+    CHECK(count(find_strange_rooms, "src/balancer/main.cpp", vip) == 1);
+    CHECK(count(find_strange_rooms, "src/balancer/desk_io.cpp",
+                "#include \"tasuki/agent/node.hpp\"\n") == 1);
     CHECK(count(find_strange_rooms, "src/vip/frames.cpp", "#include \"tasuki/core/net.hpp\"\n") ==
           0);
 }

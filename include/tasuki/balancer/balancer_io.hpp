@@ -1,0 +1,80 @@
+#pragma once
+// The load balancer of one node: owns the threads of the data path, asks the backends how they are,
+// carries out what operators want, and shows each thread what follows.
+//
+// Everything happens on the io_context's thread; the data path waits for none of it. A change is
+// durable, and shown to the threads, before it is answered.
+
+#include "tasuki/balancer/wishes_store_io.hpp"
+#include "tasuki/http/pools_view.hpp"
+#include "tasuki/lb/roster.hpp"
+#include "tasuki/lb/worker_io.hpp"
+
+#include <boost/asio/steady_timer.hpp>
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace tasuki::balancer {
+
+struct balancer_options {
+    std::string state_dir;
+    unsigned threads = 1;
+};
+
+class balancer {
+  public:
+    [[nodiscard]] static result<std::unique_ptr<balancer>>
+    open(boost::asio::io_context&, balancer_options, std::vector<lb::pool_settings> const&);
+    balancer(balancer const&) = delete;
+    balancer& operator=(balancer const&) = delete;
+    ~balancer();
+
+    /// Other pools. All of it, or nothing: a door that cannot be opened leaves everything as it is.
+    [[nodiscard]] result<void> configure(std::vector<lb::pool_settings> const&);
+
+    [[nodiscard]] result<void> change(std::string const& pool, std::string const& backend,
+                                      lb::backend_change const&);
+    [[nodiscard]] result<void> add(std::string const& pool, lb::backend_settings const&);
+    [[nodiscard]] result<void> remove(std::string const& pool, std::string const& backend);
+
+    [[nodiscard]] std::vector<http::pool_view> view() const;
+    using on_sessions = std::function<void(http::sessions_view)>;
+    [[nodiscard]] result<void> list_sessions(std::string const& pool, std::string const& backend,
+                                             on_sessions);
+
+  private:
+    struct pool;
+    using doors = std::vector<std::shared_ptr<lb::listener const>>;
+
+    balancer(boost::asio::io_context&, wishes_store);
+    [[nodiscard]] result<doors> open_doors(lb::pool_settings const&) const;
+    [[nodiscard]] result<pool*> find(std::string const& name);
+    /// Makes a change of `it` durable and shows it; `before` comes back if it cannot be.
+    [[nodiscard]] result<void> keep(pool& it, lb::roster before);
+    void show(pool&);
+    [[nodiscard]] static http::backend_view view_of(pool&, std::size_t index, unsigned weight);
+    void tick();
+    void arm();
+    void heard(lb::worker_report);
+    void on(lb::session_report const&);
+    void on(lb::connect_report const&);
+    void on_check(std::string const& pool, lb::backend_settings const& of, lb::check_result);
+
+    boost::asio::io_context& io_;
+    wishes_store store_;
+    wishes wishes_; ///< of pools that are not here, too
+    std::map<std::string, std::unique_ptr<pool>> pools_;
+    std::vector<std::string> order_; ///< of the file
+    boost::asio::steady_timer timer_;
+    std::atomic<unsigned> reports_waiting_{0};
+    std::atomic<std::uint64_t> reports_dropped_{0};
+    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+    std::vector<std::unique_ptr<lb::worker>> workers_; ///< ends first
+};
+
+} // namespace tasuki::balancer

@@ -1,0 +1,355 @@
+#include "tasuki/balancer/balancer_io.hpp"
+
+#include "tasuki/lb/event_loop_io.hpp"
+#include "tasuki/lb/probe_io.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace tasuki::balancer {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr unsigned reports_waiting_max = 10'000;
+constexpr std::size_t sessions_listed_max = 1000;
+constexpr auto own_fault = "all backends went down at once: more likely this node's network than "
+                           "all of them; they are used as before";
+
+instant clock_now() {
+    return lb::event_loop::now();
+}
+
+} // namespace
+
+struct balancer::pool {
+    lb::roster roster;
+    doors open;
+    std::shared_ptr<lb::pool_counts> counts = std::make_shared<lb::pool_counts>();
+    /// By name and address: who has another address is another backend.
+    std::map<std::pair<std::string, endpoint>, std::shared_ptr<lb::backend_counts>> backends{};
+
+    std::shared_ptr<lb::backend_counts> const& counts_of(lb::backend_settings const& one) {
+        auto& out = backends[{one.name, one.address}];
+        if (!out)
+            out = std::make_shared<lb::backend_counts>();
+        return out;
+    }
+};
+
+balancer::balancer(asio::io_context& io, wishes_store store)
+    : io_(io)
+    , store_(std::move(store))
+    , timer_(io) {}
+
+balancer::~balancer() = default;
+
+result<std::unique_ptr<balancer>> balancer::open(asio::io_context& io, balancer_options options,
+                                                 std::vector<lb::pool_settings> const& pools) {
+    auto store = wishes_store::open(options.state_dir);
+    if (!store)
+        return store.error();
+    auto before = store->load();
+    if (!before)
+        return before.error();
+    if (!before->trouble.empty())
+        spdlog::warn("{}", before->trouble);
+    auto out = std::unique_ptr<balancer>{new balancer{io, std::move(*store)}};
+    out->wishes_ = std::move(before->all);
+    for (unsigned each = 0; each < std::max(options.threads, 1U); ++each) {
+        auto made = lb::worker::make(
+            [it = out.get()](lb::worker_report what) { it->heard(std::move(what)); });
+        if (!made)
+            return made.error();
+        out->workers_.push_back(std::move(*made));
+    }
+    if (auto const begun = out->configure(pools); !begun)
+        return begun.error();
+    return out;
+}
+
+/// Those that are open already are not opened again.
+result<balancer::doors> balancer::open_doors(lb::pool_settings const& wanted) const {
+    doors out;
+    for (auto const& at : wanted.listen) {
+        std::shared_ptr<lb::listener const> door;
+        for (auto const& [name, known] : pools_)
+            for (auto const& one : known->open)
+                if (one->at == at)
+                    door = one;
+        if (!door) {
+            auto opened = lb::open_listener(at);
+            if (!opened)
+                return problem{opened.error().kind,
+                               "pool " + wanted.name + ": " + opened.error().text};
+            door = std::move(*opened);
+        }
+        out.push_back(std::move(door));
+    }
+    return out;
+}
+
+result<void> balancer::configure(std::vector<lb::pool_settings> const& wanted) {
+    std::map<std::string, doors> opened;
+    for (auto const& one : wanted) {
+        auto found = open_doors(one);
+        if (!found)
+            return found.error();
+        opened.emplace(one.name, std::move(*found));
+    }
+    auto const now = clock_now();
+    auto before = std::exchange(pools_, {});
+    order_.clear();
+    for (auto const& one : wanted) {
+        order_.push_back(one.name);
+        auto known = before.extract(one.name);
+        if (known.empty()) {
+            pools_.emplace(one.name, std::make_unique<pool>(
+                                         pool{lb::roster{one, wishes_[one.name], now}, {}}));
+        } else {
+            known.mapped()->roster.configure(one, now);
+            pools_.insert(std::move(known));
+        }
+        auto& it = *pools_.at(one.name);
+        it.open = std::move(opened.at(one.name));
+        wishes_[one.name] = it.roster.wishes();
+        show(it);
+    }
+    for (auto const& [name, gone] : before)
+        for (auto const& worker : workers_)
+            worker->close_pool(name, now + gone->roster.settings().drain_deadline);
+    arm();
+    return {};
+}
+
+result<balancer::pool*> balancer::find(std::string const& name) {
+    auto const found = pools_.find(name);
+    if (found == pools_.end())
+        return problem{failure::absent, "no pool \"" + name + "\" is served on this node"};
+    return found->second.get();
+}
+
+result<void> balancer::change(std::string const& name, std::string const& backend,
+                              lb::backend_change const& what) {
+    auto const it = find(name);
+    if (!it)
+        return it.error();
+    auto before = (*it)->roster;
+    if (auto const done = (*it)->roster.change(backend, what, clock_now()); !done)
+        return done;
+    return keep(**it, std::move(before));
+}
+
+result<void> balancer::add(std::string const& name, lb::backend_settings const& one) {
+    auto const it = find(name);
+    if (!it)
+        return it.error();
+    auto before = (*it)->roster;
+    if (auto const done = (*it)->roster.add(one, clock_now()); !done)
+        return done;
+    return keep(**it, std::move(before));
+}
+
+result<void> balancer::remove(std::string const& name, std::string const& backend) {
+    auto const it = find(name);
+    if (!it)
+        return it.error();
+    auto before = (*it)->roster;
+    if (auto const done = (*it)->roster.remove(backend); !done)
+        return done;
+    return keep(**it, std::move(before));
+}
+
+result<void> balancer::keep(pool& it, lb::roster before) {
+    auto all = wishes_;
+    all[it.roster.settings().name] = it.roster.wishes();
+    if (auto const saved = store_.save(all); !saved) {
+        it.roster = std::move(before);
+        return saved;
+    }
+    wishes_ = std::move(all);
+    show(it);
+    arm();
+    return {};
+}
+
+void balancer::show(pool& it) {
+    auto const& settings = it.roster.settings();
+    auto const weights = it.roster.weights(clock_now());
+    lb::pool_picture picture;
+    picture.settings = std::make_shared<lb::pool_settings const>(settings);
+    picture.counts = it.counts;
+    picture.listeners = it.open;
+    for (std::size_t index = 0; index < settings.backends.size(); ++index)
+        picture.backends.push_back({settings.backends[index],
+                                    it.counts_of(settings.backends[index]), weights[index],
+                                    it.roster.is_dead(index), it.roster.states()[index].leaving});
+    for (auto const& worker : workers_)
+        worker->show(picture);
+}
+
+void balancer::tick() {
+    auto const now = clock_now();
+    for (auto const& [name, it] : pools_) {
+        auto const& settings = it->roster.settings();
+        for (auto const& one : it->roster.take_due(now))
+            lb::probe(
+                io_, one.address, settings.check,
+                [this, name = name, one, alive = std::weak_ptr{alive_}](lb::check_result what) {
+                    if (!alive.expired())
+                        on_check(name, one, std::move(what));
+                });
+        if (settings.slow_start > duration::zero())
+            show(*it);
+    }
+    arm();
+}
+
+void balancer::arm() {
+    auto const now = clock_now();
+    auto next = never;
+    for (auto const& [name, it] : pools_)
+        next = std::min(next, it->roster.next(now));
+    if (next == never) {
+        timer_.cancel();
+        return;
+    }
+    timer_.expires_after(std::max(next - now, duration::zero()));
+    timer_.async_wait([this](boost::system::error_code const& error) {
+        if (!error)
+            tick();
+    });
+}
+
+void balancer::on_check(std::string const& name, lb::backend_settings const& of,
+                        lb::check_result what) {
+    auto const found = pools_.find(name);
+    if (found == pools_.end())
+        return;
+    auto& it = *found->second;
+    bool const was_own_fault = it.roster.is_own_fault();
+    auto const why = what.why;
+    if (it.roster.checked(of.name, std::move(what), clock_now())) {
+        if (why.empty())
+            spdlog::info("pool {}: backend {} is up", name, of.name);
+        else
+            spdlog::warn("pool {}: backend {} is down: {}", name, of.name, why);
+        if (it.roster.is_own_fault() && !was_own_fault)
+            spdlog::error("pool {}: {}", name, own_fault);
+        show(it);
+    }
+    arm();
+}
+
+/// On a thread of the data path. What nobody keeps up with is counted, and not kept.
+void balancer::heard(lb::worker_report what) {
+    if (reports_waiting_.load(std::memory_order_relaxed) >= reports_waiting_max) {
+        reports_dropped_.fetch_add(1, std::memory_order_relaxed);
+        return;
+    }
+    reports_waiting_.fetch_add(1, std::memory_order_relaxed);
+    asio::post(io_, [this, alive = std::weak_ptr{alive_}, what = std::move(what)] {
+        if (alive.expired())
+            return;
+        reports_waiting_.fetch_sub(1, std::memory_order_relaxed);
+        if (auto const lost = reports_dropped_.exchange(0, std::memory_order_relaxed); lost > 0)
+            spdlog::warn("{} lines about sessions were too many, and are missing", lost);
+        std::visit([this](auto const& it) { on(it); }, what);
+    });
+}
+
+void balancer::on(lb::session_report const& it) {
+    spdlog::info("session pool={} client={} backend={} end={} ms={} to_server={} to_client={}{}{}",
+                 it.pool, it.client.to_string(), it.backend.empty() ? "-" : it.backend,
+                 to_string(it.why), to_ms(it.lasted), it.to_server_bytes, it.to_client_bytes,
+                 it.detail.empty() ? "" : ": ", it.detail);
+}
+
+void balancer::on(lb::connect_report const& it) {
+    auto const found = pools_.find(it.pool);
+    if (found == pools_.end())
+        return;
+    found->second->roster.connected(it.backend, it.good, clock_now());
+    arm();
+}
+
+http::backend_view balancer::view_of(pool& it, std::size_t index, unsigned weight) {
+    auto const& one = it.roster.settings().backends[index];
+    auto const& state = it.roster.states()[index];
+    auto const& counts = *it.counts_of(one);
+    http::backend_view out;
+    out.name = one.name;
+    out.address = one.address.to_string();
+    out.administration = to_string(state.wanted);
+    out.health = to_string(state.health.now);
+    out.configured_weight = configured_weight(one, state);
+    out.effective_weight = weight;
+    out.is_backup = one.is_backup;
+    out.sessions = counts.sessions;
+    out.connections = counts.connections;
+    out.failed_connects = counts.failed_connects;
+    out.drained = counts.drained;
+    out.cut = counts.cut;
+    out.reason = reason_of(one, state);
+    if (state.leaving)
+        out.drain_left = std::chrono::ceil<milliseconds>(
+            std::max(state.leaving->deadline - clock_now(), duration::zero()));
+    return out;
+}
+
+std::vector<http::pool_view> balancer::view() const {
+    std::vector<http::pool_view> out;
+    for (auto const& name : order_) {
+        auto& it = *pools_.at(name);
+        auto const& settings = it.roster.settings();
+        http::pool_view shown;
+        shown.name = name;
+        shown.protocol = to_string(settings.speaks);
+        for (auto const& at : settings.listen)
+            shown.listen.push_back(at.to_string());
+        shown.sessions = it.counts->sessions;
+        shown.queued = it.counts->queued;
+        shown.accepted = it.counts->accepted;
+        shown.refused = it.counts->refused;
+        if (it.roster.is_own_fault())
+            shown.trouble = own_fault;
+        auto const weights = it.roster.weights(clock_now());
+        for (std::size_t index = 0; index < weights.size(); ++index)
+            shown.backends.push_back(view_of(it, index, weights[index]));
+        out.push_back(std::move(shown));
+    }
+    return out;
+}
+
+result<void> balancer::list_sessions(std::string const& name, std::string const& backend,
+                                     on_sessions use) {
+    auto const it = find(name);
+    if (!it)
+        return it.error();
+    struct gathering {
+        http::sessions_view all;
+        std::size_t left = 0;
+    };
+    auto const gathered = std::make_shared<gathering>(gathering{{name, 0, {}}, workers_.size()});
+    for (auto const& worker : workers_)
+        worker->list_sessions(name, backend, [this, gathered, use](auto listed) {
+            asio::post(io_, [gathered, use, listed = std::move(listed)] {
+                auto& all = gathered->all;
+                all.total += listed.size();
+                for (auto const& one : listed)
+                    if (all.sessions.size() < sessions_listed_max)
+                        all.sessions.push_back({one.client.to_string(), one.backend, one.state,
+                                                std::chrono::duration_cast<milliseconds>(one.age)});
+                if (--gathered->left == 0)
+                    use(std::move(all));
+            });
+        });
+    return {};
+}
+
+} // namespace tasuki::balancer

@@ -1,0 +1,104 @@
+#include "tasuki/balancer/desk_io.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <chrono>
+#include <utility>
+
+namespace tasuki::balancer {
+
+namespace {
+
+http::api_error error_of(problem const& why) {
+    switch (why.kind) {
+    case failure::absent:
+        return {404, "not_found", why.text, "tasuki lb list"};
+    case failure::conflict:
+        return {409, "conflict", why.text, "tasuki lb list"};
+    case failure::refused:
+    case failure::invalid:
+        return {409, "refused", why.text, "tasuki lb list"};
+    default:
+        return {500, "failed", why.text, "journalctl -u tasuki-lb -n 50"};
+    }
+}
+
+} // namespace
+
+desk::desk(balancer& subject, std::string cluster, std::string node)
+    : subject_(subject)
+    , cluster_(std::move(cluster))
+    , node_(std::move(node)) {}
+
+void desk::serve(http::api_call const& call, answer done) {
+    std::visit(
+        [&](auto const& asked) {
+            if constexpr (http::is_of_pools<std::decay_t<decltype(asked)>>)
+                on(asked, std::move(done));
+            else
+                done(http::error_response({404, "not_here",
+                                           "this is the load balancer: the agent answers that",
+                                           "tasuki status"}));
+        },
+        call.request);
+}
+
+http::answerer desk::signature() const {
+    using std::chrono::floor;
+    using std::chrono::seconds;
+    return {cluster_, node_, floor<seconds>(std::chrono::system_clock::now())};
+}
+
+void desk::on(http::get_pools const&, answer done) {
+    done(http::json_response(http::pools_json(signature(), subject_.view())));
+}
+
+void desk::on(http::get_sessions const& asked, answer done) {
+    auto const begun = subject_.list_sessions(
+        asked.pool, asked.backend, [who = signature(), done](http::sessions_view const& all) {
+            done(http::json_response(http::sessions_json(who, all)));
+        });
+    if (!begun)
+        done(http::error_response(error_of(begun.error())));
+}
+
+void desk::respond(result<void> const& done, answer const& to) const {
+    if (!done)
+        return to(http::error_response(error_of(done.error())));
+    to(http::json_response(http::pools_json(signature(), subject_.view())));
+}
+
+void desk::on(http::post_backend const& asked, answer done) {
+    lb::backend_change what;
+    if (!asked.administration.empty()) {
+        what.wanted = lb::parse_administration(asked.administration);
+        if (!what.wanted)
+            return done(http::error_response({400, "bad_request",
+                                              "\"admin\" has to be ready, drain or maintenance",
+                                              "tasuki lb --help"}));
+    }
+    what.weight = asked.weight;
+    what.deadline = asked.deadline;
+    if (asked.dry_run)
+        return on(http::get_sessions{asked.pool, asked.backend}, std::move(done));
+    auto const changed = subject_.change(asked.pool, asked.backend, what);
+    if (changed)
+        spdlog::info("pool {}: backend {}: by command {}{}", asked.pool, asked.backend,
+                     asked.administration,
+                     asked.weight ? fmt::format(" weight {}", *asked.weight) : std::string{});
+    respond(changed, done);
+}
+
+void desk::on(http::post_backend_add const& asked, answer done) {
+    lb::backend_settings one;
+    one.name = asked.backend;
+    one.address = *endpoint::parse(asked.address); // the API has checked it
+    one.weight = asked.weight.value_or(one.weight);
+    respond(subject_.add(asked.pool, one), done);
+}
+
+void desk::on(http::post_backend_remove const& asked, answer done) {
+    respond(subject_.remove(asked.pool, asked.backend), done);
+}
+
+} // namespace tasuki::balancer

@@ -1,0 +1,168 @@
+// tasuki-lb: the load balancer of one node.
+//   tasuki-lb [--config FILE] [--node NAME] [--state-dir DIR] [--runtime-dir DIR] [--threads N]
+// SIGHUP reads the configuration again. Exit codes: 0 ended on request, 1 could not start, 2 usage,
+// 78 the configuration is invalid.
+#include "tasuki/agent/config_identity.hpp"
+#include "tasuki/agent/config_io.hpp"
+#include "tasuki/agent/folder_io.hpp"
+#include "tasuki/agent/local_names_io.hpp"
+#include "tasuki/agent/log_io.hpp"
+#include "tasuki/balancer/desk_io.hpp"
+#include "tasuki/http/server_io.hpp"
+
+#include <CLI/CLI.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <spdlog/spdlog.h>
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+
+namespace {
+
+using namespace tasuki;
+
+constexpr int exit_failed = 1;
+constexpr int exit_usage = 2;
+constexpr int exit_configuration = 78;
+constexpr char const* version = TASUKI_VERSION;
+
+struct arguments {
+    std::string config = "/etc/tasuki/tasuki.toml";
+    std::string node;
+    std::string state_dir;
+    std::string runtime_dir;
+    unsigned threads = 0;
+};
+
+int failed(std::string const& text) {
+    std::fprintf(stderr, "tasuki-lb: %s\n", text.c_str());
+    return exit_failed;
+}
+
+std::vector<lb::pool_settings> pools_of(agent::configuration const& config,
+                                        std::string const& node) {
+    std::vector<lb::pool_settings> out;
+    for (auto const& one : config.pools)
+        if (config.serves(one, node))
+            out.push_back(one.settings);
+    return out;
+}
+
+/// Each session takes two descriptors.
+void allow_many_descriptors() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    static_cast<void>(::setrlimit(RLIMIT_NOFILE, &limit));
+}
+
+/// What cannot be read or opened leaves everything as it is.
+void reload(balancer::balancer& subject, std::string const& file, std::string const& node) {
+    auto const config = agent::load_configuration(file);
+    if (!config) {
+        spdlog::error("not reloaded, all goes on as before: {}", to_string(config.error()));
+        return;
+    }
+    if (auto const done = subject.configure(pools_of(*config, node)); !done)
+        spdlog::error("not reloaded, all goes on as before: {}", done.error().text);
+    else
+        spdlog::info("reloaded: {} pools are served here", pools_of(*config, node).size());
+}
+
+int run(arguments const& given, agent::configuration const& config, std::string const& node) {
+    auto const pick = [&](std::string const& option, std::string const& configured) {
+        return agent::for_node(option.empty() ? configured + "-lb" : option, node);
+    };
+    auto const state_dir = pick(given.state_dir, config.state_dir);
+    auto const runtime_dir = pick(given.runtime_dir, config.runtime_dir);
+    if (auto const opened = agent::open_private_folder(runtime_dir); !opened)
+        return failed(opened.error().text);
+    allow_many_descriptors();
+    auto const pools = pools_of(config, node);
+    boost::asio::io_context io{1};
+    auto const threads = given.threads > 0 ? given.threads : std::thread::hardware_concurrency();
+    auto subject = balancer::balancer::open(io, {state_dir, threads}, pools);
+    if (!subject)
+        return failed(subject.error().text);
+    balancer::desk desk{**subject, config.cluster.name, node};
+    http::server_options options;
+    options.socket_path = runtime_dir + "/control.sock";
+    options.owner = ::geteuid();
+    auto server = http::http_server::open(
+        io, options, [&](http::api_call const& call, http::http_server::answer answer) {
+            desk.serve(call, std::move(answer));
+        });
+    if (!server)
+        return failed(server.error().text);
+    boost::asio::signal_set signals{io, SIGTERM, SIGINT, SIGHUP};
+    std::function<void(boost::system::error_code, int)> heard = [&](auto const& error, int number) {
+        if (error)
+            return;
+        if (number != SIGHUP)
+            return io.stop();
+        reload(**subject, given.config, node);
+        signals.async_wait(heard);
+    };
+    signals.async_wait(heard);
+    spdlog::info("tasuki-lb {} on {}: {} pools, {} threads", version, node, pools.size(), threads);
+    if (pools.empty())
+        spdlog::warn("{} has no [[pool]] for node {}: nothing to do before the next reload",
+                     given.config, node);
+    io.run();
+    (*server)->stop();
+    return 0;
+}
+
+int start(arguments const& given) {
+    auto const config = agent::load_configuration(given.config);
+    if (!config) {
+        std::fprintf(stderr, "%s", to_string(config.error()).c_str());
+        return exit_configuration;
+    }
+    std::optional<std::string_view> option;
+    if (!given.node.empty())
+        option = given.node;
+    auto const addresses = agent::local_addresses();
+    auto const node = agent::identify(*config, option, agent::host_name(), addresses);
+    if (!node) {
+        std::fprintf(stderr, "tasuki-lb: %s\n", node.error().text.c_str());
+        return exit_configuration;
+    }
+    agent::open_log(config->log);
+    return run(given, *config, *node);
+}
+
+} // namespace
+
+int main(int count, char** values) {
+    arguments given;
+    CLI::App app{"tasuki-lb, the load balancer of one node"};
+    app.add_option("--config", given.config, "configuration file")->capture_default_str();
+    app.add_option("--node", given.node, "name of this node (default: by host name or address)");
+    app.add_option("--state-dir", given.state_dir, "instead of [agent] state_dir with -lb");
+    app.add_option("--runtime-dir", given.runtime_dir, "instead of [agent] runtime_dir with -lb");
+    app.add_option("--threads", given.threads, "of the data path (0: one for each processor)")
+        ->check(CLI::Range(0, 256))
+        ->capture_default_str();
+    app.set_version_flag("--version", version);
+    try {
+        app.parse(count, values);
+    } catch (CLI::ParseError const& error) {
+        return app.exit(error) == 0 ? 0 : exit_usage;
+    }
+    try {
+        return start(given);
+    } catch (std::exception const& error) {
+        return failed(error.what());
+    }
+}
