@@ -92,7 +92,7 @@ result<unique_fd> lock_folder(unique_fd const& folder, std::string const& path,
         std::array<char, 16> text{};
         auto const length = ::pread(lock.get(), text.data(), text.size() - 1, 0);
         std::string const owner{text.data(), length > 0 ? static_cast<std::size_t>(length) : 0};
-        return problem{failure::conflict, "another tasukid (pid " +
+        return problem{failure::conflict, "another one of this program (pid " +
                                               (owner.empty() ? "unknown" : owner) + ") uses " +
                                               path + " (stop it, or give this one its own folder)"};
     }

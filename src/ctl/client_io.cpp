@@ -29,34 +29,35 @@ namespace {
 using local = asio::local::stream_protocol;
 using local_stream = beast::basic_stream<local>;
 
-problem connect_problem(beast::error_code error, std::string const& path) {
+problem connect_problem(beast::error_code error, std::string const& path,
+                        std::string const& service) {
     auto cause = problem_of_errno(error.value(), "control socket " + path);
     switch (error.value()) {
     case ENOENT:
     case ECONNREFUSED:
         cause.kind = failure::unavailable;
-        cause.text += " (no agent runs here: systemctl start tasukid; or name another socket with "
-                      "--socket)";
+        cause.text += " (nobody listens there: systemctl start " + service +
+                      "; or name another socket with --socket)";
         break;
     case EACCES:
     case EPERM:
         cause.text += " (repeat the command with sudo)";
         break;
     default:
-        cause.text += " (see: systemctl status tasukid)";
+        cause.text += " (see: systemctl status " + service + ")";
     }
     return cause;
 }
 
-problem exchange_problem(beast::error_code error, std::string const& path, milliseconds deadline) {
+problem exchange_problem(beast::error_code error, std::string const& path, milliseconds deadline,
+                         std::string const& service) {
     if (error == beast::error::timeout)
         return {failure::timed_out,
                 fmt::format("control socket {}: no answer within {} ms (see: tasuki status, "
-                            "journalctl -u tasukid)",
-                            path, deadline.count())};
-    return {failure::unavailable,
-            fmt::format("control socket {}: {} (see: systemctl status tasukid)", path,
-                        error.message())};
+                            "journalctl -u {})",
+                            path, deadline.count(), service)};
+    return {failure::unavailable, fmt::format("control socket {}: {} (see: systemctl status {})",
+                                              path, error.message(), service)};
 }
 
 http::request<http::string_body> make_request(std::string_view method, std::string_view target,
@@ -77,8 +78,9 @@ http::request<http::string_body> make_request(std::string_view method, std::stri
 
 /// One connection with its own loop; every step is bounded by the stream's deadline.
 struct link {
-    explicit link(std::string const& path)
-        : where(path) {}
+    link(std::string const& path, std::string const& its_service)
+        : where(path)
+        , service(its_service) {}
 
     result<void> connect(milliseconds limit) {
         if (where.size() >= sizeof sockaddr_un{}.sun_path)
@@ -89,9 +91,9 @@ struct link {
                              [&outcome](beast::error_code error) { outcome = error; });
         run();
         if (outcome == beast::error::timeout)
-            return exchange_problem(outcome, where, limit);
+            return exchange_problem(outcome, where, limit, service);
         if (outcome)
-            return connect_problem(outcome, where);
+            return connect_problem(outcome, where, service);
         return {};
     }
 
@@ -112,6 +114,7 @@ struct link {
     }
 
     std::string where;
+    std::string service;
     asio::io_context context{1};
     local_stream stream{context};
     beast::flat_buffer buffer;
@@ -176,9 +179,10 @@ class event_reader {
 
 } // namespace
 
-api_client::api_client(std::string socket_path, milliseconds deadline)
+api_client::api_client(std::string socket_path, milliseconds deadline, std::string service)
     : socket_path_(std::move(socket_path))
-    , deadline_(deadline) {}
+    , deadline_(deadline)
+    , service_(std::move(service)) {}
 
 result<api_answer> api_client::get(std::string_view target) const {
     return exchange("GET", target, {});
@@ -197,12 +201,12 @@ void api_client::pause(milliseconds how_long) const {
 
 result<api_answer> api_client::exchange(std::string_view method, std::string_view target,
                                         std::string_view body) const {
-    link over{socket_path_};
+    link over{socket_path_, service_};
     if (auto const connected = over.connect(deadline_); !connected)
         return connected.error();
     auto request = make_request(method, target, body);
     if (auto const error = over.write(request); error)
-        return exchange_problem(error, socket_path_, deadline_);
+        return exchange_problem(error, socket_path_, deadline_, service_);
     http::response_parser<http::string_body> parser;
     parser.body_limit(answer_bytes_max);
     beast::error_code outcome;
@@ -210,25 +214,25 @@ result<api_answer> api_client::exchange(std::string_view method, std::string_vie
                      [&outcome](beast::error_code error, std::size_t) { outcome = error; });
     over.run();
     if (outcome)
-        return exchange_problem(outcome, socket_path_, deadline_);
+        return exchange_problem(outcome, socket_path_, deadline_, service_);
     return api_answer{parser.get().result_int(), std::move(parser.get().body())};
 }
 
 result<follow_end> api_client::follow(std::string_view target, milliseconds limit,
                                       on_event each) const {
-    link over{socket_path_};
+    link over{socket_path_, service_};
     if (auto const connected = over.connect(limit); !connected)
         return connected.error();
     auto request = make_request("GET", target, {});
     if (auto const error = over.write(request); error)
-        return exchange_problem(error, socket_path_, limit);
+        return exchange_problem(error, socket_path_, limit, service_);
     http::response_parser<http::buffer_body> parser;
     beast::error_code outcome;
     http::async_read_header(over.stream, over.buffer, parser,
                             [&outcome](beast::error_code error, std::size_t) { outcome = error; });
     over.run();
     if (outcome)
-        return exchange_problem(outcome, socket_path_, limit);
+        return exchange_problem(outcome, socket_path_, limit, service_);
     if (parser.get().result() != http::status::ok)
         return follow_end::refused;
     return event_reader{over, std::move(each)}.read_all();

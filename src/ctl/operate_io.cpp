@@ -157,7 +157,7 @@ fetched fetch(session& now, std::string const& target) {
     // Only an examination takes its time.
     if (target == "/api/v1/check")
         return judge(now, now.client.get(target), false);
-    api_client const impatient{now.line.socket, milliseconds{now.line.answer_ms}};
+    auto const impatient = now.impatient();
     return judge(now, impatient.get(target), false);
 }
 

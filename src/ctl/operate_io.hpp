@@ -15,11 +15,20 @@
 
 namespace tasuki::ctl {
 
+/// Who listens on the verb's socket.
+[[nodiscard]] inline std::string service_of(command_line const& line) {
+    return std::holds_alternative<balancer_verb>(line.wanted) ? "tasuki-lb" : "tasukid";
+}
+
 /// What all verbs share while one is performed.
 struct session {
     command_line const& line;
     terminal& where;
     api_client client;
+    /// A question is answered within a short time, or not at all.
+    [[nodiscard]] api_client impatient() const {
+        return api_client{line.socket, milliseconds{line.answer_ms}, service_of(line)};
+    }
     [[nodiscard]] bool colours() const { return where.out_is_terminal && !line.no_color; }
 };
 

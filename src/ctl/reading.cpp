@@ -33,6 +33,14 @@ std::vector<reading> reading::list(std::string_view key) const {
     return out;
 }
 
+std::vector<std::string> reading::texts(std::string_view key) const {
+    std::vector<std::string> out;
+    for (auto const& each : list(key))
+        if (auto const* text = each.value_->if_string())
+            out.push_back(printable(*text));
+    return out;
+}
+
 std::string reading::text(std::string_view key, std::string_view otherwise) const {
     auto const* found = find(value_, key);
     auto const* string = found == nullptr ? nullptr : found->if_string();

@@ -1,6 +1,7 @@
 #include "tasuki/ctl/verbs_io.hpp"
 
 #include "operate_io.hpp"
+#include "pool_verbs_io.hpp"
 #include "tasuki/core/overloaded.hpp"
 #include "tasuki/ctl/format.hpp"
 #include "tasuki/ctl/key_text.hpp"
@@ -20,6 +21,7 @@ namespace json = boost::json;
 
 namespace {
 
+constexpr milliseconds answer_deadline{35'000};
 constexpr milliseconds watch_pause{2'000};
 constexpr milliseconds hand_over_pause{200};
 constexpr milliseconds reload_pause{5};
@@ -215,7 +217,7 @@ std::string served_by(reading status) {
 std::optional<std::string> served_again(session& now) {
     using clock = std::chrono::steady_clock;
     auto const end = clock::now() + milliseconds{now.line.wait_ms};
-    api_client const impatient{now.line.socket, milliseconds{now.line.answer_ms}};
+    auto const impatient = now.impatient();
     while (clock::now() < end) {
         auto const answer = impatient.get("/api/v1/status");
         auto const document = answer ? parse_document(answer->body) : std::nullopt;
@@ -315,7 +317,7 @@ std::string encode_segment(std::string_view text) {
 }
 
 exit_code perform(command_line const& line, terminal& where) {
-    session now{line, where, api_client{line.socket}};
+    session now{line, where, api_client{line.socket, answer_deadline, service_of(line)}};
     json::object const empty;
     return std::visit(
         overloaded{
@@ -347,6 +349,7 @@ exit_code perform(command_line const& line, terminal& where) {
             [&](do_load_keys const& asked) {
                 return plain(now, "/api/v1/keys/load", {{"force", asked.force}});
             },
+            [&](balancer_verb const& asked) { return perform(now, asked); },
             [&](list_names const& asked) { return names(now, asked.kind); },
             [&](print_completion const&) {
                 where.out << bash_completion();

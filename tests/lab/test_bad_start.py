@@ -91,7 +91,7 @@ class RefusedStartTest(BadStartCase):
         self.addCleanup(lambda: network.take_address(self.lab, "db1"))
         with open(self.lab.of("db1") / "state" / "lock", "w", encoding="ascii") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            self.refused(FAILED, r"another tasukid")
+            self.refused(FAILED, r"another one of this program")
         self.assertEqual(network.holders(self.lab), ["db1"])
 
     def test_a_missing_configuration_is_named(self):

@@ -70,6 +70,35 @@ struct do_rotate_keys {
 struct do_load_keys {
     bool force = false;
 };
+// The load balancer's.
+struct show_pools {
+    std::string pool; ///< empty: all
+};
+struct show_sessions {
+    std::string pool;
+    std::string backend; ///< empty: all
+};
+struct do_backend {
+    std::string pool;
+    std::string backend;
+    std::string administration; ///< ready, drain, maintenance; empty: as it is
+    std::optional<unsigned> weight;
+    std::optional<std::int64_t> deadline_ms;
+    bool wait = false; ///< until no session is left
+    bool dry_run = false;
+};
+struct do_add_backend {
+    std::string pool;
+    std::string backend;
+    std::string address;
+    std::optional<unsigned> weight;
+};
+struct do_remove_backend {
+    std::string pool;
+    std::string backend;
+};
+using balancer_verb =
+    std::variant<show_pools, show_sessions, do_backend, do_add_backend, do_remove_backend>;
 /// These three work without an agent.
 struct check_configuration {
     std::string file;
@@ -86,13 +115,16 @@ struct list_names {
 using verb =
     std::variant<show_status, show_topology, show_why, show_check, show_history, do_switchover,
                  do_failover, do_standby, do_activate, do_pause, do_resume, do_announce, do_reload,
-                 do_bootstrap, do_voters, show_keys, do_rotate_keys, do_load_keys,
+                 do_bootstrap, do_voters, show_keys, do_rotate_keys, do_load_keys, balancer_verb,
                  check_configuration, make_key, print_completion, list_names>;
+
+inline constexpr auto agent_socket = "/run/tasuki/control.sock";
+inline constexpr auto balancer_socket = "/run/tasuki-lb/control.sock";
 
 enum class output_form { table, json };
 
 struct command_line {
-    std::string socket = "/run/tasuki/control.sock";
+    std::string socket = agent_socket; ///< or `balancer_socket`, by the verb
     output_form output = output_form::table;
     bool no_color = false;
     bool yes = false;

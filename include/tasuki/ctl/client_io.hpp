@@ -31,7 +31,9 @@ class api_client {
   public:
     static constexpr std::size_t answer_bytes_max = 16 * 1024 * 1024;
 
-    explicit api_client(std::string socket_path, milliseconds deadline = milliseconds{35'000});
+    /// `service`: the unit that listens there, for remedies.
+    explicit api_client(std::string socket_path, milliseconds deadline = milliseconds{35'000},
+                        std::string service = "tasukid");
 
     [[nodiscard]] result<api_answer> get(std::string_view target) const;
     [[nodiscard]] result<api_answer> post(std::string_view target, std::string_view body) const;
@@ -50,6 +52,7 @@ class api_client {
 
     std::string socket_path_;
     milliseconds deadline_;
+    std::string service_;
 };
 
 } // namespace tasuki::ctl

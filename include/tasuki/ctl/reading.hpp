@@ -24,6 +24,8 @@ class reading {
 
     [[nodiscard]] reading at(std::string_view key) const;
     [[nodiscard]] std::vector<reading> list(std::string_view key) const;
+    /// Those elements that are texts.
+    [[nodiscard]] std::vector<std::string> texts(std::string_view key) const;
     [[nodiscard]] std::string text(std::string_view key, std::string_view otherwise = {}) const;
     [[nodiscard]] std::optional<std::int64_t> number(std::string_view key) const;
     [[nodiscard]] bool flag(std::string_view key) const;

@@ -8,11 +8,14 @@ side. The folder may be chosen with the variable TASUKI_LAB; its last part then 
 import json
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[3]
-NUMBER = {"db1": 1, "db2": 2, "db3": 3, "wit": 9, "client": 100}
+NUMBER = {"db1": 1, "db2": 2, "db3": 3, "wit": 9, "client": 100,
+          "lb1": 61, "lb2": 62, "app1": 21, "app2": 22}
+NODES = ("db1", "db2", "db3", "wit", "client")
+BALANCED = ("lb1", "lb2", "app1", "app2", "client")
 DATABASES = ("db1", "db2", "db3")
 AGENTS = ("db1", "db2", "db3", "wit")
 VIP = "10.77.0.50"
@@ -34,7 +37,7 @@ class LabError(Exception):
 class Lab:
     folder: Path
     name: str = ""
-    nodes: tuple = field(default=tuple(NUMBER))
+    nodes: tuple = NODES
 
     @property
     def switch(self) -> str:
@@ -96,14 +99,14 @@ def mac(node: str, path: int = 0) -> str:
     return f"02:{77 + path:02d}:00:00:00:{NUMBER[node]:02x}"
 
 
-def open_lab(name: str = "") -> Lab:
+def open_lab(name: str = "", nodes: tuple = NODES) -> Lab:
     folder = Path(os.environ.get("TASUKI_LAB") or FOLDER).absolute()
     if name:
         folder = folder.with_name(f"{Path(FOLDER).name}-{name}")
     label = re.sub(r"^tasuki-lab-?", "", folder.name)
     if not re.fullmatch(r"[A-Za-z0-9_-]{0,20}", label):
         raise LabError(f"lab folder {folder}: its name may hold letters, digits, - and _ only")
-    return Lab(folder=folder, name=label)
+    return Lab(folder=folder, name=label, nodes=nodes)
 
 
 def program(name: str) -> Path:

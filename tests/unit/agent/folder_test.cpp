@@ -27,8 +27,8 @@ TEST_CASE("store: a second agent is refused, and told which process has the fold
     auto const second = state_store::open(folder.state(), [](write_done const&) {});
     REQUIRE_FALSE(second);
     CHECK(second.error().kind == failure::conflict);
-    CHECK(second.error().text.find("another tasukid (pid " + std::to_string(::getpid()) +
-                                   ") uses " + folder.state()) == 0);
+    CHECK(second.error().text.find("another one of this program (pid " +
+                                   std::to_string(::getpid()) + ") uses " + folder.state()) == 0);
 }
 
 TEST_CASE("store: a folder that others can change is refused", "[agent][store]") {

@@ -196,3 +196,35 @@ TEST_CASE("an event of several lines stays one event", "[http]") {
     CHECK(operation_event({}, operation).last);
     CHECK(operation_response({}, operation).ends_stream);
 }
+
+TEST_CASE("what a load balancer is asked is routed with its options", "[http]") {
+    routed_to<get_pools>("GET", "/api/v1/pools");
+    auto const sessions = routed_to<get_sessions>("GET", "/api/v1/pools/web/sessions?backend=app1");
+    CHECK(sessions.pool == "web");
+    CHECK(sessions.backend == "app1");
+    auto const change = routed_to<post_backend>(
+        "POST", "/api/v1/pools/web/backends/app1",
+        R"({"admin":"drain","weight":0,"deadline_ms":90000,"dry_run":true})");
+    CHECK(change.backend == "app1");
+    CHECK(change.administration == "drain");
+    CHECK(change.weight == 0U);
+    CHECK(change.deadline == milliseconds{90'000});
+    CHECK(change.dry_run);
+    CHECK_FALSE(routed_to<post_backend>("POST", "/api/v1/pools/web/backends/app1").weight);
+    auto const more = routed_to<post_backend_add>("POST", "/api/v1/pools/web/backends",
+                                                  R"({"name":"a","address":"[fd77::1]:80"})");
+    CHECK(more.address == "[fd77::1]:80");
+    CHECK(routed_to<post_backend_remove>("POST", "/api/v1/pools/web/backends/a/remove").pool ==
+          "web");
+    for (auto const& body :
+         {R"({"weight":257})", R"({"weight":"7"})", R"({"deadline_ms":-1})", R"({"wieght":7})"})
+        CHECK(refused("POST", "/api/v1/pools/web/backends/app1", body).status == 400);
+    CHECK(
+        refused("POST", "/api/v1/pools/web/backends", R"({"name":"a","address":"a:80"})").reason ==
+        "\"address\" has to be ADDRESS:PORT");
+    CHECK(refused("GET", "/api/v1/pools/web/sessions?backend=a%20b").status == 400);
+    CHECK(refused("POST", "/api/v1/pools/web/backends/a/forget").status == 404);
+    CHECK(changes_something(post_backend{}));
+    CHECK(changes_something(post_backend_remove{}));
+    CHECK_FALSE(changes_something(get_sessions{}));
+}

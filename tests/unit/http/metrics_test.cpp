@@ -76,7 +76,7 @@ TEST_CASE("labels are escaped", "[http]") {
 TEST_CASE("each family has one head, and its samples follow it without a gap", "[http]") {
     auto view = sample_view();
     view.groups[0].paused = pause_view{{}, noon, "work", "bob"};
-    view.pools = {{"web", {{"app1", "ready", "up", 100, 50, 12, ""}}}};
+    view.pools = {sample_pool()};
     std::istringstream lines{to_prometheus(view)};
     std::set<std::string> seen;
     std::string line;

@@ -66,6 +66,20 @@ inline group_view sample_group() {
     return out;
 }
 
+inline pool_view sample_pool() {
+    backend_view backend;
+    backend.name = "app1";
+    backend.administration = "ready";
+    backend.health = "up";
+    backend.configured_weight = 100;
+    backend.effective_weight = 50;
+    backend.sessions = 12;
+    pool_view out;
+    out.name = "web";
+    out.backends = {backend};
+    return out;
+}
+
 inline cluster_view sample_view() {
     cluster_view out;
     out.cluster = "shop";

@@ -45,7 +45,7 @@ void check_each(std::vector<fault> const& faults) {
 TEST_CASE("the status document keeps every key of its schema", "[http]") {
     auto view = sample_view();
     view.groups[0].operation = sample_operation();
-    view.pools = {{"web", {{"app1", "ready", "up", 100, 50, 12, ""}}}};
+    view.pools = {sample_pool()};
     auto const document = json::parse(to_json(view)).as_object();
     CHECK(keys_of(document) == "schema cluster node time version safety health reasons age_ms "
                                "quorum nodes groups pools counters");
@@ -78,6 +78,23 @@ TEST_CASE("the status document keeps every key of its schema", "[http]") {
           "error next_command steps");
     CHECK(json::serialize(document.at("pools").at(0).at("backends").at(0).at("weight")) ==
           R"({"configured":100,"effective":50})");
+    // What the interface has promised of a backend; more keys may follow.
+    auto const& backend = document.at("pools").at(0).at("backends").at(0).as_object();
+    for (auto const* key : {"name", "admin", "health", "weight", "sessions", "reason"})
+        CHECK(backend.contains(key));
+}
+
+TEST_CASE("the documents of a load balancer name who tells, and what", "[http]") {
+    answerer const who{"shop", "lb1", noon};
+    auto const pools = json::parse(pools_json(who, {sample_pool()})).as_object();
+    CHECK(keys_of(pools) == "schema cluster node time pools");
+    CHECK(keys_of(pools.at("pools").at(0).as_object()) ==
+          "name protocol listen sessions queued accepted refused trouble backends");
+    sessions_view const all{"web", 7, {{"10.77.0.100:40001", "app1", "idle", milliseconds{900}}}};
+    auto const sessions = json::parse(sessions_json(who, all)).as_object();
+    CHECK(keys_of(sessions) == "schema cluster node time pool total sessions");
+    CHECK(json::serialize(sessions.at("sessions")) ==
+          R"([{"client":"10.77.0.100:40001","backend":"app1","state":"idle","age_ms":900}])");
 }
 
 TEST_CASE("what is not known is null, not absent", "[http]") {

@@ -1,0 +1,27 @@
+#pragma once
+// The load balancer's documents as text: who gets how much and why not more, and who is left on a
+// backend that is to be empty.
+
+#include "tasuki/ctl/reading.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace tasuki::ctl {
+
+/// `only`: one pool; empty: all.
+[[nodiscard]] std::string format_pools(reading document, std::string_view only, bool colours);
+[[nodiscard]] bool has_pool(reading document, std::string_view name);
+[[nodiscard]] std::string format_sessions(reading document);
+
+/// One backend of the document.
+[[nodiscard]] std::optional<reading> find_backend(reading document, std::string_view pool,
+                                                  std::string_view backend);
+/// "web/app1: draining, 12 sessions left, at most 58s"
+[[nodiscard]] std::string format_progress(std::string_view pool, reading backend);
+/// Some of those who are left, the rest counted: one line each.
+[[nodiscard]] std::string format_left(reading sessions, std::size_t lines_max);
+
+} // namespace tasuki::ctl
