@@ -30,6 +30,7 @@ class event_loop::body {
     instant round = now();
     std::map<std::pair<instant, timer>, task> timers;
     std::map<timer, instant> due_of;
+    std::vector<std::pair<instant, timer>> due; ///< of this round
     timer newest = 0;
     std::mutex lock; ///< of `posted` alone
     std::vector<task> posted;
@@ -127,11 +128,21 @@ void event_loop::carry_out_posted() {
         each();
 }
 
+/// Those that were due when the round began, so that whoever looks at its time finds that it has
+/// come, and none twice, so that one which is armed again for the past does not keep all others.
 void event_loop::carry_out_due() {
-    auto const reached = now();
-    while (!body_->timers.empty() && body_->timers.begin()->first.first <= reached) {
-        auto due = body_->timers.extract(body_->timers.begin());
-        body_->due_of.erase(due.key().second);
+    auto& it = *body_;
+    it.due.clear();
+    for (auto const& [at, what] : it.timers) {
+        if (at.first > it.round)
+            break;
+        it.due.push_back(at);
+    }
+    for (auto const& at : it.due) {
+        auto due = it.timers.extract(at);
+        if (due.empty())
+            continue; // cancelled meanwhile
+        it.due_of.erase(at.second);
         due.mapped()();
     }
 }

@@ -22,6 +22,7 @@ VIP = "10.77.0.50"
 MYSQL_PORT = 3306
 HTTP_PORT = 7801
 FOLDER = "/dev/shm/tasuki-lab"
+SYSTEM_PYTHON = "/usr/bin/python3"  # which has the modules of Debian's packages
 
 
 def vips(count: int) -> list:

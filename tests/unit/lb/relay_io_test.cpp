@@ -310,4 +310,33 @@ TEST_CASE("timers come in order and not after they are cancelled; tasks come fro
     CHECK(told == "pab");
 }
 
+TEST_CASE("a timer finds that its time has come, however long a round takes", "[lb]") {
+    auto loop = *event_loop::make();
+    auto const due = event_loop::now() + milliseconds{1};
+    instant found = long_ago;
+    (void)loop->at(due, [&] {
+        found = loop->round();
+        loop->stop();
+    });
+    loop->post([&] {
+        while (event_loop::now() < due + milliseconds{1})
+            continue;
+    });
+    loop->run();
+    CHECK(found >= due);
+}
+
+TEST_CASE("a timer that is armed again for the past does not keep the others", "[lb]") {
+    auto loop = *event_loop::make();
+    int calls = 0;
+    std::function<void()> again = [&] {
+        if (++calls < 1'000'000)
+            (void)loop->at(long_ago, again);
+    };
+    again();
+    loop->post([&] { loop->stop(); });
+    loop->run();
+    CHECK(calls < 1'000'000);
+}
+
 } // namespace tasuki::lb
