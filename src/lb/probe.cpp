@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <span>
 #include <utility>
 
@@ -17,6 +18,7 @@ constexpr unsigned error_packet = 0xff;
 constexpr unsigned other_plugin = 0xfe;
 constexpr unsigned access_denied = 1045;
 constexpr unsigned access_denied_no_password = 1698;
+constexpr std::size_t error_text_at = 1 + 2; ///< behind the mark and the number
 constexpr std::size_t answer_max = 4096;
 
 /// What stands in a log line: no control characters.
@@ -84,18 +86,26 @@ check_result judge_http(check_settings const& wanted, unsigned status, std::stri
 
 mysql_check::step mysql_check::hear(byte_view bytes) {
     heard_.insert(heard_.end(), bytes.begin(), bytes.end());
-    if (heard_.size() > answer_max)
-        return {{}, check_result{false, "greets as no MySQL server does"}};
-    if (heard_.size() <= packet_header_size)
-        return {};
-    auto const size =
-        std::to_integer<std::size_t>(heard_[0]) | std::to_integer<std::size_t>(heard_[1]) << 8U;
-    if (heard_.size() < packet_header_size + size)
-        return {};
-    auto const sequence = std::to_integer<std::uint8_t>(heard_[3]);
-    auto const packet = std::exchange(heard_, {});
-    return answer(static_cast<std::uint8_t>(sequence + 1),
-                  byte_view{packet}.subspan(packet_header_size, size));
+    step out;
+    while (!out.verdict && heard_.size() >= packet_header_size) {
+        auto const size = std::to_integer<std::size_t>(heard_[0]) |
+                          std::to_integer<std::size_t>(heard_[1]) << 8U |
+                          std::to_integer<std::size_t>(heard_[2]) << 16U;
+        if (size > answer_max) {
+            out.verdict = check_result{false, "greets as no MySQL server does"};
+            break;
+        }
+        auto const whole = packet_header_size + size;
+        if (heard_.size() < whole)
+            break;
+        auto const sequence = std::to_integer<std::uint8_t>(heard_[3]);
+        auto next = answer(static_cast<std::uint8_t>(sequence + 1),
+                           byte_view{heard_}.subspan(packet_header_size, size));
+        heard_.erase(heard_.begin(), heard_.begin() + static_cast<std::ptrdiff_t>(whole));
+        out.say.insert(out.say.end(), next.say.begin(), next.say.end());
+        out.verdict = std::move(next.verdict);
+    }
+    return out;
 }
 
 mysql_check::step mysql_check::answer(std::uint8_t sequence, byte_view payload) {
@@ -105,7 +115,8 @@ mysql_check::step mysql_check::answer(std::uint8_t sequence, byte_view payload) 
         auto const number = in.number(2);
         if (greeted_ && (number == access_denied || number == access_denied_no_password))
             return {{}, check_result{true, {}}};
-        return {{}, check_result{false, "refuses: " + text_of(payload.subspan(1 + 2))}};
+        auto const text = payload.subspan(std::min(payload.size(), error_text_at));
+        return {{}, check_result{false, "refuses: " + text_of(text)}};
     }
     if (!greeted_ && kind != greeting_version)
         return {{}, check_result{false, "greets as no MySQL server does"}};

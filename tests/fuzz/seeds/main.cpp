@@ -12,9 +12,10 @@ int main(int count, char** arguments) {
     }
     namespace fuzz = tasuki::fuzz;
     fuzz::seeds all;
-    for (auto const add : {fuzz::add_heartbeats, fuzz::add_elections, fuzz::add_kernel_and_lan,
-                           fuzz::add_mysql, fuzz::add_requests, fuzz::add_channel, fuzz::add_keys,
-                           fuzz::add_inheritance, fuzz::add_guard_and_slots})
+    for (auto const add :
+         {fuzz::add_heartbeats, fuzz::add_elections, fuzz::add_kernel_and_lan, fuzz::add_mysql,
+          fuzz::add_requests, fuzz::add_channel, fuzz::add_keys, fuzz::add_inheritance,
+          fuzz::add_guard_and_slots, fuzz::add_balanced_sessions})
         add(all);
     for (auto const& each : all) {
         auto const folder = std::filesystem::path{arguments[1]} / each.target;

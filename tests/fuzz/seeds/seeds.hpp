@@ -31,5 +31,6 @@ void add_mysql(seeds&);
 void add_requests(seeds&);
 void add_channel(seeds&);
 void add_guard_and_slots(seeds&);
+void add_balanced_sessions(seeds&);
 
 } // namespace tasuki::fuzz

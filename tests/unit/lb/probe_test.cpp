@@ -83,6 +83,9 @@ TEST_CASE("a MySQL server that refuses is unfit, in its own words", "[lb]") {
     }
     REQUIRE(on.verdict);
     CHECK(on.verdict->why == "refuses: #HY000no");
+    talk brief;
+    brief.hear(0, "\xff"); // an error that ends before it has begun
+    CHECK(brief.verdict->why == "refuses: ");
     talk early;
     early.hear(0, error(1045)); // denied before it has greeted: that is no login
     CHECK_FALSE(early.verdict->good);

@@ -1,0 +1,47 @@
+// What a server says to a check: the verdict, and what is said for it, do not depend on where
+// pieces end.
+#include "fuzz.hpp"
+#include "tasuki/lb/probe.hpp"
+
+#include <optional>
+
+namespace tasuki::fuzz {
+
+namespace {
+
+using namespace lb;
+
+struct outcome {
+    std::optional<check_result> verdict;
+    std::size_t said = 0;
+};
+
+outcome talk(byte_view input, std::size_t piece) {
+    mysql_check it{"tasuki_check"};
+    outcome out;
+    while (!input.empty() && !out.verdict) {
+        auto const some = input.first(std::min(std::max<std::size_t>(piece, 1), input.size()));
+        auto const step = it.hear(some);
+        out.verdict = step.verdict;
+        out.said += step.say.size();
+        input = input.subspan(some.size());
+    }
+    return out;
+}
+
+} // namespace
+
+void try_input(byte_view input) {
+    auto const in_bits = talk(input, 1);
+    auto const at_once = talk(input, input.size());
+    TASUKI_REQUIRE(in_bits.said == at_once.said);
+    TASUKI_REQUIRE(in_bits.verdict.has_value() == at_once.verdict.has_value());
+    if (!in_bits.verdict)
+        return;
+    TASUKI_REQUIRE(in_bits.verdict->good == at_once.verdict->good);
+    TASUKI_REQUIRE(in_bits.verdict->why == at_once.verdict->why);
+    for (char const letter : in_bits.verdict->why)
+        TASUKI_REQUIRE(letter >= ' ' && letter != '\x7f');
+}
+
+} // namespace tasuki::fuzz

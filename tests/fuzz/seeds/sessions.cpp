@@ -1,0 +1,155 @@
+// What a balancer reads: MySQL connections in both directions, PROXY headers, a server's greeting.
+#include "seeds.hpp"
+
+#include "tasuki/lb/mysql_wire.hpp"
+#include "tasuki/lb/proxy_header.hpp"
+
+namespace tasuki::fuzz {
+
+namespace {
+
+using namespace lb;
+using namespace std::string_literals;
+
+std::string little(std::uint64_t value, std::size_t size) {
+    std::string out;
+    for (std::size_t at = 0; at < size; ++at)
+        out += static_cast<char>(value >> (8 * at) & 0xffU);
+    return out;
+}
+
+std::string packet_of(unsigned sequence, std::string const& payload) {
+    return little(payload.size(), 3) + little(sequence, 1) + payload;
+}
+
+/// Pieces as lb_session reads them: longer ones are cut.
+class talk {
+  public:
+    talk& client(std::string const& bytes) { return add(0x80, bytes); }
+    talk& server(std::string const& bytes) { return add(0, bytes); }
+    talk& ask(std::string const& command, std::string const& answer) {
+        return client(packet_of(0, command)).server(answer);
+    }
+    [[nodiscard]] std::string const& text() const { return text_; }
+
+  private:
+    talk& add(unsigned direction, std::string const& bytes) {
+        for (std::size_t at = 0; at < bytes.size(); at += 0x7f) {
+            auto const part = bytes.substr(at, 0x7f);
+            text_ += static_cast<char>(direction | part.size());
+            text_ += part;
+        }
+        return *this;
+    }
+    std::string text_;
+};
+
+std::string const greeting =
+    packet_of(0, "\x0a"
+                 "10.11.6-MariaDB\0"s +
+                     little(7, 4) + "saltsalt\0"s + little(0xffff, 2) + "\x2d" + little(2, 2) +
+                     little(0xffff, 2) + "\x15" + std::string(10, '\0') + "moresaltmore\0"s);
+
+std::string ok(unsigned sequence, unsigned status) {
+    return packet_of(sequence, std::string(3, '\0') + little(status, 2) + little(0, 2));
+}
+std::string eof(unsigned sequence, unsigned status) {
+    return packet_of(sequence, "\xfe" + little(0, 2) + little(status, 2));
+}
+
+talk logged_in(std::uint64_t more = 0) {
+    auto const capable = wire::protocol_41 | wire::mysql_server | more;
+    talk out;
+    out.server(greeting);
+    out.client(packet_of(1, little(capable, 4) + little(1U << 24U, 4) + "\x2d" +
+                                std::string(23, '\0') + "app\0"s + "\x14twentybytesofanswer!"));
+    out.server(ok(2, 2));
+    return out;
+}
+
+void add_talks(seeds& to) {
+    auto const add = [&](char const* name, talk const& what) {
+        to.push_back({"lb_session", name, text_bytes(what.text())});
+    };
+    add("transaction", logged_in()
+                           .ask("\x03"
+                                "BEGIN",
+                                ok(1, 3))
+                           .ask("\x03"
+                                "UPDATE t SET a=1",
+                                ok(1, 3))
+                           .ask("\x03"
+                                "COMMIT",
+                                ok(1, 2)));
+    auto const rows = packet_of(1, "\1") + packet_of(2, "\3def" + std::string(20, 'd')) +
+                      eof(3, 2) +
+                      packet_of(4, "\1"
+                                   "1") +
+                      eof(5, 2);
+    add("rows", logged_in().ask("\x03"
+                                "SELECT 1",
+                                rows));
+    auto const fewer = packet_of(1, "\1") + packet_of(2, "\3def" + std::string(20, 'd')) +
+                       packet_of(3, "\1"
+                                    "1") +
+                       packet_of(4, "\xfe" + std::string(2, '\0') + little(2, 2) + little(0, 2));
+    add("rows_without_eof", logged_in(wire::deprecate_eof)
+                                .ask("\x03"
+                                     "SELECT 1",
+                                     fewer));
+    add("error", logged_in().ask("\x03"
+                                 "X",
+                                 packet_of(1, "\xff" + little(1213, 2) + "#40001no")));
+    add("locks", logged_in()
+                     .ask("\x03"
+                          "SELECT GET_LOCK('a', 1)",
+                          rows)
+                     .ask("\x03"
+                          "LOCK TABLES t WRITE",
+                          ok(1, 2)));
+    add("prepared",
+        logged_in()
+            .ask("\x16"
+                 "SELECT 1",
+                 packet_of(1, "\0"s + little(1, 4) + little(0, 2) + little(0, 2) + little(0, 3)))
+            .ask("\x17" + little(1, 4) + "\1" + little(1, 4), ok(1, 0x42))
+            .client(packet_of(0, "\x19" + little(1, 4))));
+    add("file", logged_in()
+                    .ask("\x03"
+                         "LOAD DATA LOCAL INFILE 'f'",
+                         packet_of(1, "\xfb"
+                                      "f"))
+                    .client(packet_of(2, "1,2\n") + packet_of(3, ""))
+                    .server(ok(4, 2)));
+    add("stream", logged_in().ask("\x12" + little(4, 4) + little(0, 2) + little(9, 4) + "b.1",
+                                  packet_of(1, "\0"s + std::string(30, 'e'))));
+    add("validation", logged_in().ask("\x0e", ok(1, 2)));
+}
+
+} // namespace
+
+void add_balanced_sessions(seeds& to) {
+    add_talks(to);
+    auto const client = *endpoint::parse("192.0.2.7:40000");
+    auto const client6 = *endpoint::parse("[2001:db8::7]:40000");
+    for (auto const version : {proxy_header::v1, proxy_header::v2}) {
+        std::string const name{to_string(version)};
+        to.push_back({"lb_proxy_header", name,
+                      write_proxy_header(version, client, *endpoint::parse("192.0.2.60:80"))});
+        to.push_back({"lb_proxy_header", name + "_ipv6",
+                      write_proxy_header(version, client6, *endpoint::parse("[2001:db8::60]:80"))});
+    }
+    to.push_back({"lb_proxy_header", "unknown", text_bytes("PROXY UNKNOWN\r\n")});
+    auto const denied = packet_of(2, "\xff" + little(1045, 2) + "#28000Access denied");
+    to.push_back({"lb_check", "denied", text_bytes(greeting + denied)});
+    to.push_back({"lb_check", "let_in", text_bytes(greeting + ok(2, 2))});
+    to.push_back({"lb_check", "other_plugin",
+                  text_bytes(greeting +
+                             packet_of(2, "\xfe"
+                                          "caching_sha2_password\0salt"s) +
+                             packet_of(4, "\xff" + little(1045, 2) + "#28000no"))});
+    to.push_back({"lb_check", "full",
+                  text_bytes(packet_of(0, "\xff" + little(1040, 2) + "Too many connections"))});
+}
+
+} // namespace tasuki::fuzz
