@@ -262,6 +262,12 @@ local_pool::door::~door() {
 void local_pool::door::open() {
     reopens = 0;
     is_open = pool.loop_.add_listener(socket->socket.get(), *this).has_value();
+    if (!is_open)
+        open_later();
+}
+
+void local_pool::door::open_later() {
+    reopens = pool.loop_.at(event_loop::now() + door_pause, [this] { open(); });
 }
 
 void local_pool::door::happened(edges) {
@@ -276,7 +282,8 @@ void local_pool::door::happened(edges) {
         if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             pool.loop_.remove(socket->socket.get(), *this);
             is_open = false;
-            reopens = pool.loop_.at(event_loop::now() + door_pause, [this] { open(); });
+            open_later();
+            return;
         }
         if (errno != ECONNABORTED && errno != EINTR)
             return;

@@ -59,6 +59,7 @@ class local_pool {
         door& operator=(door const&) = delete;
         void happened(edges) override;
         void open();
+        void open_later();
         local_pool& pool;
         std::shared_ptr<listener const> socket;
         bool is_open = false;

@@ -2,7 +2,11 @@
 
 #include "tasuki/lb/mysql_wire.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <array>
+#include <span>
 #include <utility>
 
 namespace tasuki::lb {
@@ -123,6 +127,24 @@ byte_view mysql_watch::ask() {
 
 byte_view mysql_watch::farewell() const {
     return begins_command() ? byte_view{quit} : byte_view{};
+}
+
+byte_string refusal_of(std::string_view pool, std::string_view why) {
+    auto const text =
+        fmt::format("#08004tasuki: no server of pool {} takes a session: {}", pool, why);
+    constexpr std::size_t mark_and_number = 1 + 2;
+    constexpr unsigned too_many_connections = 1040;
+    std::array const head{static_cast<std::byte>(mark_and_number + text.size()),
+                          std::byte{0},
+                          std::byte{0},
+                          std::byte{0},
+                          std::byte{0xff},
+                          static_cast<std::byte>(too_many_connections & 0xffU),
+                          static_cast<std::byte>(too_many_connections >> 8U)};
+    byte_string out(head.size() + text.size());
+    auto const rest = std::copy(head.begin(), head.end(), out.begin());
+    std::ranges::copy(std::as_bytes(std::span{text}), rest);
+    return out;
 }
 
 } // namespace tasuki::lb

@@ -16,6 +16,7 @@ namespace tasuki::lb {
 namespace {
 
 constexpr std::size_t backends_tried_max = 3;
+constexpr milliseconds last_answer_max{2000};
 
 /// The same for all connections of a host, whatever their ports.
 std::uint64_t key_of(endpoint const& client) {
@@ -185,6 +186,16 @@ decision session::decide() const {
     return lb::decide(pool_.settings().drain, *backend_->now.leaving, seen, event_loop::now());
 }
 
+/// The last answer reaches the client first, if it takes it in time.
+void session::step_out() {
+    if (std::exchange(steps_out_, true))
+        return end(session_end::drain_deadline, "it does not take its last answer");
+    if (mysql_)
+        relay_->put_to_server(mysql_->farewell());
+    arm(event_loop::now() + last_answer_max);
+    relay_->finish();
+}
+
 void session::look() {
     if (!backend_)
         return;
@@ -208,11 +219,8 @@ void session::look() {
     auto const what = decide();
     if (what.what == deed::cut)
         return end(session_end::drain_deadline, std::string{to_string(what.why)});
-    if (what.what == deed::close) {
-        if (mysql_)
-            relay_->put_to_server(mysql_->farewell());
-        return relay_->finish(); // the last answer reaches the client first
-    }
+    if (what.what == deed::close)
+        return step_out();
     if (what.what == deed::ask)
         relay_->put_to_server(mysql_->ask());
     arm(std::min(what.again_at, next_limit()));
@@ -297,7 +305,21 @@ listed_session session::listed() const {
     return out;
 }
 
+/// A client that speaks MySQL is told in its own words, as long as it has heard nothing yet.
+void session::refuse(session_end why) {
+    if (pool_.settings().speaks != protocol::mysql || (relay_ && relay_->to_client_bytes() > 0))
+        return;
+    auto const packet = refusal_of(pool_.settings().name, to_string(why));
+    if (relay_)
+        relay_->put_to_client(packet);
+    else
+        (void)::send(client_.get(), packet.data(), packet.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 void session::end(session_end why, std::string detail) {
+    if (why == session_end::no_backend || why == session_end::connect_failed ||
+        why == session_end::queue_full || why == session_end::queue_timeout)
+        refuse(why);
     session_report said{pool_.settings().name,     {}, from_, why, std::move(detail),
                         event_loop::now() - began_};
     if (backend_) {

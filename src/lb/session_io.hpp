@@ -42,6 +42,8 @@ class session final : public event_handler {
     void try_another();
     void on_relay_end(relay_end);
     void settle();
+    void step_out();
+    void refuse(session_end);
     void step_down(decision const&);
     void on_time();
     void arm(instant when);
@@ -61,6 +63,7 @@ class session final : public event_handler {
     std::unique_ptr<relay> relay_;
     event_loop::timer timer_ = 0;
     instant due_ = never;
+    bool steps_out_ = false;    ///< and waits only for the client to take what it is owed
     bool reads_header_ = false; ///< its socket is registered for that
 };
 

@@ -12,6 +12,7 @@
 
 #include <functional>
 #include <optional>
+#include <string_view>
 
 namespace tasuki::lb {
 
@@ -56,5 +57,9 @@ class mysql_watch final : public relay_watcher {
     bool validates_ = false;
     bool is_asking_ = false;
 };
+
+/// What a client gets in the place of a greeting when nobody can serve it: an error packet (1040,
+/// "too many connections", which clients and their pools know), with the reason.
+[[nodiscard]] byte_string refusal_of(std::string_view pool, std::string_view why);
 
 } // namespace tasuki::lb

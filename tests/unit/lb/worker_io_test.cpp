@@ -72,6 +72,23 @@ TEST_CASE("without a backend a client is turned away, and it is said why", "[lb]
     CHECK(on.list().empty());
 }
 
+TEST_CASE("a client that speaks MySQL is told in its own words that nobody can serve it",
+          "[lb][worker]") {
+    rig on;
+    on.settings.speaks = protocol::mysql;
+    auto const weight = GENERATE(0U, 100U);
+    on.add({"gone", nobody(), weight, false, 0});
+    on.show();
+    client const it{on.at()};
+    auto const heard = it.hear();
+    REQUIRE(heard.size() > 7);
+    CHECK(static_cast<std::size_t>(heard[0]) == heard.size() - 4);
+    CHECK(heard.substr(1, 6) == std::string("\0\0\0\xff\x10\x04", 6));
+    CHECK(heard.substr(7) == "#08004tasuki: no server of pool pool takes a session: " +
+                                 std::string{weight == 0 ? "no-backend" : "connect-failed"});
+    CHECK(it.hear() == "over");
+}
+
 TEST_CASE("beyond a backend's limit a client waits for a place, within bounds", "[lb][worker]") {
     named_server one{"one"};
     rig on;
@@ -161,6 +178,28 @@ TEST_CASE("at the deadline of a drain a session is cut, and that of a dead backe
     CHECK(it.hear() == "over");
     CHECK(on.wait_for(expected));
     CHECK(on.picture.backends[0].counts->cut == 1);
+}
+
+TEST_CASE("a drained client that does not take its last answer is not waited for without end",
+          "[lb][worker]") {
+    named_server one{"one"};
+    rig on;
+    on.settings.drain.silence_before_close = 50ms;
+    on.add(one.settings());
+    on.show();
+    client const it{on.at()};
+    CHECK(it.hear() == "one");
+    int const small = 4096;
+    ::setsockopt(it.socket.get(), SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+    std::string const much(100'000, 'x');
+    for (int each = 0; each < 100; ++each) // echoed, and not taken
+        if (::send(it.socket.get(), much.data(), much.size(), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+            break;
+    auto const now = event_loop::now();
+    on.picture.backends[0].leaving = draining{now, now + 1h};
+    on.show();
+    CHECK(on.wait_for(session_end::drain_deadline));
+    CHECK(on.list().empty());
 }
 
 TEST_CASE("a session of a backend that is ready again stays", "[lb][worker]") {
