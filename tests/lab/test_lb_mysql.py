@@ -100,6 +100,8 @@ class MysqlBalancerTest(unittest.TestCase):
                                 "8s")
         after = self.servers()["db1"]
         self.assertRegex(done.stdout, r"write/db1: empty after \d")
+        self.assertRegex(done.stderr, r"write/db1: draining, \d+ sessions left, at most \d")
+        self.assertRegex(done.stderr, r"\n  10\.77\.0\.100:\d+ [a-z]")
         self.assertEqual((after["sessions"], after["cut"]), (0, 0))
         time.sleep(0.5)
         counted = self.end_load(load)
