@@ -6,9 +6,10 @@ import sys
 
 from lab.places import LabError
 
-from . import hang, idle, mysql, rows, sim, vip
+from . import hang, idle, lb, mysql, rows, sim, vip
 
-BENCHES = {"vip": vip, "hang": hang, "mysql": mysql, "idle": idle, "sim": sim}
+BENCHES = {"vip": vip, "hang": hang, "mysql": mysql, "idle": idle, "sim": sim,
+           "lb": lb}
 
 
 def parser() -> argparse.ArgumentParser:
