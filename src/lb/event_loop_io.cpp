@@ -75,6 +75,10 @@ result<void> event_loop::add_listener(int descriptor, event_handler& handler) {
 
 void event_loop::remove(int descriptor, event_handler& handler) {
     ::epoll_ctl(body_->polling.get(), EPOLL_CTL_DEL, descriptor, nullptr);
+    forget(handler);
+}
+
+void event_loop::forget(event_handler& handler) {
     for (auto& event : body_->left)
         if (event.data.ptr == &handler)
             event.events = 0;

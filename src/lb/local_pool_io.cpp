@@ -3,7 +3,6 @@
 #include "session_io.hpp"
 #include "tasuki/core/system_address_io.hpp"
 
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -227,8 +226,6 @@ void local_pool::admit(unique_fd client, endpoint const& from, endpoint const& t
         picture_.counts->refused.fetch_add(1, std::memory_order_relaxed);
         return turn_away(std::move(client));
     }
-    int const yes = 1;
-    ::setsockopt(client.get(), IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
     picture_.counts->sessions.fetch_add(1, std::memory_order_relaxed);
     sessions_.push_back(std::make_unique<session>(*this, std::move(client), from, to));
     auto& it = *sessions_.back();

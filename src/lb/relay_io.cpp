@@ -40,8 +40,8 @@ relay::~relay() {
     loop_.cancel(resumes_);
     if (!registered_)
         return;
-    loop_.remove(client_.socket.get(), client_);
-    loop_.remove(server_.socket.get(), server_);
+    loop_.forget(client_); // its sockets are closed with it
+    loop_.forget(server_);
 }
 
 result<void> relay::start() {
@@ -138,7 +138,9 @@ relay::progress relay::move(direction& it) {
         return pass(it, bytes);
     }
     if (it.from.ended && !it.told_end) {
-        ::shutdown(it.to.socket.get(), SHUT_WR);
+        auto const& other = &it == &up_ ? down_ : up_;
+        if (!other.told_end) // else both are closed now, which tells it, too
+            ::shutdown(it.to.socket.get(), SHUT_WR);
         client_first_ = client_first_ || (&it == &up_ && !down_.told_end);
         it.told_end = true;
     }

@@ -3,6 +3,7 @@
 #include "local_pool_io.hpp"
 #include "tasuki/core/system_address_io.hpp"
 
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <sys/socket.h>
 
@@ -17,6 +18,29 @@ namespace tasuki::lb {
 namespace {
 
 constexpr int backlog = 4096; // the kernel's own limit (net.core.somaxconn) may be less
+constexpr int silence_s = 60; // of a client, until the kernel asks whether it is still there
+constexpr int question_s = 10;
+constexpr int questions = 6;
+
+void set_option(int socket, int level, int name, int value) {
+    static_cast<void>(::setsockopt(socket, level, name, &value, sizeof value));
+}
+
+/// Accepted sockets inherit what concerns a connection: that saves calls for each of them.
+void tune(int socket, bool is_v4) {
+    set_option(socket, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (is_v4) {
+        set_option(socket, IPPROTO_IP, IP_FREEBIND, 1);
+    } else {
+        set_option(socket, IPPROTO_IPV6, IPV6_FREEBIND, 1);
+        set_option(socket, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+    }
+    set_option(socket, IPPROTO_TCP, TCP_NODELAY, 1);
+    set_option(socket, SOL_SOCKET, SO_KEEPALIVE, 1);
+    set_option(socket, IPPROTO_TCP, TCP_KEEPIDLE, silence_s);
+    set_option(socket, IPPROTO_TCP, TCP_KEEPINTVL, question_s);
+    set_option(socket, IPPROTO_TCP, TCP_KEEPCNT, questions);
+}
 
 } // namespace
 
@@ -103,14 +127,7 @@ result<std::shared_ptr<listener const>> open_listener(endpoint const& at) {
     auto const where = "cannot listen on " + at.to_string();
     if (!out)
         return problem_of_errno(errno, where);
-    int const yes = 1;
-    ::setsockopt(out.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-    if (at.address.is_v4())
-        ::setsockopt(out.get(), IPPROTO_IP, IP_FREEBIND, &yes, sizeof yes);
-    else
-        ::setsockopt(out.get(), IPPROTO_IPV6, IPV6_FREEBIND, &yes, sizeof yes);
-    if (!at.address.is_v4())
-        ::setsockopt(out.get(), IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof yes);
+    tune(out.get(), at.address.is_v4());
     auto const address = to_system(at);
     if (::bind(out.get(), address.get(), address.length) != 0 ||
         ::listen(out.get(), backlog) != 0) {

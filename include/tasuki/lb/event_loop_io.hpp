@@ -49,6 +49,9 @@ class event_loop {
     [[nodiscard]] result<void> add_listener(int descriptor, event_handler&);
     /// No event reaches the handler after this, not even one that was already fetched.
     void remove(int descriptor, event_handler&);
+    /// The same for a descriptor that is closed right after, and that nobody else has open: the
+    /// kernel forgets it then, which saves a call.
+    void forget(event_handler&);
 
     using task = std::function<void()>;
     using timer = std::uint64_t;

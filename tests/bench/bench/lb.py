@@ -45,7 +45,7 @@ http {{
 HAPROXY = """
 global
   nbthread 1
-  maxconn 20000
+  maxconn 4000
 defaults
   mode tcp
   timeout connect 5s
@@ -168,9 +168,9 @@ def set_up(lab) -> None:
     (web / "small").write_bytes(b"x" * SMALL)
     (web / "bulk").write_bytes(b"x" * BULK)
     listen = " ".join(f"listen 127.0.0.1:{port};" for port in BACKENDS)
-    start(lab, "nginx", NGINX.format(log=log, web=web, listen=listen), "nginx", "-c")
+    start(lab, "nginx", NGINX.format(log=log, web=web, listen=listen), "/usr/sbin/nginx", "-c")
     servers = "\n".join(f"  server web{port} 127.0.0.1:{port}" for port in BACKENDS)
-    start(lab, "haproxy", HAPROXY.format(servers=servers), "haproxy", "-db", "-f")
+    start(lab, "haproxy", HAPROXY.format(servers=servers), "/usr/sbin/haproxy", "-db", "-f")
     servers = ", ".join(f'{{ name = "web{port}", address = "127.0.0.1:{port}" }}'
                         for port in BACKENDS)
     lab.config.write_text(TASUKI.format(folder=lab.folder, servers=servers))
