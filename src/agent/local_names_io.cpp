@@ -1,5 +1,7 @@
 #include "tasuki/agent/local_names_io.hpp"
 
+#include "tasuki/agent/config_identity.hpp"
+
 #include <ifaddrs.h>
 #include <netinet/in.h>
 #include <unistd.h>
@@ -41,6 +43,12 @@ std::vector<ip_address> local_addresses() {
         }
     }
     return out;
+}
+
+result<std::string> this_node(configuration const& config, std::string const& option) {
+    auto const addresses = local_addresses();
+    auto const said = option.empty() ? std::nullopt : std::optional<std::string_view>{option};
+    return identify(config, said, host_name(), addresses);
 }
 
 } // namespace tasuki::agent

@@ -120,11 +120,7 @@ int start(arguments const& given) {
     for (auto const& warning : config->warnings)
         if (!given.check)
             std::fprintf(stderr, "warning: %s\n", to_string(warning).c_str());
-    std::optional<std::string_view> option;
-    if (!given.node.empty())
-        option = given.node;
-    auto const addresses = agent::local_addresses();
-    auto const node = agent::identify(*config, option, agent::host_name(), addresses);
+    auto const node = agent::this_node(*config, given.node);
     if (!node) {
         std::fprintf(stderr, "tasukid: %s\n", node.error().text.c_str());
         return exit_configuration;

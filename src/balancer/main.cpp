@@ -2,7 +2,6 @@
 //   tasuki-lb [--config FILE] [--node NAME] [--state-dir DIR] [--runtime-dir DIR] [--threads N]
 // SIGHUP reads the configuration again. Exit codes: 0 ended on request, 1 could not start, 2 usage,
 // 78 the configuration is invalid.
-#include "tasuki/agent/config_identity.hpp"
 #include "tasuki/agent/config_io.hpp"
 #include "tasuki/agent/folder_io.hpp"
 #include "tasuki/agent/local_names_io.hpp"
@@ -21,7 +20,6 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
-#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -129,11 +127,7 @@ int start(arguments const& given) {
         std::fprintf(stderr, "%s", to_string(config.error()).c_str());
         return exit_configuration;
     }
-    std::optional<std::string_view> option;
-    if (!given.node.empty())
-        option = given.node;
-    auto const addresses = agent::local_addresses();
-    auto const node = agent::identify(*config, option, agent::host_name(), addresses);
+    auto const node = agent::this_node(*config, given.node);
     if (!node) {
         std::fprintf(stderr, "tasuki-lb: %s\n", node.error().text.c_str());
         return exit_configuration;

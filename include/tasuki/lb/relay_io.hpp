@@ -47,8 +47,6 @@ class relay {
     void show_held();
     /// Reads nothing more, and is over (by the watcher) as soon as what was read is passed on.
     void finish();
-    /// From now on the watcher sees all, or nobody does.
-    void watch_with(relay_watcher* watcher) { watcher_ = watcher; }
 
     /// The server has taken the connection.
     [[nodiscard]] bool is_connected() const {

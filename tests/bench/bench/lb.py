@@ -14,7 +14,7 @@ import statistics
 import subprocess
 import time
 
-from lab import mariadb, network, places, processes, stage
+from lab import balancers, mariadb, network, places, processes, stage
 from lab.places import LabError
 
 from . import rows
@@ -65,23 +65,6 @@ backend db
 """
 
 TASUKI = """
-[cluster]
-name = "bench"
-key_file = "{folder}/cluster.key"
-profile = "fast"
-[node.lb1]
-addresses = ["10.77.0.61"]
-[node.lb2]
-addresses = ["10.77.0.62"]
-[node.lb3]
-addresses = ["10.77.0.63"]
-[[group]]
-name = "lb"
-members = ["lb1", "lb2"]
-[[group.vip]]
-address = "10.77.0.60"
-[log]
-target = "stderr"
 [[pool]]
 name = "web"
 nodes = ["lb1"]
@@ -173,7 +156,8 @@ def set_up(lab) -> None:
     start(lab, "haproxy", HAPROXY.format(servers=servers), "/usr/sbin/haproxy", "-db", "-f")
     servers = ", ".join(f'{{ name = "web{port}", address = "127.0.0.1:{port}" }}'
                         for port in BACKENDS)
-    lab.config.write_text(TASUKI.format(folder=lab.folder, servers=servers))
+    cluster = balancers.CONFIG.format(folder=lab.folder, listen=balancers.LISTEN)
+    lab.config.write_text(cluster + TASUKI.format(servers=servers))
     processes.spawn(lab, NODE, "lb", [
         places.program("tasuki-lb"), "--config", lab.config, "--node", NODE, "--threads", 1,
         "--state-dir", lab.of(NODE) / "lb-state", "--runtime-dir", lab.of(NODE) / "lb-run"])
