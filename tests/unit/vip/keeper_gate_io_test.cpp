@@ -45,11 +45,11 @@ TEST_CASE("vip: the gate is open while a lease is held here, and only then", "[v
 
 TEST_CASE("vip: while a release tells the clients nothing comes in any more, and they hear it",
           "[vip][gate]") {
+    bool looking = false; // both outlive the keeper, which looks at its clock when it goes too
+    std::vector<std::string> seen; // whenever the keeper looked at its clock
     auto const it = behind_gate::make();
     if (!it)
         return;
-    bool looking = false;
-    std::vector<std::string> seen; // whenever the keeper looked at its clock
     it->node.subject.reset();
     it->node.options.now = [&] {
         if (std::exchange(looking, false)) {
