@@ -111,14 +111,10 @@ def open_lab(name: str = "", nodes: tuple = NODES) -> Lab:
 
 
 def program(name: str) -> Path:
-    """The newest build of one of our programs; TASUKI_BUILD names a build folder to insist on."""
-    chosen = os.environ.get("TASUKI_BUILD")
-    builds = [Path(chosen)] if chosen else sorted((SOURCE / "build").glob("*/"))
-    parts = ("", "tests", "tests/lab", "tests/sim")
-    found = [build / part / name for build in builds for part in parts
-             if (build / part / name).is_file()]
-    if not found:
-        where = chosen or f"{SOURCE}/build/*"
-        raise LabError(f"{name} is not built in {where}: cmake --preset release && "
-                       f"ninja -C build/release {name} (or set TASUKI_BUILD)")
-    return max(found, key=lambda path: path.stat().st_mtime)
+    """One of our programs as it is shipped, unless TASUKI_BUILD names another build folder."""
+    build = Path(os.environ.get("TASUKI_BUILD") or SOURCE / "build/release")
+    for part in ("", "tests", "tests/lab", "tests/sim"):
+        if (build / part / name).is_file():
+            return build / part / name
+    raise LabError(f"{name} is not built in {build}: cmake --preset release && "
+                   f"ninja -C build/release {name} (or set TASUKI_BUILD)")
