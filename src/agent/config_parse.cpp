@@ -210,6 +210,7 @@ config_result parse_configuration(std::string_view text, std::string_view file) 
     check_groups(out, notes);
     check_hooks(out, notes);
     fill_mysql_hosts(out);
+    fill_followed(out, notes);
     check_addresses(out, notes);
     check_ports(out, notes);
     check_pools(out, notes);

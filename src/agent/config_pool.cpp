@@ -128,8 +128,12 @@ std::vector<endpoint> read_listen(section_reader& pool) {
 
 void read_service(section_reader& section, lb::pool_settings& out) {
     out.listen = read_listen(section);
+    if (out.follows.any())
+        out.speaks = lb::protocol::mysql;
     out.speaks = section.word<lb::protocol>(
         "protocol", {{"tcp", lb::protocol::tcp}, {"mysql", lb::protocol::mysql}}, out.speaks);
+    if (out.follows.any() && out.speaks != lb::protocol::mysql)
+        section.wrong("protocol", "is \"tcp\": a pool that follows a group speaks \"mysql\"");
     out.how = section.word<lb::balance>("balance",
                                         {{"round_robin", lb::balance::round_robin},
                                          {"least_connections", lb::balance::least_connections},
@@ -153,12 +157,11 @@ pool_config read_pool(config_notes& notes, config_table const& table, std::strin
     settings.name = section.needed_name("name");
     out.nodes = section.texts("nodes");
     out.group = section.text("group", "");
+    read_follow(section, settings);
     read_service(section, settings);
     read_limits(section, settings.limits);
     read_check(section, settings);
     read_drain(section, settings);
-    if (section.find("follow") != nullptr)
-        section.wrong("follow", "is not yet supported by this version: name the backends");
     for (auto const* backend : section.tables("backend")) {
         auto const place = fmt::format("{}.backend[{}]", path, settings.backends.size());
         notes.keep_place(place, backend->at);
@@ -191,6 +194,8 @@ void check_place(configuration const& config, pool_config const& pool, std::stri
 
 void check_backends(pool_config const& pool, std::string const& path, config_notes& notes) {
     auto const& all = pool.settings.backends;
+    if (pool.settings.follows.any() && all.empty())
+        return; // what is wrong with the group has been said
     if (all.empty() || all.size() > backends_max)
         notes.error_at(path, fmt::format("pool \"{}\" has {} backends: it takes 1 to {}, each as "
                                          "{{ name = \"...\", address = \"...\" }}",
@@ -256,6 +261,10 @@ std::string canonical_text(pool_config const& pool) {
                            in_quotes(it.name), in_quotes(pool.group), to_string(it.speaks),
                            to_string(it.how), it.accepts_header, to_string(it.sends_header),
                            it.logs_all, to_ms(it.slow_start));
+    if (it.follows.any())
+        out += fmt::format("pool follow {} {} {} {}\n", in_quotes(it.follows.group),
+                           to_string(it.follows.role), to_ms(it.follows.lag_max),
+                           in_quotes(it.follows.reserved));
     for (auto const& node : pool.nodes)
         out += fmt::format("pool node {}\n", in_quotes(node));
     for (auto const& at : it.listen)

@@ -21,6 +21,12 @@ mysql::failover::policy promotion_policy(mysql_settings const& settings) {
     return rules;
 }
 
+mysql::switchover::policy planned_policy(mysql_settings const& settings) {
+    mysql::switchover::policy rules;
+    rules.hold = settings.hold;
+    return rules;
+}
+
 mysql::ackers::policy keeper_policy(mysql_settings const& settings) {
     mysql::ackers::policy rules;
     rules.degrade_without_acker = settings.degrade_without_acker;
@@ -277,7 +283,8 @@ void database::step_promotion(mysql::failover::event const& event, instant now) 
 }
 
 void database::step_planned(mysql::switchover::event const& event, instant now) {
-    auto outcome = mysql::switchover::step(std::move(*planned_), event, now, {});
+    auto outcome =
+        mysql::switchover::step(std::move(*planned_), event, now, planned_policy(settings_));
     planned_ = std::move(outcome.next);
     if (planned_->shown)
         plan_ = planned_->shown;

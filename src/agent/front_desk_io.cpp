@@ -55,6 +55,35 @@ void front::body::open_desk(history_file file) {
     desk_ = std::make_unique<desk>(io_, settings_, std::move(file), std::move(links));
 }
 
+void front::body::open_standings() {
+    standings_links links;
+    links.ask = [this](node_id holder, group_id group, std::function<void(tenure const&)> done) {
+        channel_->request(holder, encode(peer_message{peer_tenure_wanted{group}}),
+                          std::chrono::duration_cast<milliseconds>(settings_.terms.lease),
+                          [done = std::move(done)](result<byte_string> const& got) {
+                              if (!got)
+                                  return;
+                              if (auto const said = decode_tenure(*got))
+                                  done(*said);
+                          });
+    };
+    links.tell = [this](std::string text) {
+        if (http_)
+            http_->publish({std::string{http::standings_event}, std::move(text), {}, false});
+    };
+    links.now = [] { return read_clocks().now; };
+    standings_ = std::make_unique<standings>(io_, settings_, std::move(links));
+}
+
+void front::body::answer_tenure(group_id group, peer_channel::reply_function reply) {
+    lease_->ask([this, group, reply = std::move(reply)](node const& from, conditions const&,
+                                                        moment at) mutable {
+        asio::post(io_, [reply = std::move(reply), said = tenure_of(from, group, at.now)] {
+            reply(encode(said));
+        });
+    });
+}
+
 void front::body::look(desk_views::on_snapshot done) {
     lease_->ask([this, done = std::move(done)](node const& from, conditions const& now, moment at) {
         snapshot out;

@@ -54,6 +54,7 @@ result<void> front::body::serve(lease_loop& lease) {
     if (!file)
         return file.error();
     open_desk(std::move(*file));
+    open_standings();
     if (auto const opened = open_channel(); !opened)
         return opened;
     open_keys();
@@ -72,6 +73,7 @@ result<void> front::body::serve(lease_loop& lease) {
     lease.start();
     tell_card();
     desk_->start();
+    standings_->start();
     examine([](auto const& items) {
         for (auto const& item : items)
             if (item.outcome != "ok")

@@ -81,6 +81,7 @@ void front::body::on(progress_note& it) {
     spdlog::info("group {}: {} {}: {}{}{}", group_name(it.group), it.kind, it.step, it.text,
                  it.result.empty() ? "" : " -> ", it.result);
     desk_->noted(it);
+    standings_->noted(it);
     broadcast(peer_note{it});
     desk_->nudge();
     if (notifier_)
@@ -130,7 +131,10 @@ void front::body::on_request(node_id from, byte_string const& said,
                 it.facts.read_at = read_clocks().now - it.age;
                 lease_->post(server_facts_read{it.group, from, std::move(it.facts)});
             },
-            [&](peer_note& it) { desk_->noted(it.what); },
+            [&](peer_note& it) {
+                desk_->noted(it.what);
+                standings_->noted(it.what);
+            },
             [&](peer_wish& it) {
                 desk_->take_wish(it, [reply](answer_operator const& got) { reply(encode(got)); });
             },
@@ -145,6 +149,7 @@ void front::body::on_request(node_id from, byte_string const& said,
             },
             [&](peer_operation& it) { desk_->learnt(std::move(it.what)); },
             [&](peer_history_wanted&) { reply(encode(desk_->past())); },
+            [&](peer_tenure_wanted& it) { answer_tenure(it.group, std::move(reply)); },
             [&](peer_keys& it) {
                 keys_->obey(from, it.what, [reply](key_answer const& got) { reply(encode(got)); });
             },

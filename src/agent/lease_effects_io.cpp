@@ -46,6 +46,9 @@ std::vector<effect> lease_loop::body::handle(happening const& what) {
     auto effects = node_->handle(what, read_clocks());
     keep_ports();
     keep_slots();
+    if (!settings_.followed.empty())
+        if (auto news = standings_.news(*node_, read_clocks().now))
+            depart(standings_seen{std::move(*news)});
     return effects;
 }
 

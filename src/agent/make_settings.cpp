@@ -10,11 +10,23 @@ namespace {
 
 static_assert(addresses_of_node_max == heartbeat::paths_max);
 
+/// Longer than most transactions take; a switchover takes so much longer.
+constexpr duration hold_for_balancers = milliseconds{150};
+
+bool has_follower(configuration const& from, std::string const& group) {
+    return std::any_of(from.pools.begin(), from.pools.end(), [&](pool_config const& pool) {
+        auto const& follows = pool.settings.follows;
+        return follows.group == group && follows.role == lb::group_role::master;
+    });
+}
+
 mysql_settings database_of(configuration const& from, group_config const& group) {
     mysql_settings out;
     auto const& mysql = *group.mysql;
     out.degrade_without_acker = mysql.on_no_acker == no_acker_policy::degrade;
     out.promote_degraded = mysql.when_degraded == degraded_policy::promote;
+    if (has_follower(from, group.name))
+        out.hold = hold_for_balancers;
     for (auto const& name : group.members) {
         auto const host = mysql.host_of.find(name);
         auto const address =
@@ -72,6 +84,13 @@ node_settings make_settings(configuration const& from, std::string_view node) {
         out.fence = {from.fence->after, from.fence->delay, out.voters};
     for (auto const& group : from.groups)
         out.groups.push_back(group_of(from, group));
+    for (auto const& pool : from.pools) {
+        auto const* group = from.find_group(pool.settings.follows.group);
+        if (group != nullptr && from.serves(pool, node))
+            out.followed.push_back(group->id);
+    }
+    std::sort(out.followed.begin(), out.followed.end());
+    out.followed.erase(std::unique(out.followed.begin(), out.followed.end()), out.followed.end());
     return out;
 }
 

@@ -74,6 +74,12 @@ json::object body_of(peer_history_wanted const&) {
     return opening("history_wanted");
 }
 
+json::object body_of(peer_tenure_wanted const& it) {
+    auto out = opening("tenure_wanted");
+    out["group"] = it.group.value();
+    return out;
+}
+
 json::object body_of(peer_keys const& it) {
     auto out = opening("keys");
     peer::put(out, it.what);
@@ -285,6 +291,8 @@ result<peer_message> take_message(json::object const& document, members& in) {
         return take_operation(in);
     if (type == "keys")
         return peer_message{peer_keys{peer::key_order_from(in)}};
+    if (type == "tenure_wanted")
+        return peer_message{peer_tenure_wanted{in.group("group")}};
     if (type == "history_wanted")
         return peer_message{peer_history_wanted{}};
     return malformed("unknown type");

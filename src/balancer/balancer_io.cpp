@@ -33,6 +33,7 @@ struct balancer::pool {
     std::shared_ptr<lb::pool_counts> counts = std::make_shared<lb::pool_counts>();
     /// By name and address: who has another address is another backend.
     std::map<std::pair<std::string, endpoint>, std::shared_ptr<lb::backend_counts>> backends{};
+    std::map<std::string, std::optional<lb::place>> places_said{}; ///< by name, in the log
 
     std::shared_ptr<lb::backend_counts> const& counts_of(lb::backend_settings const& one) {
         auto& out = backends[{one.name, one.address}];
@@ -188,14 +189,46 @@ void balancer::show(pool& it) {
     for (std::size_t index = 0; index < settings.backends.size(); ++index)
         picture.backends.push_back({settings.backends[index],
                                     it.counts_of(settings.backends[index]), weights[index],
-                                    it.roster.is_dead(index), it.roster.states()[index].leaving});
+                                    it.roster.is_dead(index), drain_of(it.roster.states()[index])});
     for (auto const& worker : workers_)
         worker->show(picture);
+}
+
+void balancer::follow(std::vector<lb::group_standing> const& all) {
+    for (auto const& [name, it] : pools_) {
+        auto const& group = it->roster.settings().follows.group;
+        auto const found = std::find_if(all.begin(), all.end(),
+                                        [&](auto const& one) { return one.group == group; });
+        if (found == all.end() || !it->roster.stand(*found, clock_now()))
+            continue;
+        note_places(name, *it);
+        show(*it);
+    }
+    arm();
+}
+
+/// Who serves is said once; how far a replica lags is not worth a line each second.
+void balancer::note_places(std::string const& name, pool& it) {
+    auto const& states = it.roster.states();
+    for (std::size_t index = 0; index < states.size(); ++index) {
+        auto const& backend = it.roster.settings().backends[index].name;
+        auto const& where = states[index].where;
+        auto& said = it.places_said[backend];
+        if (said == where.is)
+            continue;
+        said = where.is;
+        spdlog::info("pool {}: backend {} {}{}{}", name, backend, to_string(where.is),
+                     where.why.empty() ? "" : ": ", where.why);
+    }
 }
 
 void balancer::tick() {
     auto const now = clock_now();
     for (auto const& [name, it] : pools_) {
+        if (it->roster.pass(now)) {
+            note_places(name, *it);
+            show(*it);
+        }
         auto const& settings = it->roster.settings();
         for (auto const& one : it->roster.take_due(now))
             lb::probe(
@@ -296,9 +329,9 @@ http::backend_view balancer::view_of(pool& it, std::size_t index, unsigned weigh
     out.drained = counts.drained;
     out.cut = counts.cut;
     out.reason = reason_of(one, state);
-    if (state.leaving)
+    if (auto const drain = drain_of(state))
         out.drain_left = std::chrono::ceil<milliseconds>(
-            std::max(state.leaving->deadline - clock_now(), duration::zero()));
+            std::max(drain->deadline - clock_now(), duration::zero()));
     return out;
 }
 

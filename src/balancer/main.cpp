@@ -1,13 +1,16 @@
 // tasuki-lb: the load balancer of one node.
 //   tasuki-lb [--config FILE] [--node NAME] [--state-dir DIR] [--runtime-dir DIR] [--threads N]
+//             [--agent-dir DIR]
 // SIGHUP reads the configuration again. Exit codes: 0 ended on request, 1 could not start, 2 usage,
 // 78 the configuration is invalid.
 #include "tasuki/agent/config_io.hpp"
 #include "tasuki/agent/folder_io.hpp"
 #include "tasuki/agent/local_names_io.hpp"
 #include "tasuki/agent/log_io.hpp"
+#include "tasuki/balancer/agent_link_io.hpp"
 #include "tasuki/balancer/desk_io.hpp"
 #include "tasuki/http/server_io.hpp"
+#include "tasuki/lb/standing_text.hpp"
 
 #include <CLI/CLI.hpp>
 #include <boost/asio/io_context.hpp>
@@ -17,10 +20,14 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 
@@ -38,6 +45,7 @@ struct arguments {
     std::string node;
     std::string state_dir;
     std::string runtime_dir;
+    std::string agent_dir;
     unsigned threads = 0;
 };
 
@@ -64,17 +72,35 @@ void allow_many_descriptors() {
     static_cast<void>(::setrlimit(RLIMIT_NOFILE, &limit));
 }
 
-/// What cannot be read or opened leaves everything as it is.
-void reload(balancer::balancer& subject, std::string const& file, std::string const& node) {
+/// What is served from now on; nothing if the file cannot be read, or a door not be opened: then
+/// everything is as it was.
+std::optional<std::vector<lb::pool_settings>>
+reload(balancer::balancer& subject, std::string const& file, std::string const& node) {
     auto const config = agent::load_configuration(file);
     if (!config) {
         spdlog::error("not reloaded, all goes on as before: {}", to_string(config.error()));
-        return;
+        return std::nullopt;
     }
-    if (auto const done = subject.configure(pools_of(*config, node)); !done)
+    auto served = pools_of(*config, node);
+    if (auto const done = subject.configure(served); !done) {
         spdlog::error("not reloaded, all goes on as before: {}", done.error().text);
-    else
-        spdlog::info("reloaded: {} pools are served here", pools_of(*config, node).size());
+        return std::nullopt;
+    }
+    spdlog::info("reloaded: {} pools are served here", served.size());
+    return served;
+}
+
+void follow(balancer::balancer& subject, std::string_view told) {
+    auto const all = lb::parse_standings(told);
+    if (!all)
+        return spdlog::warn("the agent says what is not understood: {}", all.error().text);
+    subject.follow(*all);
+}
+
+std::string agent_socket(arguments const& given, agent::configuration const& config,
+                         std::string const& node) {
+    auto const folder = given.agent_dir.empty() ? config.runtime_dir : given.agent_dir;
+    return agent::for_node(folder, node) + "/control.sock";
 }
 
 int run(arguments const& given, agent::configuration const& config, std::string const& node) {
@@ -102,13 +128,26 @@ int run(arguments const& given, agent::configuration const& config, std::string 
         });
     if (!server)
         return failed(server.error().text);
+    std::unique_ptr<balancer::agent_link> link;
+    auto const keep_link = [&](std::vector<lb::pool_settings> const& served) {
+        bool const follows = std::any_of(served.begin(), served.end(),
+                                         [](auto const& pool) { return pool.follows.any(); });
+        if (!follows)
+            return link.reset();
+        if (!link)
+            link = std::make_unique<balancer::agent_link>(
+                io, agent_socket(given, config, node),
+                [&](std::string_view told) { follow(**subject, told); });
+    };
+    keep_link(pools);
     boost::asio::signal_set signals{io, SIGTERM, SIGINT, SIGHUP};
     std::function<void(boost::system::error_code, int)> heard = [&](auto const& error, int number) {
         if (error)
             return;
         if (number != SIGHUP)
             return io.stop();
-        reload(**subject, given.config, node);
+        if (auto const served = reload(**subject, given.config, node))
+            keep_link(*served);
         signals.async_wait(heard);
     };
     signals.async_wait(heard);
@@ -145,6 +184,8 @@ int main(int count, char** values) {
     app.add_option("--node", given.node, "name of this node (default: by host name or address)");
     app.add_option("--state-dir", given.state_dir, "instead of [agent] state_dir with -lb");
     app.add_option("--runtime-dir", given.runtime_dir, "instead of [agent] runtime_dir with -lb");
+    app.add_option("--agent-dir", given.agent_dir,
+                   "where the agent's control socket is (default: [agent] runtime_dir)");
     app.add_option("--threads", given.threads, "of the data path (0: one for each processor)")
         ->check(CLI::Range(0, 256))
         ->capture_default_str();

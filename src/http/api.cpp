@@ -75,9 +75,14 @@ routed route_history(target const& asked) {
 }
 
 routed route_events(target const& asked) {
-    if (auto const mistake = unknown_key(asked, {"operation"}))
+    if (auto const mistake = unknown_key(asked, {"operation", "only"}))
         return *mistake;
     get_events out;
+    if (auto const found = asked.query.find("only"); found != asked.query.end()) {
+        out.of_standings = found->second == standings_event;
+        if (!out.of_standings || asked.query.contains("operation"))
+            return bad_request("?only= has to be standings, and stands alone");
+    }
     if (auto const found = asked.query.find("operation"); found != asked.query.end()) {
         out.operation = parse_integer<std::uint64_t>(found->second);
         if (!out.operation)
@@ -91,7 +96,7 @@ routed route_operation(std::string_view id, bool events) {
     if (!number)
         return bad_request("an operation is named by its number: /api/v1/operations/42");
     if (events)
-        return api_request{get_events{number}};
+        return api_request{get_events{number, false}};
     return api_request{get_operation{*number}};
 }
 

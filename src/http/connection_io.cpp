@@ -88,11 +88,12 @@ void connection::close() {
 }
 
 void connection::offer(stream_event const& event) {
-    if (!streaming_ || closed_ || (followed_ && event.operation != followed_))
+    if (!streaming_ || closed_ || (followed_ && event.operation != followed_) ||
+        of_standings_ != (event.name == standings_event))
         return;
     // Only the newest status matters: a reader that is behind needs no older one.
-    if (event.name == "status")
-        std::erase_if(outbox_, [](stream_event const& one) { return one.name == "status"; });
+    if (event.name == "status" || event.name == standings_event)
+        std::erase_if(outbox_, [&](stream_event const& one) { return one.name == event.name; });
     if (outbox_.size() >= options_.events_max) {
         close();
         return;
@@ -224,28 +225,41 @@ void connection::watch_for_hangup() {
                                 });
 }
 
+/// The head and the first event, where there is one; false if nothing follows.
+asio::awaitable<bool> connection::open_stream(get_events wanted, exchange how) {
+    std::string text = fmt::format("HTTP/1.1 200 OK\r\nServer: tasuki\r\n"
+                                   "Content-Type: text/event-stream\r\nCache-Control: no-store\r\n"
+                                   "X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n");
+    bool last = false;
+    if (!wanted.of_standings) {
+        api_request const question = wanted.operation
+                                         ? api_request{get_operation{*wanted.operation}}
+                                         : api_request{get_status{}};
+        auto first = co_await ask(question);
+        if (closed_)
+            co_return false;
+        if (first.status != 200) {
+            how.keep_alive = false;
+            co_await respond(std::move(first), how);
+            co_return false;
+        }
+        last = wanted.operation && first.ends_stream;
+        stream_event const opening_event{wanted.operation ? "operation" : "status",
+                                         std::move(first.body), wanted.operation, last};
+        text += to_wire(opening_event);
+    }
+    bool const written = co_await write_text(std::move(text));
+    co_return written && !last;
+}
+
 asio::awaitable<void> connection::stream_events(get_events wanted, exchange how) {
     // Subscribed before the first answer is asked for, so that nothing falls in between.
     streaming_ = true;
+    of_standings_ = wanted.of_standings;
     followed_ = wanted.operation;
-    api_request const question = wanted.operation ? api_request{get_operation{*wanted.operation}}
-                                                  : api_request{get_status{}};
-    auto first = co_await ask(question);
-    if (closed_)
-        co_return;
-    if (first.status != 200) {
-        how.keep_alive = false;
-        co_await respond(std::move(first), how);
-        co_return;
-    }
-    std::string head = fmt::format("HTTP/1.1 200 OK\r\nServer: tasuki\r\n"
-                                   "Content-Type: text/event-stream\r\nCache-Control: no-store\r\n"
-                                   "X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n");
-    stream_event opening_event{wanted.operation ? "operation" : "status", std::move(first.body),
-                               wanted.operation, wanted.operation && first.ends_stream};
-    bool last = opening_event.last;
-    bool written = co_await write_text(std::move(head) + to_wire(opening_event));
-    if (written && !last)
+    bool written = co_await open_stream(wanted, how);
+    bool last = false;
+    if (written)
         watch_for_hangup();
     while (written && !last && !closed_) {
         if (outbox_.empty()) {

@@ -51,6 +51,7 @@ class connection : public std::enable_shared_from_this<connection> {
     boost::asio::awaitable<bool> perform(api_request request, exchange how);
     boost::asio::awaitable<api_response> ask(api_request request);
     boost::asio::awaitable<bool> respond(api_response response, exchange how);
+    boost::asio::awaitable<bool> open_stream(get_events wanted, exchange how);
     boost::asio::awaitable<void> stream_events(get_events wanted, exchange how);
     boost::asio::awaitable<bool> write_text(std::string text);
     boost::asio::awaitable<void> linger();
@@ -66,6 +67,7 @@ class connection : public std::enable_shared_from_this<connection> {
     server_options const& options_;
     http_server::handler const& handle_;
     bool streaming_ = false;
+    bool of_standings_ = false;
     bool closed_ = false;
     std::optional<std::uint64_t> followed_;
     std::deque<stream_event> outbox_;

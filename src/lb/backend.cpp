@@ -1,12 +1,27 @@
 #include "tasuki/lb/backend.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace tasuki::lb {
 
 namespace {
 
 constexpr std::string_view administration_names[] = {"ready", "drain", "maintenance"};
+
+/// New connections may go there if it lives.
+bool has_place(backend_state const& it) {
+    return !is_leaving(it) && it.where.is != place::leaves && it.where.is != place::lost;
+}
+
+constexpr int last_turn = 2;
+
+/// Who is used only while nobody of an earlier turn can be.
+int turn_of(backend_settings const& settings, backend_state const& it) {
+    if (it.where.is == place::last)
+        return last_turn;
+    return settings.is_backup || it.where.is == place::spare ? 1 : 0;
+}
 
 /// At least 1, so that it is seen to serve; in proportion to the time that has passed.
 unsigned warmed(unsigned weight, duration passed, duration whole) {
@@ -43,12 +58,19 @@ bool is_leaving(backend_state const& it) {
     return it.wanted != administration::ready;
 }
 
-bool is_usable(backend_state const& it) {
-    return !is_leaving(it) && it.health.now != health::down;
+std::optional<draining> drain_of(backend_state const& it) {
+    if (!it.leaving || !it.displaced)
+        return it.leaving ? it.leaving : it.displaced;
+    return it.leaving->deadline < it.displaced->deadline ? it.leaving : it.displaced;
 }
 
-bool is_dead(backend_state const& it) {
-    return it.wanted != administration::maintenance && it.health.now == health::down;
+bool is_usable(backend_state const& it) {
+    return has_place(it) && it.health.now != health::down;
+}
+
+bool is_dead(backend_state const& it, bool own_fault) {
+    bool const is_down = it.wanted != administration::maintenance && it.health.now == health::down;
+    return it.where.is == place::lost || (is_down && !own_fault);
 }
 
 unsigned configured_weight(backend_settings const& settings, backend_state const& it) {
@@ -64,6 +86,8 @@ std::string reason_of(backend_settings const& settings, backend_state const& it)
         return it.health.why.empty() ? "down" : it.health.why;
     if (configured_weight(settings, it) == 0)
         return "weight 0";
+    if (!it.where.why.empty())
+        return it.where.why;
     return it.health.now == health::unknown ? "not checked yet" : "";
 }
 
@@ -71,17 +95,18 @@ std::vector<unsigned> effective_weights(pool_settings const& pool,
                                         std::span<backend_state const> states, bool own_fault,
                                         instant now) {
     std::vector<unsigned> out(states.size(), 0);
-    bool served = false;
+    auto best = last_turn;
     for (std::size_t index = 0; index < states.size(); ++index) {
         auto const& it = states[index];
-        bool const usable = own_fault ? !is_leaving(it) : is_usable(it);
+        bool const usable = own_fault ? has_place(it) : is_usable(it);
         if (usable)
             out[index] = warmed(configured_weight(pool.backends[index], it), now - it.served_since,
                                 pool.slow_start);
-        served = served || (out[index] > 0 && !pool.backends[index].is_backup);
+        if (out[index] > 0)
+            best = std::min(best, turn_of(pool.backends[index], it));
     }
     for (std::size_t index = 0; index < states.size(); ++index)
-        if (served && pool.backends[index].is_backup)
+        if (turn_of(pool.backends[index], states[index]) > best)
             out[index] = 0;
     return out;
 }
@@ -96,6 +121,24 @@ void want(backend_state& it, administration wanted, instant deadline, instant no
         return;
     }
     it.leaving = draining{was_leaving && it.leaving ? it.leaving->began : now, deadline};
+}
+
+bool put_in_place(backend_state& it, placement where, group_role role, duration drain_deadline,
+                  instant now) {
+    if (it.where == where)
+        return false;
+    bool const was_out = it.where.is == place::leaves || it.where.is == place::lost;
+    it.where = std::move(where);
+    if (it.where.is == place::leaves) {
+        // Whoever writes has nowhere else to go: the sooner its session is closed, the better.
+        if (!it.displaced)
+            it.displaced = draining{now, now + drain_deadline, role == group_role::master};
+        return true;
+    }
+    it.displaced.reset();
+    if (was_out)
+        it.served_since = now;
+    return true;
 }
 
 } // namespace tasuki::lb

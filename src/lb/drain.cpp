@@ -37,6 +37,8 @@ std::optional<because> kept_by(session_view const& it) {
 }
 
 instant patience_ends(drain_rules const& rules, draining const& drain) {
+    if (drain.is_urgent)
+        return drain.began;
     if (drain.deadline == never)
         return never;
     auto const whole = std::chrono::duration<double>{drain.deadline - drain.began};

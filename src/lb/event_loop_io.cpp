@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <ctime>
 #include <map>
 #include <mutex>
 #include <utility>
@@ -113,7 +114,9 @@ void event_loop::stop() {
 }
 
 instant event_loop::now() {
-    return instant{std::chrono::steady_clock::now().time_since_epoch()};
+    timespec value{};
+    ::clock_gettime(CLOCK_BOOTTIME, &value);
+    return instant{std::chrono::seconds{value.tv_sec} + std::chrono::nanoseconds{value.tv_nsec}};
 }
 
 instant const& event_loop::round() const {

@@ -70,6 +70,13 @@ activity mysql_session::doing() const {
     return is_asked() || !is_between_packets() ? activity::command : activity::idle;
 }
 
+std::optional<std::uint8_t> mysql_session::error_sequence() const {
+    bool const owes_one = questions_.size() == answered_ + 1;
+    if (doing() != activity::command || !is_between_packets() || !owes_one)
+        return std::nullopt;
+    return static_cast<std::uint8_t>(last_sequence_ + 1);
+}
+
 void mysql_session::from_client(byte_view bytes) {
     if (blind_ != blindness::none)
         return;
@@ -89,6 +96,7 @@ void mysql_session::from_server(byte_view bytes) {
 }
 
 void mysql_session::client_packet(packet const& it) {
+    last_sequence_ = it.sequence;
     if (it.continues || streams_ || blind_ != blindness::none)
         return;
     if (reads_file_) {
@@ -147,6 +155,7 @@ void mysql_session::begin_command(packet const& it) {
 }
 
 void mysql_session::server_packet(packet const& it) {
+    last_sequence_ = it.sequence;
     if (it.continues || blind_ != blindness::none)
         return;
     if (next_ == expects::greeting) {

@@ -22,6 +22,32 @@ constexpr std::size_t validation_max = 64;
 // A greeting is some hundred bytes; whoever sends more in its place is no server of MySQL.
 constexpr std::size_t greeting_max = 4096;
 
+constexpr std::uint16_t too_many_connections = 1040;
+constexpr std::uint16_t server_shutdown = 1053;
+
+struct error_head {
+    std::uint8_t sequence = 0;
+    std::uint16_t number = 0;
+    std::string_view state;
+};
+
+byte_string error_packet(error_head const& it, std::string_view text) {
+    auto const payload = fmt::format("#{}{}", it.state, text);
+    constexpr std::size_t mark_and_number = 1 + 2;
+    auto const size = mark_and_number + payload.size(); // of a few hundred bytes
+    std::array const head{static_cast<std::byte>(size & 0xffU),
+                          static_cast<std::byte>(size >> 8U),
+                          std::byte{0},
+                          std::byte{it.sequence},
+                          std::byte{0xff},
+                          static_cast<std::byte>(it.number & 0xffU),
+                          static_cast<std::byte>(it.number >> 8U)};
+    byte_string out(head.size() + payload.size());
+    auto const rest = std::copy(head.begin(), head.end(), out.begin());
+    std::ranges::copy(std::as_bytes(std::span{payload}), rest);
+    return out;
+}
+
 bool is_whole(byte_view bytes) {
     if (bytes.size() < packet_header_size)
         return false;
@@ -129,22 +155,16 @@ byte_view mysql_watch::farewell() const {
     return begins_command() ? byte_view{quit} : byte_view{};
 }
 
+byte_string mysql_watch::apology(std::string_view why) const {
+    auto const sequence = is_asking_ ? std::nullopt : session_.error_sequence();
+    if (!sequence)
+        return {};
+    return error_packet({*sequence, server_shutdown, "08S01"}, fmt::format("tasuki: {}", why));
+}
+
 byte_string refusal_of(std::string_view pool, std::string_view why) {
-    auto const text =
-        fmt::format("#08004tasuki: no server of pool {} takes a session: {}", pool, why);
-    constexpr std::size_t mark_and_number = 1 + 2;
-    constexpr unsigned too_many_connections = 1040;
-    std::array const head{static_cast<std::byte>(mark_and_number + text.size()),
-                          std::byte{0},
-                          std::byte{0},
-                          std::byte{0},
-                          std::byte{0xff},
-                          static_cast<std::byte>(too_many_connections & 0xffU),
-                          static_cast<std::byte>(too_many_connections >> 8U)};
-    byte_string out(head.size() + text.size());
-    auto const rest = std::copy(head.begin(), head.end(), out.begin());
-    std::ranges::copy(std::as_bytes(std::span{text}), rest);
-    return out;
+    return error_packet({0, too_many_connections, "08004"},
+                        fmt::format("tasuki: no server of pool {} takes a session: {}", pool, why));
 }
 
 } // namespace tasuki::lb

@@ -67,6 +67,34 @@ void roster::rebuild(instant now) {
         asked_.push_back(stays && asked[index]);
     }
     judge_all(now);
+    place_all(now);
+}
+
+bool roster::stand(group_standing const& known, instant now) {
+    standing_ = known;
+    return place_all(now);
+}
+
+bool roster::pass(instant now) {
+    return place_all(now);
+}
+
+bool roster::place_all(instant now) {
+    if (!settings_.follows.any())
+        return false;
+    std::vector<std::string> names;
+    std::vector<placement> before;
+    for (std::size_t index = 0; index < states_.size(); ++index) {
+        names.push_back(settings_.backends[index].name);
+        before.push_back(states_[index].where);
+    }
+    auto after = places(settings_.follows, standing_, names, before, now);
+    bool changed = false;
+    for (std::size_t index = 0; index < states_.size(); ++index)
+        changed = put_in_place(states_[index], std::move(after[index]), settings_.follows.role,
+                               settings_.drain_deadline, now) ||
+                  changed;
+    return changed;
 }
 
 std::optional<std::size_t> roster::find(std::string_view backend) const {
@@ -154,7 +182,7 @@ void roster::judge_all(instant now) {
 }
 
 bool roster::is_dead(std::size_t index) const {
-    return !own_fault_ && lb::is_dead(states_[index]);
+    return lb::is_dead(states_[index], own_fault_);
 }
 
 std::vector<backend_settings> roster::take_due(instant now) {
@@ -170,7 +198,10 @@ std::vector<backend_settings> roster::take_due(instant now) {
 }
 
 instant roster::next(instant now) const {
-    instant out = never;
+    std::vector<placement> places;
+    for (auto const& each : states_)
+        places.push_back(each.where);
+    instant out = places_change_at(settings_.follows, standing_, places, now);
     auto const step = settings_.slow_start / slow_start_steps;
     for (std::size_t index = 0; index < states_.size(); ++index) {
         auto const& it = states_[index];

@@ -112,8 +112,17 @@ void session::happened(edges what) {
 void session::choose() {
     if (auto found = pool_.choose(key_, tried_))
         return take_place(std::move(found));
-    if (!pool_.is_full() || !tried_.empty())
+    bool const another_comes = pool_.settings().follows.any();
+    if (!another_comes && (!pool_.is_full() || !tried_.empty()))
         return end(tried_.empty() ? session_end::no_backend : session_end::connect_failed);
+    wait_for_backend();
+}
+
+/// For a place on one that is full, or, where the pool follows a group, for its next master.
+void session::wait_for_backend() {
+    if (queue_ends_ == never)
+        queue_ends_ = pool_.loop().round() + pool_.settings().limits.queue;
+    tried_.clear();
     phase_ = phase::queued;
     if (!pool_.enqueue(*this)) {
         phase_ = phase::header;
@@ -155,7 +164,7 @@ void session::try_another() {
     pool_.note_connect(*backend_, false);
     pool_.give_back(*backend_);
     tried_.push_back(std::exchange(backend_, nullptr));
-    if (tried_.size() == backends_tried_max)
+    if (tried_.size() == backends_tried_max && !pool_.settings().follows.any())
         return end(session_end::connect_failed);
     choose();
 }
@@ -268,7 +277,7 @@ instant session::next_limit() const {
     case phase::header:
         return began_ + limits.header;
     case phase::queued:
-        return now + limits.queue;
+        return queue_ends_;
     case phase::connecting:
         return now + limits.connect;
     case phase::passing:
@@ -320,6 +329,8 @@ void session::end(session_end why, std::string detail) {
     if (why == session_end::no_backend || why == session_end::connect_failed ||
         why == session_end::queue_full || why == session_end::queue_timeout)
         refuse(why);
+    if (why == session_end::backend_dead && mysql_)
+        relay_->put_to_client(mysql_->apology(backend_->now.settings.name + " is not in service"));
     session_report said{pool_.settings().name,     {}, from_, why, std::move(detail),
                         event_loop::now() - began_};
     if (backend_) {

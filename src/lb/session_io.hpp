@@ -44,6 +44,7 @@ class session final : public event_handler {
     void settle();
     void step_out();
     void refuse(session_end);
+    void wait_for_backend();
     void step_down(decision const&);
     void on_time();
     void arm(instant when);
@@ -63,8 +64,9 @@ class session final : public event_handler {
     std::unique_ptr<relay> relay_;
     event_loop::timer timer_ = 0;
     instant due_ = never;
-    bool steps_out_ = false;    ///< and waits only for the client to take what it is owed
-    bool reads_header_ = false; ///< its socket is registered for that
+    instant queue_ends_ = never; ///< once it has begun to wait for a backend
+    bool steps_out_ = false;     ///< and waits only for the client to take what it is owed
+    bool reads_header_ = false;  ///< its socket is registered for that
 };
 
 } // namespace tasuki::lb

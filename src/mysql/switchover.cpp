@@ -22,9 +22,9 @@ instant next_wake(state const& now) {
 }
 
 std::string_view to_string(phase at) {
-    constexpr std::string_view words[] = {"idle",  "precheck",    "catch_up", "close",
-                                          "pause", "settle_down", "reach",    "record",
-                                          "undo",  "finished"};
+    constexpr std::string_view words[] = {"idle",   "precheck", "catch_up",    "hold",
+                                          "close",  "pause",    "settle_down", "reach",
+                                          "record", "undo",     "finished"};
     return words[static_cast<std::size_t>(at)];
 }
 
@@ -123,6 +123,8 @@ void run::check() {
         return check_precheck();
     case phase::catch_up:
         return check_catch_up();
+    case phase::hold:
+        return check_hold();
     case phase::pause:
         return check_pause();
     case phase::settle_down:

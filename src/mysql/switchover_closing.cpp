@@ -5,6 +5,18 @@
 
 namespace tasuki::mysql::switchover {
 
+void run::start_hold() {
+    if (rules_.hold <= duration::zero())
+        return try_to_close();
+    enter(phase::hold, rules_.hold);
+    say("balancers begin no more transactions here");
+}
+
+void run::check_hold() {
+    if (now_ >= s_.bound)
+        try_to_close();
+}
+
 void run::try_to_close() {
     if (s_.closing_since == never) {
         s_.closing_since = now_;

@@ -140,7 +140,7 @@ void run::start_catch_up() {
 
 void run::caught_up(answer const& got) {
     if (got.done)
-        return try_to_close();
+        return start_hold();
     if (got.kind != failure::timed_out)
         return finish(
             {conclusion::refused,

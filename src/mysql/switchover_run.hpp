@@ -34,6 +34,8 @@ class run {
     void start_catch_up();
     void caught_up(answer const&);
     void check_catch_up();
+    void start_hold();
+    void check_hold();
     void try_to_close();
     void closing_answered(answer const&);
     void reopened(answer const&);

@@ -26,6 +26,9 @@ void check_hooks(configuration const&, config_notes&);
 void check_addresses(configuration const&, config_notes&);
 void check_ports(configuration const&, config_notes&);
 void check_pools(configuration const&, config_notes&);
+/// `follow` of a [[pool]], and the backends that come of it once all groups are known.
+void read_follow(section_reader& pool, lb::pool_settings&);
+void fill_followed(configuration&, config_notes&);
 
 /// What the voters can promise, with a warning where that is less than `safe`.
 [[nodiscard]] safety judge_voters(configuration const&, config_notes&);

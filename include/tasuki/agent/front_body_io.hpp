@@ -12,6 +12,7 @@
 #include "tasuki/agent/make_settings.hpp"
 #include "tasuki/agent/notifier_io.hpp"
 #include "tasuki/agent/secret_io.hpp"
+#include "tasuki/agent/standings_io.hpp"
 #include "tasuki/core/overloaded.hpp"
 #include "tasuki/mysql/server_io.hpp"
 
@@ -77,6 +78,8 @@ class front::body {
     result<void> open_http();
     result<void> open_server(group_config const&);
     void open_desk(history_file);
+    void open_standings();
+    void answer_tenure(group_id, peer_channel::reply_function);
     using on_items = std::function<void(std::vector<http::check_item_view>)>;
     void examine(on_items);
     void examined(std::vector<http::check_item_view> const&);
@@ -93,6 +96,7 @@ class front::body {
     void on(remark& it);
     void on(conflict_note& it);
     void on(fence_peer& it);
+    void on(standings_seen& it) { standings_->seen(std::move(it.all)); }
     void on(submit_order& it) { submit(it.group, std::move(it.what)); }
 
     void submit(group_id, mysql::order);
@@ -113,6 +117,7 @@ class front::body {
     std::unique_ptr<notifier> notifier_; ///< if somebody wants to be told
     hook_runner fencer_{io_};
     std::unique_ptr<desk> desk_;
+    std::unique_ptr<standings> standings_;
     std::unique_ptr<http::http_server> http_;
     lease_loop* lease_ = nullptr;
     std::map<std::uint64_t, foreign_order> foreign_;

@@ -22,7 +22,6 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-
 #include <utility>
 
 namespace tasuki::agent {
@@ -174,7 +173,8 @@ class lease_loop::body {
     std::unique_ptr<address_hooks> hooks_;
     std::unique_ptr<node> node_;
     std::unique_ptr<guard_link> guard_;
-    std::unique_ptr<watchdog> watchdog_;     ///< where one is configured
+    std::unique_ptr<watchdog> watchdog_; ///< where one is configured
+    standing_watch standings_;
     server_ports ports_;                     ///< as the keeper has accepted them
     guard_slots slots_;                      ///< in its page
     std::vector<std::uint64_t> guard_basis_; ///< what its orders were made from

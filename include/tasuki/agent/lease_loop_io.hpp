@@ -10,6 +10,7 @@
 #include "tasuki/agent/hook_events.hpp"
 #include "tasuki/agent/node.hpp"
 #include "tasuki/agent/program_io.hpp"
+#include "tasuki/agent/standing.hpp"
 #include "tasuki/agent/view.hpp"
 #include "tasuki/core/net.hpp"
 #include "tasuki/heartbeat/keys.hpp"
@@ -34,8 +35,11 @@ struct remark { ///< for the log
     bool warning = false;
     std::string text;
 };
+struct standings_seen { ///< of the groups that the pools of this node follow
+    std::vector<lb::group_standing> all;
+};
 using departure = std::variant<submit_order, ask_peer, transition, progress_note, answer_operator,
-                               remark, conflict_note, fence_peer>;
+                               remark, conflict_note, fence_peer, standings_seen>;
 
 struct lease_loop_options {
     configuration const& from;

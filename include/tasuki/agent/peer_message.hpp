@@ -59,8 +59,13 @@ struct peer_card {
 struct peer_keys {
     key_order what;
 };
-using peer_message = std::variant<peer_order, peer_facts, peer_note, peer_wish, peer_card,
-                                  peer_reports, peer_operation, peer_history_wanted, peer_keys>;
+/// To the holder of a group's lease; the answer is a `tenure`.
+struct peer_tenure_wanted {
+    group_id group;
+};
+using peer_message =
+    std::variant<peer_order, peer_facts, peer_note, peer_wish, peer_card, peer_reports,
+                 peer_operation, peer_history_wanted, peer_keys, peer_tenure_wanted>;
 
 [[nodiscard]] byte_string encode(peer_message const&);
 [[nodiscard]] result<peer_message> decode_peer_message(byte_view);

@@ -20,6 +20,8 @@ struct mysql_settings {
     std::vector<mysql::member> members; ///< in order of preference
     bool degrade_without_acker = true;  ///< on_no_acker = "degrade"
     bool promote_degraded = false;      ///< when_degraded = "promote"
+    /// In a switchover: for the balancers to let what runs come to its end.
+    duration hold{};
 };
 
 struct group_settings {
@@ -62,6 +64,7 @@ struct node_settings {
     std::uint64_t digest = 0;
     std::vector<group_settings> groups;
     std::optional<fence_settings> fence;
+    std::vector<group_id> followed; ///< by pools of this node's load balancer
 
     /// A peer that has not been heard for this long is called silent.
     [[nodiscard]] duration silent_after() const { return 3 * interval; }

@@ -42,6 +42,9 @@ class balancer {
     [[nodiscard]] result<void> add(std::string const& pool, lb::backend_settings const&);
     [[nodiscard]] result<void> remove(std::string const& pool, std::string const& backend);
 
+    /// What is known of the groups that pools follow.
+    void follow(std::vector<lb::group_standing> const&);
+
     [[nodiscard]] std::vector<http::pool_view> view() const;
     using on_sessions = std::function<void(http::sessions_view)>;
     [[nodiscard]] result<void> list_sessions(std::string const& pool, std::string const& backend,
@@ -57,6 +60,7 @@ class balancer {
     /// Makes a change of `it` durable and shows it; `before` comes back if it cannot be.
     [[nodiscard]] result<void> keep(pool& it, lb::roster before);
     void show(pool&);
+    void note_places(std::string const& name, pool&);
     [[nodiscard]] static http::backend_view view_of(pool&, std::size_t index, unsigned weight);
     void tick();
     void arm();

@@ -43,6 +43,7 @@ struct get_sessions {
 /// A stream of server-sent events: everything, or the progress of one operation.
 struct get_events {
     std::optional<std::uint64_t> operation;
+    bool of_standings = false; ///< those, and nothing else
 };
 struct post_switchover {
     std::string group;
@@ -178,6 +179,10 @@ struct api_response {
 [[nodiscard]] api_response check_response(check_answer const&);
 [[nodiscard]] api_response metrics_response(std::string body);
 [[nodiscard]] api_response page_response(std::string body);
+
+/// The name of the events that only the load balancer of this machine follows: what it has to know
+/// of the groups. Nobody else gets them.
+inline constexpr std::string_view standings_event = "standings";
 
 /// One server-sent event; `operation` limits it to those who follow that one (and those who follow
 /// everything).

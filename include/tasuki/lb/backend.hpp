@@ -2,11 +2,13 @@
 // One backend at this moment: what the operator wants of it, what the checks say, and which share
 // of the new connections it gets.
 //
-// The action on sessions depends on the reason. Dead: they are cut, for nobody answers them.
-// Wanted out of service: they take the ladder (drain.hpp). Only then is `draining` set.
+// The action on sessions depends on the reason. Dead, or not the master any more: they are cut.
+// Wanted out of service, or lagging: they take the ladder (drain.hpp). Only then is one of the two
+// `draining` set.
 
 #include "tasuki/core/time.hpp"
 #include "tasuki/lb/drain.hpp"
+#include "tasuki/lb/follow.hpp"
 #include "tasuki/lb/health.hpp"
 #include "tasuki/lb/pool.hpp"
 
@@ -28,16 +30,20 @@ struct backend_state {
     administration wanted = administration::ready;
     std::optional<unsigned> weight; ///< by command; else that of the file
     health_state health;
-    std::optional<draining> leaving;
-    instant served_since = long_ago; ///< it became usable: slow start counts from here
+    std::optional<draining> leaving;   ///< by the operator's wish
+    placement where;                   ///< in the group that its pool follows
+    std::optional<draining> displaced; ///< by its place there
+    instant served_since = long_ago;   ///< it became usable: slow start counts from here
 };
 
 /// Not in service by the operator's wish.
 [[nodiscard]] bool is_leaving(backend_state const&);
+/// The drain that its sessions are in, if they are in one: the one that ends first.
+[[nodiscard]] std::optional<draining> drain_of(backend_state const&);
 /// New connections may go there.
 [[nodiscard]] bool is_usable(backend_state const&);
-/// Nobody answers there: its sessions are to be cut.
-[[nodiscard]] bool is_dead(backend_state const&);
+/// Nobody answers there, or nobody should: its sessions are to be cut.
+[[nodiscard]] bool is_dead(backend_state const&, bool own_fault);
 [[nodiscard]] unsigned configured_weight(backend_settings const&, backend_state const&);
 
 /// Why it gets no connections, or fewer: empty if it gets its share.
@@ -51,5 +57,7 @@ struct backend_state {
 
 /// After a command. Ready again, it begins with its slow start.
 void want(backend_state&, administration, instant deadline, instant now);
+/// True if it is news. Whoever serves again begins with its slow start.
+bool put_in_place(backend_state&, placement, group_role, duration drain_deadline, instant now);
 
 } // namespace tasuki::lb

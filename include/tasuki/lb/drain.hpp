@@ -35,6 +35,8 @@ struct drain_rules {
 struct draining {
     instant began = long_ago;
     instant deadline = never;
+    bool is_urgent = false; ///< closed at the first safe point: no patience with who is busy
+    friend bool operator==(draining const&, draining const&) = default;
 };
 
 /// What is seen of one session.

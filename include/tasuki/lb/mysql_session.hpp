@@ -54,6 +54,8 @@ class mysql_session {
         return doing() == activity::idle && !in_transaction_ && !unknown_ && cursors_.empty() &&
                !locks_.any();
     }
+    /// The number of an error packet that may stand for the rest of the one answer that is owed.
+    [[nodiscard]] std::optional<std::uint8_t> error_sequence() const;
     /// Between two packets in both directions: a command of the proxy's own may be put in.
     [[nodiscard]] bool is_between_packets() const {
         return client_.is_at_boundary() && server_.is_at_boundary();
@@ -113,6 +115,7 @@ class mysql_session {
     std::uint32_t last_prepared_ = 0;
     std::uint32_t left_ = 0;
     unsigned flags_ = 0;
+    std::uint8_t last_sequence_ = 0; ///< of the server's packets in this answer, or the command's
     expects next_ = expects::greeting;
     blindness blind_ = blindness::none;
     bool logged_in_ = false;

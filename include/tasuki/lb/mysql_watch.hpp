@@ -36,6 +36,10 @@ class mysql_watch final : public relay_watcher {
 
     /// The question that `deed::ask` asks for; it goes to the server behind all that was passed on.
     [[nodiscard]] byte_view ask();
+    /// For the client, when the server will not answer any more: an error packet (1053, "server
+    /// shutdown in progress", which makes drivers give the connection up). Empty where it would not
+    /// be understood.
+    [[nodiscard]] byte_string apology(std::string_view why) const;
     /// A good-bye for the server, which would count an aborted client otherwise; empty where it
     /// would not be understood.
     [[nodiscard]] byte_view farewell() const;

@@ -6,6 +6,7 @@
 #include "tasuki/core/net.hpp"
 #include "tasuki/core/time.hpp"
 #include "tasuki/lb/drain.hpp"
+#include "tasuki/lb/follow.hpp"
 #include "tasuki/lb/health.hpp"
 #include "tasuki/lb/probe.hpp"
 #include "tasuki/lb/schedule.hpp"
@@ -59,6 +60,7 @@ struct pool_settings {
     duration slow_start{};                          ///< a new backend's way to its whole weight
     health_rules health;
     check_settings check;
+    follow_settings follows; ///< then new sessions wait while no backend can be used
     std::vector<backend_settings> backends;
     friend bool operator==(pool_settings const&, pool_settings const&) = default;
 };

@@ -51,6 +51,10 @@ class roster {
     bool checked(std::string_view backend, check_result, instant now);
     /// A client's connection to it succeeded, or did not.
     void connected(std::string_view backend, bool good, instant now);
+    /// What is known of the group that the pool follows; true if a backend's place has changed.
+    bool stand(group_standing const&, instant now);
+    /// Time alone may end the master's lease; true as above.
+    bool pass(instant now);
     /// Whose check is due; each is begun with that, and is not due again before its answer.
     [[nodiscard]] std::vector<backend_settings> take_due(instant now);
     /// When something is to be done without an event: a check, or another step of a slow start.
@@ -70,10 +74,12 @@ class roster {
     [[nodiscard]] backend_state new_state(backend_settings const&, instant now) const;
     void rebuild(instant now);
     void judge_all(instant now);
+    bool place_all(instant now);
 
     pool_settings configured_;
     pool_settings settings_;
     std::vector<backend_settings> added_;
+    group_standing standing_;
     std::vector<backend_state> states_;
     std::vector<bool> asked_;      ///< a check is under way
     instant all_up_at_ = long_ago; ///< the last time

@@ -1,9 +1,10 @@
 #pragma once
 // A planned change of the master, first half: run by the holder of the lease, on the old master.
 //
-//   precheck -> (plan shown; a dry run ends here) -> catch_up -> close -> settle_down -> journal
-//   `closed` -> hand_over
+//   precheck -> (plan shown; a dry run ends here) -> catch_up -> hold -> close -> settle_down ->
+//   journal `closed` -> hand_over
 //
+// Where balancers follow the master they hear of `hold`, and begin no more statements there.
 // Writes go on while the candidate catches up. The point of no return is the journal of `closed`;
 // any overrun before it opens the writes again and says so. When that journal's fate is unknown the
 // writes stay closed: a successor may already believe the position. The second half is `failover`
@@ -50,6 +51,7 @@ struct policy {
     duration precheck_limit = milliseconds{3000};
     duration lag_limit = milliseconds{60'000}; ///< for the candidate to catch up, writes going on
     duration caught_up = milliseconds{500};    ///< reached the position of just now within this
+    duration hold{};                           ///< for what runs to end; zero: no balancer follows
     duration close_limit = milliseconds{200};  ///< one try of read_only
     unsigned close_tries = 5;
     duration close_pause = milliseconds{300};  ///< writes flow between two tries
@@ -64,6 +66,7 @@ enum class phase {
     idle,
     precheck,
     catch_up,
+    hold,
     close,
     pause,
     settle_down,

@@ -6,10 +6,10 @@ import sys
 
 from lab.places import LabError
 
-from . import hang, idle, lb, mysql, rows, sim, vip
+from . import hang, idle, lb, lb_scale, mysql, rows, sim, vip
 
 BENCHES = {"vip": vip, "hang": hang, "mysql": mysql, "idle": idle, "sim": sim,
-           "lb": lb}
+           "lb": lb, "lb-scale": lb_scale}
 
 
 def parser() -> argparse.ArgumentParser:

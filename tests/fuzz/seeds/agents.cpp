@@ -65,6 +65,7 @@ std::vector<peer_message> every_message() {
             peer_reports{{report}},
             peer_operation{moved()},
             peer_history_wanted{},
+            peer_tenure_wanted{group_named("db")},
             peer_card{{*mac_address::parse("02:00:00:00:00:01")},
                       "0.1.0",
                       "agent",

@@ -53,6 +53,21 @@ on_no_acker = "{on_no_acker}"
 never_master = ["db3"]
 """
 
+POOLS = """
+[[pool]]
+name = "write"
+nodes = ["wit"]
+listen = "10.77.0.9:3307"
+follow = {{ group = "db", role = "master" }}
+check = {{ interval_ms = 300, fast_interval_ms = 50, rise = 1, fall = 2, user = "app" }}
+[[pool]]
+name = "read"
+nodes = ["wit"]
+listen = "10.77.0.9:3308"
+follow = {{ group = "db", role = "replica", max_lag_ms = 2000 }}
+check = {{ interval_ms = 300, fast_interval_ms = 50, rise = 1, fall = 2, user = "app" }}
+"""
+
 TAIL = """
 [vip]
 enforcement = "{enforcement}"
@@ -75,6 +90,7 @@ def write_config(lab: Lab, options) -> None:
     vips = [VIP.replace("{address}", each) for each in places.vips(options.addresses)]
     vips = hooks.method(lab, vips) if options.hook else vips
     parts = [CLUSTER, *vips, TAIL] if options.no_mysql else [CLUSTER, *vips, MYSQL, TAIL]
+    parts += [POOLS] if options.pools else []
     parts += [hooks.notify(lab)] if options.notify else []
     if options.two_voters or options.fence:
         parts[0] = parts[0].replace("witness = true", "voter = false")

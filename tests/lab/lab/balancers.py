@@ -97,6 +97,6 @@ def tasuki(lab: Lab, node: str, *words, check: bool = True) -> subprocess.Comple
     return done
 
 
-def backends(lab: Lab, node: str = "lb1") -> dict:
+def backends(lab: Lab, node: str = "lb1", pool: int = 0) -> dict:
     document = json.loads(tasuki(lab, node, "list", "-o", "json").stdout)
-    return {one["name"]: one for one in document["pools"][0]["backends"]}
+    return {one["name"]: one for one in document["pools"][pool]["backends"]}

@@ -62,6 +62,8 @@ def add_up(part: argparse.ArgumentParser) -> None:
     part.add_argument("--two-voters", action="store_true", help="the witness has no vote")
     part.add_argument("--fence", action="store_true",
                       help="two voters, each with a program that kills the other's node")
+    part.add_argument("--pools", action="store_true",
+                      help="wit runs a load balancer that follows the databases")
     part.add_argument("--no-guard", action="store_true", help="agents without tasuki-guard")
     part.add_argument("--no-agents", action="store_true", help="network and MariaDB only")
 

@@ -5,7 +5,7 @@ import signal
 import time
 from pathlib import Path
 
-from . import agents, guards, mariadb, network, places, processes
+from . import agents, balancers, guards, mariadb, network, places, processes
 from .places import Lab, LabError
 
 ROLES = ("mysqld", "agent", "guard")
@@ -35,6 +35,9 @@ def up(lab: Lab, options, say=print, before_agent=lambda node: None) -> None:
         for node in places.AGENTS:
             before_agent(node)
         start_agents(lab, say, began, alone=options.two_voters)
+    if options.pools:
+        balancers.start(lab, "wit")
+        say(f"{since(began)} balancer wit: writes 10.77.0.9:3307, reads 10.77.0.9:3308")
     lab.write_description(ready=True)
     say(f"{since(began)} up in {lab.folder}")
 

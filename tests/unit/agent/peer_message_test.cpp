@@ -103,6 +103,7 @@ std::vector<peer_message> every_kind() {
             peer_reports{{sample_report(), group_report{}}},
             peer_operation{sample_operation()},
             peer_history_wanted{},
+            peer_tenure_wanted{group_named("db")},
             peer_card{{*mac_address::parse("02:00:00:00:00:01")},
                       "0.1.0",
                       "agent",

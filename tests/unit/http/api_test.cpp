@@ -42,6 +42,9 @@ TEST_CASE("what reads is routed by path", "[http]") {
     CHECK(routed_to<get_why>("GET", "/api/v1/groups/db/why").group == "db");
     CHECK_FALSE(routed_to<get_events>("GET", "/api/v1/events").operation);
     CHECK(routed_to<get_events>("GET", "/api/v1/events?operation=42").operation == 42U);
+    CHECK(routed_to<get_events>("GET", "/api/v1/events?only=standings").of_standings);
+    CHECK_FALSE(route("GET", "/api/v1/events?only=status", {}).has_value());
+    CHECK_FALSE(route("GET", "/api/v1/events?only=standings&operation=4", {}).has_value());
     CHECK(routed_to<get_events>("GET", "/api/v1/operations/42/events").operation == 42U);
 }
 

@@ -320,6 +320,24 @@ TEST_CASE("a stream without events shows that it lives, and a reader that lags i
     CHECK(status_line(ask(running.port, "GET", "/active")) == "HTTP/1.1 200 OK");
 }
 
+TEST_CASE("who follows standings gets those and nothing else, and nobody else gets them",
+          "[http]") {
+    running_server const running;
+    raw_client balancer{running.port};
+    balancer.send("GET /api/v1/events?only=standings HTTP/1.1\r\nHost: x\r\n\r\n");
+    CHECK(balancer.read_until("\r\n\r\n").find("text/event-stream") != std::string::npos);
+    raw_client person{running.port};
+    person.send("GET /api/v1/events HTTP/1.1\r\nHost: x\r\n\r\n");
+    CHECK(person.read_until("\n\n").find("event: status") != std::string::npos);
+    running.server->publish({"operation", "{\"id\":9}", 9U, false});
+    running.server->publish({std::string{standings_event}, "{\"groups\":[]}", {}, false});
+    running.server->publish({"operation", "{\"id\":10}", 10U, false});
+    auto const told = balancer.read_until("\n\n");
+    CHECK(told.find("event: standings\ndata: {\"groups\":[]}") != std::string::npos);
+    CHECK(told.find("operation") == std::string::npos);
+    CHECK(person.read_until("\"id\":10}").find("standings") == std::string::npos);
+}
+
 TEST_CASE("a port in use is reported with its key and a remedy", "[http]") {
     running_server const running;
     boost::asio::io_context context;

@@ -87,13 +87,13 @@ TEST_CASE("in maintenance nobody is called dead, and the reason is told", "[lb]"
     auto& it = on.states[0];
     it.health.now = health::down;
     it.health.why = "connection refused";
-    CHECK(is_dead(it));
+    CHECK(is_dead(it, false));
     CHECK(reason_of(on.pool.backends[0], it) == "connection refused");
     want(it, administration::drain, never, start);
-    CHECK(is_dead(it));
+    CHECK(is_dead(it, false));
     CHECK(reason_of(on.pool.backends[0], it) == "drained by the operator");
     want(it, administration::maintenance, never, start);
-    CHECK_FALSE(is_dead(it));
+    CHECK_FALSE(is_dead(it, false));
     CHECK(reason_of(on.pool.backends[0], it) == "in maintenance");
     on.states[1].weight = 0;
     CHECK(reason_of(on.pool.backends[1], on.states[1]) == "weight 0");

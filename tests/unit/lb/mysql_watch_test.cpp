@@ -164,4 +164,24 @@ TEST_CASE("a session that stays is told nothing", "[lb]") {
     CHECK(on.told.size() == 1);
 }
 
+TEST_CASE("a client whose server is gone is told so where an error packet can stand", "[lb]") {
+    rig on;
+    CHECK(on.it.apology("db1 is gone").empty()); // not logged in
+    on.log_in();
+    CHECK(on.it.apology("db1 is gone").empty()); // nothing is owed
+    on.client(std::string{'\x03'} + "SELECT 1");
+    auto const said = on.it.apology("db1 is gone");
+    REQUIRE(said.size() > packet_header_size);
+    std::string const text{reinterpret_cast<char const*>(said.data()), said.size()};
+    CHECK(text.substr(3) == "\x01\xff\x1d\x04#08S01tasuki: db1 is gone");
+    CHECK(static_cast<std::size_t>(said[0]) == said.size() - packet_header_size);
+    on.server({"\x01", "\x03"
+                       "def"}); // one column, and half of its result is there
+    auto const later = on.it.apology("db1 is gone");
+    REQUIRE(later.size() > packet_header_size);
+    CHECK(later[3] == std::byte{3});
+    on.client(std::string{'\x03'} + "SELECT 2"); // two answers are owed
+    CHECK(on.it.apology("db1 is gone").empty());
+}
+
 } // namespace tasuki::lb

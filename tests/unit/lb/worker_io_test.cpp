@@ -199,6 +199,44 @@ TEST_CASE("a drained client that does not take its last answer is not waited for
     CHECK(on.list().empty());
 }
 
+TEST_CASE("where a pool follows a group a client waits for its next master", "[lb][worker]") {
+    named_server one{"one"};
+    rig on;
+    on.settings.follows.group = "db";
+    on.settings.limits.queue = 2s;
+    SECTION("while nobody is") {
+        auto idle = one.settings();
+        idle.weight = 0;
+        on.add(idle);
+    }
+    SECTION("while it cannot be reached") {
+        on.add({"gone", nobody(), 100, false, 0});
+        on.add(one.settings());
+        on.picture.backends[1].weight = 0;
+    }
+    on.show();
+    client it{on.at()};
+    CHECK(it.hear(200ms).empty());
+    CHECK(on.list().at(0).state == "waits for a place");
+    CHECK(on.counts->queued == 1);
+    for (auto& each : on.picture.backends)
+        each.weight = each.settings.name == "gone" ? 0 : 100;
+    on.show();
+    CHECK(it.hear() == "one");
+    CHECK(on.counts->queued == 0);
+}
+
+TEST_CASE("nobody waits for a master without end", "[lb][worker]") {
+    rig on;
+    on.settings.follows.group = "db";
+    on.settings.limits.queue = 100ms;
+    on.add({"gone", nobody(), 100, false, 0});
+    on.show();
+    client it{on.at()};
+    CHECK(it.hear() == "over");
+    CHECK(on.wait_for(session_end::queue_timeout));
+}
+
 TEST_CASE("a session of a backend that is ready again stays", "[lb][worker]") {
     named_server one{"one"};
     rig on;

@@ -217,6 +217,23 @@ TEST_CASE("switchover: a try that fails lets writes flow before the next", "[swi
     CHECK(seen.place_of("close_writes db1") < seen.place_of("open_writes db1"));
 }
 
+TEST_CASE("switchover: balancers that follow are told, and have time, before it closes",
+          "[switchover]") {
+    group here;
+    rotation one(here.servers, switchover::step, switchover::next_wake, {.hold = milliseconds{50}});
+    one.tell(here.begin());
+    auto const seen = one.run();
+    CHECK(seen.verdict->how == conclusion::hand_over);
+    auto const told = std::find(seen.notes.begin(), seen.notes.end(),
+                                "hold: balancers begin no more transactions here");
+    REQUIRE(told != seen.notes.end());
+    CHECK(std::find_if(seen.notes.begin(), told,
+                       [](auto const& line) { return line.starts_with("close"); }) == told);
+    auto const without = here.play(here.begin());
+    CHECK(std::none_of(without.notes.begin(), without.notes.end(),
+                       [](auto const& line) { return line.starts_with("hold"); }));
+}
+
 TEST_CASE("switchover: commits that wait keep it from closing", "[switchover]") {
     group here;
     here.servers.at(db2).acknowledges = here.servers.at(db3).acknowledges = false;
