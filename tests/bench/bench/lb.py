@@ -92,6 +92,13 @@ def wrk(lab, port: int, path: str, connections: int, *more) -> str:
                f"http://127.0.0.1:{port}/{path}")
 
 
+def wrk_once(lab, port: int) -> str:
+    """A connection for each request. wrk calls the end of each a read error, though it has its
+    answer."""
+    said = wrk(lab, port, "small", 32, "-H", "Connection: close")
+    return re.sub(r"Socket errors: connect 0, read \d+, write 0, timeout 0", "", said)
+
+
 def rate(said: str) -> float:
     if re.search(r"Non-2xx|Socket errors", said):
         raise LabError(f"wrk saw errors:\n{said}")
@@ -113,9 +120,7 @@ def sysbench(lab, port: int, verb: str, *more) -> str:
 def measure(lab, subject: str) -> dict:
     port = SUBJECTS[subject]
     kept = wrk(lab, port, "small", 64)
-    # wrk calls the end of each of these connections a read error, though it has its answer.
-    once = wrk(lab, port, "small", 32, "-H", "Connection: close")
-    once = re.sub(r"Socket errors: connect 0, read \d+, write 0, timeout 0", "", once)
+    once = wrk_once(lab, port)
     bulk = wrk(lab, port, "bulk", 8)
     selects = sysbench(lab, MYSQL[subject], "run", f"--time={SECONDS}")
     return {"keepalive": rate(kept), "p99-keepalive": p99_ms(kept),

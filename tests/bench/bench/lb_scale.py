@@ -1,8 +1,9 @@
 """What many sessions and many backends cost a balancer.
 
 idle-session: memory of the balancer's process for a session that says nothing, with 20,000 of them
-open, or as many as the descriptors of a process allow here; keepalive-8, keepalive-1000: requests of 1 KiB over connections that stay, through a pool of so
-many backends, by turns. One nginx answers on all ports; one thread each.
+open, or as many as the descriptors of a process allow here; keepalive-8, keepalive-1000: requests of
+1 KiB over connections that stay, through a pool of so many backends; connection-8, connection-1000:
+each over a connection of its own. One nginx answers on all ports; one thread each, by turns.
 """
 
 import re
@@ -20,9 +21,10 @@ COLUMNS = {"case": "case", "subject": "subject", "median": "median", "unit": "un
            "of_eight": "of 8 backends", "runs": "runs"}
 TIMING = {"lease_ms": 0, "step_down_ms": 0}
 DESCRIPTORS = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-SESSIONS = min(20_000, (DESCRIPTORS - 1000) // 2)
+SESSIONS = min(20_000, (DESCRIPTORS - 3000) // 2)
 FIRST = 20_001  # above the range of other listeners, below that of clients
 FEW, MANY = 8, 1000
+CASES = ("keepalive-8", "keepalive-1000", "connection-8", "connection-1000", "idle-session")
 
 HAPROXY = """
 global
@@ -117,7 +119,9 @@ def idle_session_kib(lab, subject: str) -> float:
 def measure(lab, subject: str) -> dict:
     port = SUBJECTS[subject]
     return {"keepalive-8": lb.rate(lb.wrk(lab, port, "small", 64)),
-            "keepalive-1000": lb.rate(lb.wrk(lab, port + 1, "small", 64))}
+            "keepalive-1000": lb.rate(lb.wrk(lab, port + 1, "small", 64)),
+            "connection-8": lb.rate(lb.wrk_once(lab, port)),
+            "connection-1000": lb.rate(lb.wrk_once(lab, port + 1))}
 
 
 def run(options) -> list:
@@ -139,15 +143,14 @@ def run(options) -> list:
             found["idle-session", subject] = [idle_session_kib(lab, subject)]
     finally:
         stage.clean(lab)
-    return [summary(found, case, subject) for case in ("keepalive-8", "keepalive-1000",
-                                                       "idle-session") for subject in chosen]
+    return [summary(found, case, subject) for case in CASES for subject in chosen]
 
 
 def summary(found: dict, case: str, subject: str) -> dict:
     values = found[case, subject]
     entry = rows.row("lb-scale", case, subject, 0, values,
                      unit="KiB" if case == "idle-session" else "req/s")
-    if case == "keepalive-1000":
-        few = rows.row("lb-scale", case, subject, 0, found["keepalive-8", subject])
+    if case.endswith("-1000"):
+        few = rows.row("lb-scale", case, subject, 0, found[case.replace("1000", "8"), subject])
         entry["of_eight"] = f"{entry['median'] / few['median']:.2f}"
     return entry
