@@ -211,8 +211,10 @@ TEST_CASE("where a pool follows a group a client waits for its next master", "[l
     }
     SECTION("while it cannot be reached") {
         on.add({"gone", nobody(), 100, false, 0});
+        on.add({"gone", nobody(), 100, false, 0});
+        on.add({"gone", nobody(), 100, false, 0});
         on.add(one.settings());
-        on.picture.backends[1].weight = 0;
+        on.picture.backends[3].weight = 0;
     }
     on.show();
     client it{on.at()};
