@@ -199,6 +199,10 @@ TEST_CASE("a replica that lags is left until it lags half as much, and the last 
     CHECK(lag(1001ms, 0ms) == shares{0, 0, 100});
     CHECK(on.why(1) == "lags 1001 ms");
     CHECK_FALSE(drain_of(on.it.states()[1])->is_urgent);
+    said.replicas[1].applies = false; // no reason to come back
+    CHECK(lag(1001ms, 0ms) == shares{0, 0, 100});
+    said.replicas[1].applies = true;
+    CHECK(lag(1001ms, 0ms) == shares{0, 0, 100});
     CHECK(lag(501ms, 0ms) == shares{0, 0, 100});
     CHECK(lag(500ms, 0ms) == shares{0, 100, 100});
     CHECK(lag(3000ms, 2000ms) == shares{0, 0, 100});
