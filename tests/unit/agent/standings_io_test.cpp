@@ -94,6 +94,18 @@ TEST_CASE("standings: an answer of another epoch, or of who holds nothing, prove
     CHECK(on.told.at(0).until == long_ago);
 }
 
+TEST_CASE("standings: an answer that comes late takes nothing back", "[agent][standing]") {
+    rig on;
+    on.see("db1", 3);
+    on.see("db2", 4);
+    REQUIRE(on.asked.size() == 2);
+    on.asked[1].answer({epoch{4}, milliseconds{1000}, true});
+    auto const until = on.told.at(0).until;
+    CHECK(until > on.now);
+    on.answer(3, milliseconds{1000});
+    CHECK(on.told.at(0).until == until);
+}
+
 TEST_CASE("standings: a master that is not open yet is asked again soon", "[agent][standing]") {
     rig on;
     on.settings.interval = std::chrono::hours{1};
