@@ -95,7 +95,14 @@ void fill_followed(configuration& config, config_notes& notes) {
                                              pool.name));
         check_follow(config.pools[index], *group, path, notes);
         pool.backends = backends_of(*group);
-        pool.follows.reserved = reserved_of(config, group->name);
+        auto const reserved = reserved_of(config, group->name);
+        if (pool.follows.reserved.empty())
+            pool.follows.reserved = reserved;
+        if (pool.follows.reserved != reserved)
+            notes.error_at(path + ".follow",
+                           fmt::format("pool \"{}\" reserves \"{}\", and another one \"{}\": one "
+                                       "member of a group is kept for batch work",
+                                       pool.name, pool.follows.reserved, reserved));
     }
 }
 

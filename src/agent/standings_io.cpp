@@ -13,6 +13,7 @@ namespace {
 /// A switchover that says nothing more is forgotten after this.
 constexpr duration leaving_max = std::chrono::seconds{15};
 constexpr duration pause_while_closed = milliseconds{10};
+constexpr duration opening_max = std::chrono::seconds{5}; // of a promotion that goes well
 
 } // namespace
 
@@ -20,7 +21,8 @@ standings::standings(boost::asio::io_context& io, node_settings const& settings,
                      standings_links links)
     : settings_(settings)
     , links_(std::move(links))
-    , timer_(io) {}
+    , timer_(io)
+    , began_(links_.now()) {}
 
 void standings::start() {
     if (settings_.followed.empty())
@@ -59,6 +61,7 @@ void standings::noted(progress_note const& it) {
     auto& known = known_[it.group];
     if (it.step == to_string(mysql::switchover::phase::hold)) {
         known.leaving = it.operation;
+        known.leaving_under = it.under;
         known.leaves_until = links_.now() + leaving_max;
     } else if (!it.result.empty() && known.leaving == it.operation) {
         known.leaving = {};
@@ -90,26 +93,31 @@ void standings::answered(group_id id, tenure const& got, instant asked_at) {
     known.under = got.under;
     known.is_open = got.is_open;
     if (is_newer)
-        known.leaving = {};
+        known.first_at = asked_at;
     tell();
-    if (!got.is_open)
+    if (!got.is_open && asked_at < known.first_at + opening_max)
         ask_again(pause_while_closed); // somebody may wait for that moment
 }
 
+/// An agent that has just begun knows less than was told by the one before it, and is silent about
+/// a group until it knows as much, or that lease is over.
 void standings::tell() {
     auto all = seen_;
     auto const now = links_.now();
     for (auto& each : all) {
-        auto const found = known_.find(group_named(each.group));
-        if (found == known_.end())
-            continue;
-        auto const& known = found->second;
+        auto& known = known_[group_named(each.group)];
         if (each.until == long_ago && known.under.value() == each.epoch) {
             each.until = known.until;
             each.is_open = known.is_open;
         }
-        each.is_leaving = known.leaving.is_set() && now < known.leaves_until;
+        each.is_leaving = known.leaving.is_set() && known.leaving_under.value() == each.epoch &&
+                          now < known.leaves_until;
+        known.was_complete = known.was_complete || now < each.until;
     }
+    if (now < began_ + settings_.terms.lease)
+        std::erase_if(all, [this](auto const& each) {
+            return !known_[group_named(each.group)].was_complete;
+        });
     links_.tell(lb::to_text(all));
 }
 

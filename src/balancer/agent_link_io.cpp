@@ -28,6 +28,7 @@ struct agent_link::conversation {
         : socket(io) {}
     asio::local::stream_protocol::socket socket;
     asio::streambuf received{line_bytes_max};
+    bool is_over = false; ///< the link is gone: what still completes means nothing
 };
 
 agent_link::agent_link(asio::io_context& io, std::string socket_path, on_told use)
@@ -39,8 +40,8 @@ agent_link::agent_link(asio::io_context& io, std::string socket_path, on_told us
 }
 
 agent_link::~agent_link() {
-    if (now_)
-        now_->socket.close();
+    now_->is_over = true;
+    now_->socket.close();
 }
 
 void agent_link::call() {
@@ -48,7 +49,7 @@ void agent_link::call() {
     now_ = with;
     with->socket.async_connect(asio::local::stream_protocol::endpoint{path_},
                                [this, with](error_code const& error) {
-                                   if (error == asio::error::operation_aborted)
+                                   if (with->is_over)
                                        return;
                                    if (error)
                                        return call_again(error.message());
@@ -61,10 +62,9 @@ void agent_link::call_again(std::string const& why) {
         spdlog::warn("the agent of this node does not tell who is master ({}: {}); pools that "
                      "follow a group go on with what it has told",
                      path_, why);
-    now_.reset();
     timer_.expires_after(pause);
-    timer_.async_wait([this](error_code const& error) {
-        if (!error)
+    timer_.async_wait([this, with = now_](error_code const& error) {
+        if (!error && !with->is_over)
             call();
     });
 }
@@ -72,7 +72,7 @@ void agent_link::call_again(std::string const& why) {
 void agent_link::ask(std::shared_ptr<conversation> const& with) {
     asio::async_write(with->socket, asio::buffer(request),
                       [this, with](error_code const& error, std::size_t) {
-                          if (error == asio::error::operation_aborted)
+                          if (with->is_over)
                               return;
                           if (error)
                               return call_again(error.message());
@@ -83,7 +83,7 @@ void agent_link::ask(std::shared_ptr<conversation> const& with) {
 void agent_link::listen(std::shared_ptr<conversation> const& with) {
     asio::async_read_until(with->socket, with->received, '\n',
                            [this, with](error_code const& error, std::size_t) {
-                               if (error == asio::error::operation_aborted)
+                               if (with->is_over)
                                    return;
                                if (error)
                                    return call_again(error.message());

@@ -189,7 +189,8 @@ void balancer::show(pool& it) {
     for (std::size_t index = 0; index < settings.backends.size(); ++index)
         picture.backends.push_back({settings.backends[index],
                                     it.counts_of(settings.backends[index]), weights[index],
-                                    it.roster.is_dead(index), drain_of(it.roster.states()[index])});
+                                    it.roster.is_dead(index), drain_of(it.roster.states()[index]),
+                                    it.roster.usable_until(index)});
     for (auto const& worker : workers_)
         worker->show(picture);
 }

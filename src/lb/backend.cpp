@@ -61,7 +61,9 @@ bool is_leaving(backend_state const& it) {
 std::optional<draining> drain_of(backend_state const& it) {
     if (!it.leaving || !it.displaced)
         return it.leaving ? it.leaving : it.displaced;
-    return it.leaving->deadline < it.displaced->deadline ? it.leaving : it.displaced;
+    auto out = it.displaced->is_urgent ? it.displaced : it.leaving;
+    out->deadline = std::min(it.leaving->deadline, it.displaced->deadline);
+    return out;
 }
 
 bool is_usable(backend_state const& it) {

@@ -33,8 +33,10 @@ placement doubted(std::string why, placement const* before, instant now) {
     bool const is_out = before != nullptr && before->is == place::leaves;
     auto const since =
         before != nullptr && before->doubted_since != never ? before->doubted_since : now;
-    bool const is_over = is_out || now - since >= doubt_max;
-    return {is_over ? place::leaves : place::serves, std::move(why), since};
+    if (is_out || now - since >= doubt_max)
+        return {place::leaves, std::move(why), since};
+    bool const was_last = before != nullptr && before->is == place::last; // a master that has gone
+    return {was_last ? place::last : place::serves, std::move(why), since};
 }
 
 /// Before it is looked at who is reserved, and who is the last.

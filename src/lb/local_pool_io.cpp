@@ -18,6 +18,8 @@ constexpr int accepted_at_once = 64;
 constexpr milliseconds door_pause{20};
 // Places that other threads give back are looked for so often.
 constexpr milliseconds queue_pause{5};
+// After a connection has failed, until those who wait try again.
+constexpr milliseconds retry_pause{50};
 
 /// Closes with a reset: nothing is kept in the kernel for a client that is not served.
 void turn_away(unique_fd client) {
@@ -43,10 +45,12 @@ local_pool::local_pool(event_loop& loop, reporter const& report, pool_picture fi
     take_backends(picture_.backends);
     make_schedule();
     open_doors();
+    watch_leases();
 }
 
 local_pool::~local_pool() {
     loop_.cancel(serves_queue_);
+    loop_.cancel(lease_ends_);
     doors_.clear();
     for (auto it = sessions_.begin(); it != sessions_.end();)
         (*it++)->end(session_end::pool_closed);
@@ -66,6 +70,8 @@ void local_pool::apply(pool_picture next) {
         open_doors();
     if (news || former_.size() != former)
         tell_sessions();
+    watch_leases();
+    no_try_before_ = long_ago;
     serve_queue();
 }
 
@@ -160,9 +166,11 @@ bool local_pool::is_full() const {
                        [](auto const& it) { return it->now.weight > 0; });
 }
 
-void local_pool::give_back(local_backend& from) {
+void local_pool::give_back(local_backend& from, bool failed) {
     from.now.counts->sessions.fetch_sub(1, std::memory_order_relaxed);
-    if (queue_.empty())
+    if (failed)
+        no_try_before_ = event_loop::now() + retry_pause;
+    if (queue_.empty() || failed)
         return;
     loop_.cancel(serves_queue_);
     serves_queue_ = loop_.at(long_ago, [this] { serve_queue(); });
@@ -183,18 +191,48 @@ void local_pool::dequeue(session& one) {
     picture_.counts->queued.fetch_sub(1, std::memory_order_relaxed);
 }
 
+/// Who fails at once is behind the others again: each has one try.
 void local_pool::serve_queue() {
     loop_.cancel(std::exchange(serves_queue_, 0));
-    while (!queue_.empty()) {
+    auto const now = event_loop::now();
+    for (auto left = queue_.size(); left > 0 && !queue_.empty(); --left) {
         auto& first = *queue_.front();
-        auto place = choose(first.key(), {});
+        if (first.has_waited_too_long(now)) {
+            first.end(session_end::queue_timeout);
+            continue;
+        }
+        auto place = now < no_try_before_ ? nullptr : choose(first.key(), {});
         if (!place)
             break;
         dequeue(first);
         first.take_place(std::move(place));
     }
+    loop_.cancel(std::exchange(serves_queue_, 0));
     if (!queue_.empty())
-        serves_queue_ = loop_.at(event_loop::now() + queue_pause, [this] { serve_queue(); });
+        serves_queue_ = loop_.at(std::max(event_loop::now() + queue_pause, no_try_before_),
+                                 [this] { serve_queue(); });
+}
+
+/// Whatever the thread does that shows the pictures.
+void local_pool::watch_leases() {
+    loop_.cancel(std::exchange(lease_ends_, 0));
+    auto const now = event_loop::now();
+    auto next = never;
+    bool news = false;
+    for (auto const* all : {&backends_, &former_})
+        for (auto const& one : *all) {
+            auto& it = one->now;
+            if (it.is_dead)
+                continue;
+            it.is_dead = now >= it.until;
+            it.weight = it.is_dead ? 0 : it.weight;
+            news = news || it.is_dead;
+            next = it.is_dead ? next : std::min(next, it.until);
+        }
+    if (next != never)
+        lease_ends_ = loop_.at(next, [this] { watch_leases(); });
+    if (news)
+        tell_sessions();
 }
 
 void local_pool::note_connect(local_backend& to, bool good) {

@@ -40,7 +40,8 @@ class local_pool {
     choose(std::uint64_t key, std::vector<std::shared_ptr<local_backend>> const& tried);
     /// Some backend could be chosen if it were not full.
     [[nodiscard]] bool is_full() const;
-    void give_back(local_backend&);
+    /// `failed`: its connection did not come about, and nobody else is to try at once.
+    void give_back(local_backend&, bool failed = false);
     [[nodiscard]] bool enqueue(session&);
     void dequeue(session&);
     void note_connect(local_backend&, bool good);
@@ -72,6 +73,7 @@ class local_pool {
     void make_schedule();
     void tell_sessions();
     void serve_queue();
+    void watch_leases();
 
     event_loop& loop_;
     reporter const& report_;
@@ -85,6 +87,8 @@ class local_pool {
     std::list<std::unique_ptr<session>> sessions_;
     std::deque<session*> queue_;
     event_loop::timer serves_queue_ = 0;
+    instant no_try_before_ = long_ago;
+    event_loop::timer lease_ends_ = 0; ///< the first of them
     bool closed_ = false;
 };
 

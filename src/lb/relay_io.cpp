@@ -52,13 +52,19 @@ result<void> relay::start() {
     return loop_.add(server_.socket.get(), server_);
 }
 
-result<void> relay::replace_server(unique_fd another) {
-    loop_.remove(server_.socket.get(), server_);
-    server_.socket = std::move(another);
+void relay::drop_server() {
+    if (server_.socket)
+        loop_.remove(server_.socket.get(), server_);
+    server_.socket.reset();
     server_.readable = server_.writable = server_.connected = false;
     server_.ends = server_.ended = false;
     down_.kept.clear();
     down_.kept_from = 0;
+}
+
+result<void> relay::replace_server(unique_fd another) {
+    drop_server();
+    server_.socket = std::move(another);
     return loop_.add(server_.socket.get(), server_);
 }
 
@@ -97,6 +103,10 @@ void relay::side::happened(edges what) {
 }
 
 void relay::pump() {
+    if (!server_.socket) {
+        auto const over = over_; // it outlives the relay
+        return client_.ends ? over(relay_end::client_ended) : void();
+    }
     for (int round = 0; round < rounds_max; ++round) {
         auto const up = move(up_);
         auto const down =

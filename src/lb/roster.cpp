@@ -35,7 +35,15 @@ roster::roster(pool_settings const& configured, pool_wishes const& before, insta
     }
 }
 
+/// What was known of another group says nothing, and who does not follow any more has no place.
 void roster::configure(pool_settings const& configured, instant now) {
+    if (configured.follows != configured_.follows)
+        for (auto& each : states_) {
+            each.where = {};
+            each.displaced.reset();
+        }
+    if (configured.follows.group != configured_.follows.group)
+        standing_ = {};
     configured_ = configured;
     rebuild(now);
 }
@@ -71,8 +79,18 @@ void roster::rebuild(instant now) {
 }
 
 bool roster::stand(group_standing const& known, instant now) {
+    if (known.group != settings_.follows.group)
+        return false;
+    bool const is_master = settings_.follows.role == group_role::master;
+    bool const lasts = is_master && known.until != standing_.until;
     standing_ = known;
-    return place_all(now);
+    return place_all(now) || lasts;
+}
+
+instant roster::usable_until(std::size_t index) const {
+    bool const is_bound = settings_.follows.any() && settings_.follows.role == group_role::master &&
+                          states_[index].where.is != place::lost;
+    return is_bound ? standing_.until : never;
 }
 
 bool roster::pass(instant now) {

@@ -68,8 +68,7 @@ session::session(local_pool& pool, unique_fd client, endpoint const& from, endpo
 
 session::~session() {
     pool_.loop().cancel(timer_);
-    if (reads_header_)
-        pool_.loop().remove(client_.get(), *this);
+    leave_client();
     if (phase_ == phase::queued)
         pool_.dequeue(*this);
     if (backend_)
@@ -79,14 +78,28 @@ session::~session() {
 void session::start() {
     if (!pool_.settings().accepts_header)
         return choose();
-    reads_header_ = true;
-    if (auto const added = pool_.loop().add(client_.get(), *this); !added)
-        return end(session_end::client_failed, added.error().text);
-    arm(next_limit());
+    if (watch_client())
+        arm(next_limit());
+}
+
+/// False: it has ended for that.
+bool session::watch_client() {
+    auto const added = pool_.loop().add(client_.get(), *this);
+    watched_ = added.has_value();
+    if (!watched_)
+        end(session_end::client_failed, added.error().text);
+    return added.has_value();
+}
+
+void session::leave_client() {
+    if (std::exchange(watched_, false))
+        pool_.loop().remove(client_.get(), *this);
 }
 
 /// Looks before it takes, so that what stands behind the header is left to the relay.
 void session::happened(edges what) {
+    if (phase_ == phase::queued)
+        return what.ends ? end(session_end::client) : void();
     std::array<std::byte, proxy_header_max> buffer;
     auto const got = ::recv(client_.get(), buffer.data(), buffer.size(), MSG_PEEK | MSG_DONTWAIT);
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
@@ -101,8 +114,7 @@ void session::happened(edges what) {
     if (read.is == header_reading::verdict::more)
         return;
     (void)::recv(client_.get(), buffer.data(), read.what.size, MSG_DONTWAIT);
-    pool_.loop().remove(client_.get(), *this);
-    reads_header_ = false;
+    leave_client();
     from_ = read.what.client.value_or(from_);
     to_ = read.what.server.value_or(to_);
     key_ = key_of(from_);
@@ -128,10 +140,15 @@ void session::wait_for_backend() {
         phase_ = phase::header;
         return end(session_end::queue_full);
     }
+    if (relay_)
+        relay_->drop_server();
+    else if (!watched_ && !watch_client())
+        return;
     arm(next_limit());
 }
 
 void session::take_place(std::shared_ptr<local_backend> found) {
+    leave_client();
     backend_ = std::move(found);
     phase_ = phase::connecting;
     connect();
@@ -162,7 +179,7 @@ void session::connect() {
 /// The client notices nothing: no byte of its has reached a server yet.
 void session::try_another() {
     pool_.note_connect(*backend_, false);
-    pool_.give_back(*backend_);
+    pool_.give_back(*backend_, true);
     tried_.push_back(std::exchange(backend_, nullptr));
     if (tried_.size() == backends_tried_max && !pool_.settings().follows.any())
         return end(session_end::connect_failed);

@@ -28,6 +28,7 @@ class session final : public event_handler {
     void look();
     void end(session_end, std::string detail = {});
 
+    [[nodiscard]] bool has_waited_too_long(instant now) const { return now >= queue_ends_; }
     [[nodiscard]] local_backend const* backend() const { return backend_.get(); }
     [[nodiscard]] std::uint64_t key() const { return key_; }
     [[nodiscard]] listed_session listed() const;
@@ -45,6 +46,8 @@ class session final : public event_handler {
     void step_out();
     void refuse(session_end);
     void wait_for_backend();
+    [[nodiscard]] bool watch_client();
+    void leave_client();
     void step_down(decision const&);
     void on_time();
     void arm(instant when);
@@ -66,7 +69,7 @@ class session final : public event_handler {
     instant due_ = never;
     instant queue_ends_ = never; ///< once it has begun to wait for a backend
     bool steps_out_ = false;     ///< and waits only for the client to take what it is owed
-    bool reads_header_ = false;  ///< its socket is registered for that
+    bool watched_ = false;       ///< its socket is registered here, not with the relay
 };
 
 } // namespace tasuki::lb

@@ -12,6 +12,7 @@ namespace json = boost::json;
 
 constexpr std::size_t groups_max = 64;
 constexpr std::size_t replicas_max = 256;
+constexpr std::int64_t lag_ms_max = std::int64_t{1000} * 3600 * 24 * 365;
 
 /// Members of one object; the first that is missing or of another type spoils the whole document.
 class reader {
@@ -86,7 +87,7 @@ replica_standing replica_from(json::value const& from, bool& sound) {
     reader in{from, sound};
     replica_standing out{in.text("node"), in.flag("applies"), std::nullopt};
     if (!in.is_null("lag_ms"))
-        out.lag = milliseconds{in.number("lag_ms")};
+        out.lag = milliseconds{std::min(in.number("lag_ms"), lag_ms_max)};
     return out;
 }
 

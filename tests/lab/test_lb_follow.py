@@ -103,6 +103,36 @@ class FollowTest(WatchedCase):
         self.assertIn("its lease may be over", self.log())
         self.wait_for(lambda: self.serving() == ["db1"], "the master serves again")
 
+    def test_an_agent_that_is_reloaded_or_killed_disturbs_no_session(self):
+        self.wait_for(lambda: self.serving() == ["db1"], "the master serves")
+        code = ("import pymysql, sys\n"
+                f"link = pymysql.connect(host='10.77.0.9', port={WRITE_PORT}, user='app',"
+                " password='app-lab', database='app')\n"
+                "for line in sys.stdin:\n"
+                "    cursor = link.cursor()\n"
+                "    cursor.execute('SELECT CONNECTION_ID()')\n"
+                "    print(cursor.fetchone()[0], flush=True)\n")
+        client = subprocess.Popen(
+            processes.in_namespace(self.lab, "client", [places.SYSTEM_PYTHON, "-B", "-c", code]),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(client.kill)
+
+        def number():
+            client.stdin.write("\n")
+            client.stdin.flush()
+            return client.stdout.readline()
+
+        first = number()
+        self.assertTrue(first)
+        agents.tasuki(self.lab, "wit", "reload")
+        time.sleep(1.5)
+        self.assertEqual(number(), first)
+        processes.kill(stage.find(self.lab, "wit", "agent"))
+        stage.start(self.lab, "wit", "agent")
+        time.sleep(1.5)
+        self.assertEqual(number(), first)
+        self.assertEqual(self.serving(), ["db1"])
+
     def test_a_replica_that_lags_is_left_and_the_others_read(self):
         self.wait_for(lambda: self.serving(READ) == ["db2", "db3"], "both replicas serve")
         with mariadb.session(self.lab, "db3", "LOCK TABLES app.writes READ"):  # it cannot apply

@@ -38,8 +38,11 @@ class standings {
         epoch under;
         instant until = long_ago; ///< of the lease of that epoch
         bool is_open = false;
-        operation_id leaving; ///< the switchover that is about to close the master
+        instant first_at = long_ago; ///< when that epoch's holder first answered
+        operation_id leaving;        ///< the switchover that is about to close the master
+        epoch leaving_under;         ///< of that epoch
         instant leaves_until = long_ago;
+        bool was_complete = false; ///< since this agent has begun
     };
 
     void ask_holders();
@@ -52,6 +55,7 @@ class standings {
     boost::asio::steady_timer timer_;
     std::vector<lb::group_standing> seen_;
     std::map<group_id, known_of> known_;
+    instant began_;
 };
 
 } // namespace tasuki::agent

@@ -38,7 +38,7 @@ struct backend_state {
 
 /// Not in service by the operator's wish.
 [[nodiscard]] bool is_leaving(backend_state const&);
-/// The drain that its sessions are in, if they are in one: the one that ends first.
+/// The drain that its sessions are in, if they are in one; of two, the earlier end.
 [[nodiscard]] std::optional<draining> drain_of(backend_state const&);
 /// New connections may go there.
 [[nodiscard]] bool is_usable(backend_state const&);

@@ -40,6 +40,8 @@ class relay {
     [[nodiscard]] result<void> start();
     /// It goes on with another server, which gets what the former one has not taken.
     [[nodiscard]] result<void> replace_server(unique_fd);
+    /// It waits for another server: only whether the client is still there is looked at.
+    void drop_server();
     /// Bytes of the proxy's own, behind all that was passed on.
     void put_to_server(byte_view);
     void put_to_client(byte_view);

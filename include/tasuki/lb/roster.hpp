@@ -51,7 +51,8 @@ class roster {
     bool checked(std::string_view backend, check_result, instant now);
     /// A client's connection to it succeeded, or did not.
     void connected(std::string_view backend, bool good, instant now);
-    /// What is known of the group that the pool follows; true if a backend's place has changed.
+    /// What is known of the group that the pool follows; true if a backend's place has changed, or
+    /// until when it may be used. Of another group it is no news.
     bool stand(group_standing const&, instant now);
     /// Time alone may end the master's lease; true as above.
     bool pass(instant now);
@@ -67,6 +68,8 @@ class roster {
     /// All went down at once: it is more likely us, and they are used all the same.
     [[nodiscard]] bool is_own_fault() const { return own_fault_; }
     [[nodiscard]] bool is_dead(std::size_t index) const;
+    /// The end of the lease that lets it be used, of the master of a group that is followed.
+    [[nodiscard]] instant usable_until(std::size_t index) const;
     [[nodiscard]] pool_wishes wishes() const;
 
   private:

@@ -45,6 +45,7 @@ struct backend_picture {
     unsigned weight = 0;                    ///< effective
     bool is_dead = false;
     std::optional<draining> leaving;
+    instant until = never; ///< then it is dead, whether or not another picture says so
 };
 struct listener {
     endpoint at;

@@ -35,6 +35,7 @@ struct rig {
         links.tell = [this](std::string const& text) { told = *lb::parse_standings(text); };
         links.now = [this] { return now; };
         it = std::make_unique<standings>(io, settings, std::move(links));
+        now += settings.terms.lease; // it has not just begun
     }
     void see(std::string master, std::uint64_t under) {
         lb::group_standing one;
@@ -53,6 +54,7 @@ struct rig {
         progress_note out;
         out.group = group_named("db");
         out.kind = "switchover";
+        out.under = epoch{3};
         out.operation = operation_id{operation};
         out.step = std::move(step);
         out.result = std::move(result);
@@ -126,6 +128,34 @@ TEST_CASE("standings: nobody is asked about a lease that this node holds", "[age
     CHECK(on.asked.empty());
 }
 
+TEST_CASE("standings: an agent that has just begun says nothing until it knows",
+          "[agent][standing]") {
+    rig on;
+    on.now -= on.settings.terms.lease;
+    on.see("", 3);
+    CHECK(on.told.empty());
+    on.see("db1", 3);
+    CHECK(on.told.empty());
+    on.answer(3, milliseconds{1000});
+    REQUIRE(on.told.size() == 1);
+    CHECK(on.told[0].until > on.now);
+    on.see("", 3); // from now on it knows better than what was told before
+    CHECK(on.told.size() == 1);
+}
+
+TEST_CASE("standings: a master that never opens is not asked without pause", "[agent][standing]") {
+    rig on;
+    on.settings.interval = std::chrono::hours{1};
+    on.see("db1", 3);
+    on.answer(3, milliseconds{1000}, false);
+    on.now += std::chrono::seconds{6};
+    on.io.run_one();
+    on.answer(3, milliseconds{1000}, false);
+    on.io.restart();
+    on.io.run_for(milliseconds{50});
+    CHECK(on.asked.empty());
+}
+
 TEST_CASE("standings: a switchover that holds is told until it ends", "[agent][standing]") {
     rig on;
     on.see("db1", 3);
@@ -141,10 +171,8 @@ TEST_CASE("standings: a switchover that holds is told until it ends", "[agent][s
         on.note("undo", "failed");
         CHECK_FALSE(on.told.at(0).is_leaving);
     }
-    SECTION("with a newer epoch") {
-        on.see("db2", 4);
-        while (!on.asked.empty())
-            on.answer(4, milliseconds{500});
+    SECTION("with a newer epoch, also if this node has it") {
+        on.see("lb1", 4);
         CHECK_FALSE(on.told.at(0).is_leaving);
     }
     SECTION("with nothing more heard") {

@@ -173,11 +173,12 @@ TEST_CASE("replicas that only stand still while the master changes serve all the
     auto said = standing("", false);
     for (auto& each : said.replicas)
         each.lag.reset();
+    said.replicas[0].applies = false; // the one that was master
     on.hear(said);
     on.it.pass(on.now += 2999ms);
-    CHECK(on.weights() == shares{100, 100, 100});
+    CHECK(on.weights() == shares{0, 100, 100});
     on.it.pass(on.now += 1h); // and if there is no master for long, they are all there is
-    CHECK(on.weights() == shares{100, 100, 100});
+    CHECK(on.weights() == shares{0, 100, 100});
     CHECK(on.why(1) == "how far it lags is not known, and no other is better");
     on.hear(standing("db2"));
     CHECK(on.weights() == shares{100, 0, 100});
@@ -266,7 +267,40 @@ TEST_CASE("another file keeps the places, and an operator's drain goes beside th
     auto said = standing("db1");
     said.is_leaving = true;
     on.hear(said);
-    CHECK(drain_of(on.it.states()[0])->deadline == on.now + 5s); // the one that ends first
+    CHECK(drain_of(on.it.states()[0])->deadline == on.now + 5s); // the earlier end
+    CHECK(drain_of(on.it.states()[0])->is_urgent);
+}
+
+TEST_CASE("what is known of one group is no news of another, in another file either",
+          "[lb][follow]") {
+    rig on{pool(group_role::master)};
+    on.hear(standing("db1"));
+    auto other = standing("db2");
+    other.group = "crm";
+    CHECK_FALSE(on.hear(other));
+    CHECK(on.weights() == shares{100, 0, 0});
+    auto file = on.settings;
+    file.follows.group = "crm";
+    on.it.configure(file, on.now);
+    CHECK(on.weights() == shares{0, 0, 0});
+    CHECK(on.hear(other));
+    CHECK(on.weights() == shares{0, 100, 0});
+    file.follows = {};
+    on.it.configure(file, on.now);
+    CHECK(on.weights() == shares{100, 100, 100});
+    CHECK(on.dead() == "---");
+}
+
+TEST_CASE("each renewal of a lease is news, for the threads end its use themselves",
+          "[lb][follow]") {
+    rig on{pool(group_role::master)};
+    auto said = standing("db1");
+    on.hear(said);
+    CHECK(on.it.usable_until(0) == said.until);
+    CHECK(on.it.usable_until(1) == never);
+    said.until += 1s;
+    CHECK(on.hear(said));
+    CHECK(on.it.usable_until(0) == said.until);
 }
 
 TEST_CASE("what an agent tells is read back, and nonsense is not", "[lb][follow]") {

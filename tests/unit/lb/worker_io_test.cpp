@@ -228,15 +228,61 @@ TEST_CASE("where a pool follows a group a client waits for its next master", "[l
     CHECK(on.counts->queued == 0);
 }
 
-TEST_CASE("nobody waits for a master without end", "[lb][worker]") {
+TEST_CASE("nobody waits for a master without end, nor keeps its thread busy", "[lb][worker]") {
+    named_server other{"other"};
     rig on;
     on.settings.follows.group = "db";
-    on.settings.limits.queue = 100ms;
-    on.add({"gone", nobody(), 100, false, 0});
+    on.settings.limits.queue = 300ms;
+    backend_settings gone{"gone", nobody(), 100, false, 0};
+    SECTION("for one that refuses") {}
+    SECTION("for one that cannot even be called") { // nobody may broadcast by TCP
+        gone.address = *endpoint::parse("255.255.255.255:3306");
+    }
+    on.add(gone);
+    on.show();
+    client one{on.at()};
+    client two{on.at()};
+    CHECK(on.has_sessions(2)); // the thread answers
+    CHECK(one.hear() == "over");
+    CHECK(two.hear() == "over");
+    CHECK(on.wait_for(session_end::queue_timeout));
+    CHECK(on.failed_connects() < 30); // two of them, every 50 ms
+}
+
+TEST_CASE("a client that hangs up waits for no master any more", "[lb][worker]") {
+    rig on;
+    on.settings.follows.group = "db";
+    on.settings.limits.queue = 1h;
+    SECTION("one that was never on its way") {
+        on.add({"idle", nobody(), 0, false, 0});
+    }
+    SECTION("one whose connection was refused") {
+        on.add({"gone", nobody(), 100, false, 0});
+    }
+    on.show();
+    {
+        client const it{on.at()};
+        CHECK(on.has_sessions(1));
+    }
+    CHECK(on.has_sessions(0));
+}
+
+TEST_CASE("a backend is cut at the end of its lease though no picture says so", "[lb][worker]") {
+    named_server one{"one"};
+    rig on;
+    on.settings.follows.group = "db";
+    on.add(one.settings());
+    on.picture.backends[0].until = event_loop::now() + 300ms;
     on.show();
     client it{on.at()};
+    CHECK(it.hear() == "one");
     CHECK(it.hear() == "over");
-    CHECK(on.wait_for(session_end::queue_timeout));
+    CHECK(on.wait_for(session_end::backend_dead));
+    client next{on.at()};
+    CHECK(next.hear(100ms).empty()); // it waits
+    on.picture.backends[0].until = event_loop::now() + 1h;
+    on.show();
+    CHECK(next.hear() == "one");
 }
 
 TEST_CASE("a session of a backend that is ready again stays", "[lb][worker]") {

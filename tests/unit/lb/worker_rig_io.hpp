@@ -148,6 +148,13 @@ class rig {
                                [&](auto all) { promise.set_value(std::move(all)); });
         return answer.get();
     }
+    /// So many sessions, soon.
+    bool has_sessions(std::size_t count) {
+        auto const end = std::chrono::steady_clock::now() + patience;
+        while (list().size() != count && std::chrono::steady_clock::now() < end)
+            std::this_thread::sleep_for(std::chrono::milliseconds{5});
+        return list().size() == count;
+    }
     [[nodiscard]] endpoint at() const { return bound(door->socket); }
     /// The first end of a session for this reason.
     std::optional<session_report> wait_for(session_end why) {
