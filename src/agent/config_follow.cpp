@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace tasuki::agent {
 
@@ -68,7 +69,7 @@ void read_follow(section_reader& pool, lb::pool_settings& out) {
     follows.reserved = section.text("reserved", "");
     if (follows.role == lb::group_role::master && follows.lag_max > duration::zero())
         section.wrong("max_lag_ms", "is of replicas: a master does not lag");
-    if (follows.role != lb::group_role::batch && !follows.reserved.empty())
+    if (follows.role != lb::group_role::batch && !std::exchange(follows.reserved, {}).empty())
         section.wrong("reserved",
                       "goes with role = \"batch\"; pools of other roles learn it there");
     section.finish();

@@ -148,11 +148,10 @@ class rig {
                                [&](auto all) { promise.set_value(std::move(all)); });
         return answer.get();
     }
-    /// So many sessions, soon.
     bool has_sessions(std::size_t count) {
         auto const end = std::chrono::steady_clock::now() + patience;
         while (list().size() != count && std::chrono::steady_clock::now() < end)
-            std::this_thread::sleep_for(std::chrono::milliseconds{5});
+            std::this_thread::yield();
         return list().size() == count;
     }
     [[nodiscard]] endpoint at() const { return bound(door->socket); }
