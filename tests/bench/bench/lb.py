@@ -190,20 +190,26 @@ def listens(lab, port: int) -> bool:
     return bool(ask(lab, "ss", "-Hltn", "sport", "=", f":{port}").strip())
 
 
+def in_turns(runs: int, subjects: list, measure, units: dict) -> dict:
+    """What `measure` says of each subject, by case and subject: all of them in each round."""
+    found = {}
+    for number in range(runs):
+        for subject in subjects:
+            one = measure(subject)
+            print(f"round {number + 1}: {subject}: " + ", ".join(
+                f"{case} {value:.1f} {units[case]}" for case, value in one.items()), flush=True)
+            for case, value in one.items():
+                found.setdefault((case, subject), []).append(value)
+    return found
+
+
 def run(options) -> list:
     chosen = [name for name in SUBJECTS if not options.subjects or name in options.subjects]
     lab = places.open_lab("b-lb", (NODE,))
     stage.clean(lab)
-    found = {}
     try:
         set_up(lab)
-        for number in range(options.runs):
-            for subject in chosen:
-                one = measure(lab, subject)
-                print(f"round {number + 1}: {subject}: " + ", ".join(
-                    f"{case} {value:.1f} {UNITS[case]}" for case, value in one.items()), flush=True)
-                for case, value in one.items():
-                    found.setdefault((case, subject), []).append(value)
+        found = in_turns(options.runs, chosen, lambda subject: measure(lab, subject), UNITS)
         calls = {subject: calls_a_request(lab, subject) for subject in chosen
                  if subject != "direct"}
     finally:

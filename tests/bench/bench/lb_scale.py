@@ -24,7 +24,8 @@ DESCRIPTORS = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 SESSIONS = min(20_000, (DESCRIPTORS - 3000) // 2)
 FIRST = 20_001  # above the range of other listeners, below that of clients
 FEW, MANY = 8, 1000
-CASES = ("keepalive-8", "keepalive-1000", "connection-8", "connection-1000", "idle-session")
+UNITS = {"keepalive-8": "req/s", "keepalive-1000": "req/s", "connection-8": "req/s",
+         "connection-1000": "req/s", "idle-session": "KiB"}
 
 HAPROXY = """
 global
@@ -128,28 +129,20 @@ def run(options) -> list:
     chosen = [name for name in SUBJECTS if not options.subjects or name in options.subjects]
     lab = places.open_lab("b-lbs", (lb.NODE,))
     stage.clean(lab)
-    found = {}
     try:
         set_up(lab)
-        for number in range(options.runs):
-            for subject in chosen:
-                one = measure(lab, subject)
-                print(f"round {number + 1}: {subject}: " + ", ".join(
-                    f"{case} {value:.0f} req/s" for case, value in one.items()), flush=True)
-                for case, value in one.items():
-                    found.setdefault((case, subject), []).append(value)
+        found = lb.in_turns(options.runs, chosen, lambda subject: measure(lab, subject), UNITS)
         print(f"{SESSIONS} idle sessions", flush=True)
         for subject in chosen:
             found["idle-session", subject] = [idle_session_kib(lab, subject)]
     finally:
         stage.clean(lab)
-    return [summary(found, case, subject) for case in CASES for subject in chosen]
+    return [summary(found, case, subject) for case in UNITS for subject in chosen]
 
 
 def summary(found: dict, case: str, subject: str) -> dict:
     values = found[case, subject]
-    entry = rows.row("lb-scale", case, subject, 0, values,
-                     unit="KiB" if case == "idle-session" else "req/s")
+    entry = rows.row("lb-scale", case, subject, 0, values, unit=UNITS[case])
     if case.endswith("-1000"):
         few = rows.row("lb-scale", case, subject, 0, found[case.replace("1000", "8"), subject])
         entry["of_eight"] = f"{entry['median'] / few['median']:.2f}"
