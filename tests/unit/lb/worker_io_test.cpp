@@ -221,10 +221,12 @@ TEST_CASE("where a pool follows a group a client waits for its next master", "[l
     CHECK(it.hear(200ms).empty());
     CHECK(on.list().at(0).state == "waits for a place");
     CHECK(on.counts->queued == 1);
+    it.say("early"); // to no server that has failed
+    CHECK(it.hear(100ms).empty());
     for (auto& each : on.picture.backends)
         each.weight = each.settings.name == "gone" ? 0 : 100;
     on.show();
-    CHECK(it.hear() == "one");
+    CHECK(it.hear().starts_with("one"));
     CHECK(on.counts->queued == 0);
 }
 
