@@ -92,14 +92,6 @@ struct client {
         REQUIRE(::send(socket.get(), text.data(), text.size(), MSG_NOSIGNAL) ==
                 static_cast<ssize_t>(text.size()));
     }
-    /// Until nothing more is taken for a while: all buffers on the way are full.
-    void say_more_than_fits() const {
-        std::string const much(100'000, 'x');
-        pollfd wait{socket.get(), POLLOUT, 0};
-        while (::poll(&wait, 1, 300) == 1)
-            if (::send(socket.get(), much.data(), much.size(), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-                break;
-    }
     /// The next bytes; "over" if the connection has ended, "" if nothing comes.
     [[nodiscard]] std::string hear(std::chrono::milliseconds bound = patience) const {
         pollfd wait{socket.get(), POLLIN, 0};
