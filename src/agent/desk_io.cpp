@@ -132,6 +132,7 @@ http::cluster_view desk::whole(snapshot const& from) const {
     // The ages of the document are those of its time; how old it is itself, it says apart.
     add_reports(view, settings_, reports_, from.at.now);
     add_gates(view);
+    pools_.add_to(view, settings_, now);
     add_history(view, history_, settings_);
     view.counters.failovers = failovers_.view();
     return view;

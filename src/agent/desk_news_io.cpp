@@ -76,6 +76,29 @@ void desk::told_by(node_id node, peer_reports const& said) {
     }
 }
 
+void desk::told_by(node_id node, peer_pools said) {
+    if (!said.what.wishes.empty())
+        links_.publish({std::string{http::wishes_event}, said.what.wishes, {}, false});
+    pools_.told(node, std::move(said.what), links_.clocks().now);
+}
+
+/// The balancer of this node; what was commanded there is for the history of all.
+void desk::on(http::post_pools const& it, answer done) {
+    for (auto const& each : it.report.deeds) {
+        auto deed =
+            word_of(operation_kind::balance, each.pool + "/" + each.backend, each.what, each.by);
+        deed.id = new_operation();
+        deed.started_ms = static_cast<std::int64_t>(links_.clocks().wall_ms);
+        learnt(deed);
+        links_.broadcast(peer_operation{std::move(deed)});
+    }
+    auto told = it.report;
+    told.deeds.clear();
+    links_.broadcast(peer_pools{told});
+    pools_.told(settings_.self, std::move(told), links_.clocks().now);
+    done(http::json_response(R"({"schema":1,"message":"done"})"));
+}
+
 bool desk::has_data(group_id id) const {
     return std::any_of(settings_.groups.begin(), settings_.groups.end(),
                        [&](auto const& each) { return each.id == id && each.mysql.has_value(); });

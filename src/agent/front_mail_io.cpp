@@ -147,6 +147,7 @@ void front::body::on_request(node_id from, byte_string const& said,
                 desk_->told_by(from, it);
                 ask_for_history(from);
             },
+            [&](peer_pools& it) { desk_->told_by(from, std::move(it)); },
             [&](peer_operation& it) { desk_->learnt(std::move(it.what)); },
             [&](peer_history_wanted&) { reply(encode(desk_->past())); },
             [&](peer_tenure_wanted& it) { answer_tenure(it.group, std::move(reply)); },

@@ -18,9 +18,9 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::array<std::string_view, 11> kind_names{
+constexpr std::array<std::string_view, 12> kind_names{
     "bootstrap", "failover", "switchover",   "promotion", "standby", "activate",
-    "pause",     "resume",   "key_rotation", "voters",    "fence"};
+    "pause",     "resume",   "key_rotation", "voters",    "fence",   "balance"};
 constexpr std::array<std::string_view, 5> result_names{"running", "done", "failed", "refused",
                                                        "interrupted"};
 
@@ -190,13 +190,23 @@ operation bounded(operation given) {
     return given;
 }
 
+/// What scripts tell a load balancer again and again does not push out what befell a group.
+void history::make_room() {
+    if (operations_.size() < history_operations_max)
+        return;
+    auto const is_balance = [](auto const& each) { return each.kind == operation_kind::balance; };
+    auto const of_balancers = std::count_if(operations_.begin(), operations_.end(), is_balance);
+    if (of_balancers <= static_cast<std::ptrdiff_t>(history_operations_max / 4))
+        return operations_.pop_front();
+    operations_.erase(std::find_if(operations_.begin(), operations_.end(), is_balance));
+}
+
 operation const& history::put(operation given) {
     auto const place = std::find_if(operations_.begin(), operations_.end(),
                                     [&](auto const& known) { return known.id == given.id; });
     if (place != operations_.end())
         return *place = bounded(std::move(given));
-    if (operations_.size() == history_operations_max)
-        operations_.pop_front();
+    make_room();
     return operations_.emplace_back(bounded(std::move(given)));
 }
 
@@ -228,7 +238,7 @@ operation const* history::merge(operation given) {
     if (operations_.size() == history_operations_max) {
         if (oldest)
             return nullptr;
-        operations_.pop_front();
+        make_room();
     }
     auto const place = std::upper_bound(
         operations_.begin(), operations_.end(), given.started_ms,

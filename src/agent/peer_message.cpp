@@ -3,7 +3,7 @@
 #include "peer_keys.hpp"
 #include "peer_reading.hpp"
 #include "peer_report.hpp"
-#include "tasuki/core/overloaded.hpp"
+#include "peer_wish.hpp"
 #include "tasuki/mysql/wire.hpp"
 
 #include <boost/json.hpp>
@@ -86,6 +86,12 @@ json::object body_of(peer_keys const& it) {
     return out;
 }
 
+json::object body_of(peer_pools const& it) {
+    auto out = opening("pools");
+    out["report"] = json::parse(http::to_json(it.what));
+    return out;
+}
+
 json::object body_of(peer_note const& note) {
     auto const& it = note.what;
     auto out = opening("note");
@@ -105,53 +111,10 @@ json::object body_of(peer_note const& note) {
     return out;
 }
 
-void put_wish(json::object& out, operator_wish const& wish) {
-    std::visit(overloaded{
-                   [&](ask_switchover const& it) {
-                       out["wish"] = "switchover";
-                       out["group"] = it.group.value();
-                       out["to"] = it.to.value_or(node_id{}).value();
-                       out["dry_run"] = it.dry_run;
-                       out["reason"] = it.reason;
-                   },
-                   [&](ask_failover const& it) {
-                       out["wish"] = "failover";
-                       out["group"] = it.group.value();
-                       out["to"] = it.to.value();
-                       out["allow_loss"] = it.allow_loss;
-                       out["dry_run"] = it.dry_run;
-                       out["reason"] = it.reason;
-                   },
-                   [&](ask_pause const& it) {
-                       out["wish"] = "pause";
-                       out["group"] = it.group.value();
-                       out["paused"] = it.paused;
-                       out["until_ms"] = it.until_ms;
-                       out["reason"] = it.reason;
-                   },
-                   [&](ask_standby const& it) {
-                       out["wish"] = "standby";
-                       out["group"] = it.group.value();
-                       out["node"] = it.node.value();
-                       out["standby"] = it.standby;
-                       out["reason"] = it.reason;
-                   },
-                   [&](ask_bootstrap const& it) {
-                       out["wish"] = "bootstrap";
-                       out["group"] = it.group.value();
-                   },
-                   [&](ask_voters const& it) {
-                       out["wish"] = "voters";
-                       out["group"] = it.group.value();
-                   },
-               },
-               wish);
-}
-
 json::object body_of(peer_wish const& it) {
     auto out = opening("wish");
     out["operation"] = it.operation.value();
-    put_wish(out, it.wish);
+    peer::put(out, it.wish);
     return out;
 }
 
@@ -188,28 +151,6 @@ result<peer_message> take_card(json::object const& document, members& in) {
         out.macs.push_back(*mac);
     }
     return peer_message{std::move(out)};
-}
-
-result<operator_wish> take_wish(members& in) {
-    auto const kind = in.text("wish");
-    if (kind == "switchover") {
-        auto const group = in.group("group");
-        auto const to = in.node("to");
-        std::optional<node_id> chosen;
-        if (to.is_set())
-            chosen = to;
-        return operator_wish{ask_switchover{group, chosen, in.flag("dry_run"), in.text("reason")}};
-    }
-    if (kind == "failover")
-        return operator_wish{ask_failover{in.group("group"), in.node("to"), in.flag("allow_loss"),
-                                          in.flag("dry_run"), in.text("reason")}};
-    if (kind == "pause")
-        return operator_wish{ask_pause{in.group("group"), in.flag("paused"), in.number("until_ms"),
-                                       in.text("reason")}};
-    if (kind == "standby")
-        return operator_wish{
-            ask_standby{in.group("group"), in.node("node"), in.flag("standby"), in.text("reason")}};
-    return malformed("unknown wish"); // bootstrap and voters are only asked for at the node itself
 }
 
 result<peer_message> take_note(members& in) {
@@ -260,7 +201,7 @@ result<peer_message> take_facts(members& in) {
 
 result<peer_message> take_peer_wish(members& in) {
     operation_id const operation{in.number("operation")};
-    auto wish = take_wish(in);
+    auto wish = peer::wish_from(in);
     if (!wish)
         return wish.error();
     return peer_message{peer_wish{operation, std::move(*wish)}};
@@ -271,6 +212,16 @@ result<peer_message> take_operation(members& in) {
     if (!what)
         return what.error();
     return peer_message{peer_operation{std::move(*what)}};
+}
+
+result<peer_message> take_pools(json::object const& document) {
+    auto const* report = document.if_contains("report");
+    if (report == nullptr)
+        return malformed("no report of pools");
+    auto what = http::parse_pools_report(json::serialize(*report));
+    if (!what)
+        return what.error();
+    return peer_message{peer_pools{std::move(*what)}};
 }
 
 result<peer_message> take_message(json::object const& document, members& in) {
@@ -293,6 +244,8 @@ result<peer_message> take_message(json::object const& document, members& in) {
         return peer_message{peer_keys{peer::key_order_from(in)}};
     if (type == "tenure_wanted")
         return peer_message{peer_tenure_wanted{in.group("group")}};
+    if (type == "pools")
+        return take_pools(document);
     if (type == "history_wanted")
         return peer_message{peer_history_wanted{}};
     return malformed("unknown type");

@@ -19,6 +19,7 @@ constexpr std::string_view request = "GET /api/v1/events?only=standings HTTP/1.1
                                      "Host: tasuki\r\n\r\n";
 constexpr std::size_t line_bytes_max = 256UL * 1024;
 constexpr std::chrono::milliseconds pause{100};
+constexpr std::string_view event_mark = "event: ";
 constexpr std::string_view data_mark = "data: ";
 
 } // namespace
@@ -59,9 +60,10 @@ void agent_link::call() {
 
 void agent_link::call_again(std::string const& why) {
     if (!std::exchange(is_quiet_, true))
-        spdlog::warn("the agent of this node does not tell who is master ({}: {}); pools that "
-                     "follow a group go on with what it has told",
-                     path_, why);
+        spdlog::warn(
+            "the agent of this node is not heard ({}: {}): pools that follow a group go on "
+            "with what it has told, and commands reach this balancer only",
+            path_, why);
     timer_.expires_after(pause);
     timer_.async_wait([this, with = now_](error_code const& error) {
         if (!error && !with->is_over)
@@ -97,11 +99,13 @@ void agent_link::listen(std::shared_ptr<conversation> const& with) {
 }
 
 void agent_link::heard(std::string const& line) {
+    if (line.starts_with(event_mark))
+        event_ = line.substr(event_mark.size());
     if (!line.starts_with(data_mark))
-        return; // the head of the answer, the name of an event, a comment
+        return; // the head of the answer, a comment
     if (std::exchange(is_quiet_, false))
-        spdlog::info("the agent of this node tells who is master again");
-    use_(std::string_view{line}.substr(data_mark.size()));
+        spdlog::info("the agent of this node is heard");
+    use_(event_, std::string_view{line}.substr(data_mark.size()));
 }
 
 } // namespace tasuki::balancer

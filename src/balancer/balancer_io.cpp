@@ -1,6 +1,6 @@
 #include "tasuki/balancer/balancer_io.hpp"
 
-#include "tasuki/lb/event_loop_io.hpp"
+#include "pool_io.hpp"
 #include "tasuki/lb/probe_io.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -21,31 +21,13 @@ constexpr std::size_t sessions_listed_max = 1000;
 constexpr auto own_fault = "all backends went down at once: more likely this node's network than "
                            "all of them; they are used as before";
 
-instant clock_now() {
-    return lb::event_loop::now();
-}
-
 } // namespace
 
-struct balancer::pool {
-    lb::roster roster;
-    doors open;
-    std::shared_ptr<lb::pool_counts> counts = std::make_shared<lb::pool_counts>();
-    /// By name and address: who has another address is another backend.
-    std::map<std::pair<std::string, endpoint>, std::shared_ptr<lb::backend_counts>> backends{};
-    std::map<std::string, std::optional<lb::place>> places_said{}; ///< by name, in the log
-
-    std::shared_ptr<lb::backend_counts> const& counts_of(lb::backend_settings const& one) {
-        auto& out = backends[{one.name, one.address}];
-        if (!out)
-            out = std::make_shared<lb::backend_counts>();
-        return out;
-    }
-};
-
-balancer::balancer(asio::io_context& io, wishes_store store)
+balancer::balancer(asio::io_context& io, balancer_options const& options, wishes_store store)
     : io_(io)
     , store_(std::move(store))
+    , node_(options.node)
+    , on_change_(options.on_change)
     , timer_(io) {}
 
 balancer::~balancer() = default;
@@ -60,7 +42,7 @@ result<std::unique_ptr<balancer>> balancer::open(asio::io_context& io, balancer_
         return before.error();
     if (!before->trouble.empty())
         spdlog::warn("{}", before->trouble);
-    auto out = std::unique_ptr<balancer>{new balancer{io, std::move(*store)}};
+    auto out = std::unique_ptr<balancer>{new balancer{io, options, std::move(*store)}};
     out->wishes_ = std::move(before->all);
     for (unsigned each = 0; each < std::max(options.threads, 1U); ++each) {
         auto made = lb::worker::make(
@@ -110,71 +92,20 @@ result<void> balancer::configure(std::vector<lb::pool_settings> const& wanted) {
         order_.push_back(one.name);
         auto known = before.extract(one.name);
         if (known.empty()) {
-            pools_.emplace(one.name, std::make_unique<pool>(
-                                         pool{lb::roster{one, wishes_[one.name], now}, {}}));
+            lb::roster made{one, wishes_in(wishes_[one.name]), now};
+            pools_.emplace(one.name, std::make_unique<pool>(pool{std::move(made), {}}));
         } else {
             known.mapped()->roster.configure(one, now);
             pools_.insert(std::move(known));
         }
         auto& it = *pools_.at(one.name);
         it.open = std::move(opened.at(one.name));
-        wishes_[one.name] = it.roster.wishes();
+        forget_gone(wishes_[one.name], it.roster);
         show(it);
     }
     for (auto const& [name, gone] : before)
         for (auto const& worker : workers_)
             worker->close_pool(name, now + gone->roster.settings().drain_deadline);
-    arm();
-    return {};
-}
-
-result<balancer::pool*> balancer::find(std::string const& name) {
-    auto const found = pools_.find(name);
-    if (found == pools_.end())
-        return problem{failure::absent, "no pool \"" + name + "\" is served on this node"};
-    return found->second.get();
-}
-
-result<void> balancer::change(std::string const& name, std::string const& backend,
-                              lb::backend_change const& what) {
-    auto const it = find(name);
-    if (!it)
-        return it.error();
-    auto before = (*it)->roster;
-    if (auto const done = (*it)->roster.change(backend, what, clock_now()); !done)
-        return done;
-    return keep(**it, std::move(before));
-}
-
-result<void> balancer::add(std::string const& name, lb::backend_settings const& one) {
-    auto const it = find(name);
-    if (!it)
-        return it.error();
-    auto before = (*it)->roster;
-    if (auto const done = (*it)->roster.add(one, clock_now()); !done)
-        return done;
-    return keep(**it, std::move(before));
-}
-
-result<void> balancer::remove(std::string const& name, std::string const& backend) {
-    auto const it = find(name);
-    if (!it)
-        return it.error();
-    auto before = (*it)->roster;
-    if (auto const done = (*it)->roster.remove(backend); !done)
-        return done;
-    return keep(**it, std::move(before));
-}
-
-result<void> balancer::keep(pool& it, lb::roster before) {
-    auto all = wishes_;
-    all[it.roster.settings().name] = it.roster.wishes();
-    if (auto const saved = store_.save(all); !saved) {
-        it.roster = std::move(before);
-        return saved;
-    }
-    wishes_ = std::move(all);
-    show(it);
     arm();
     return {};
 }
@@ -203,7 +134,7 @@ void balancer::follow(std::vector<lb::group_standing> const& all) {
         if (found == all.end() || !it->roster.stand(*found, clock_now()))
             continue;
         note_places(name, *it);
-        show(*it);
+        changed(*it);
     }
     arm();
 }
@@ -228,7 +159,7 @@ void balancer::tick() {
     for (auto const& [name, it] : pools_) {
         if (it->roster.pass(now)) {
             note_places(name, *it);
-            show(*it);
+            changed(*it);
         }
         auto const& settings = it->roster.settings();
         for (auto const& one : it->roster.take_due(now))
@@ -275,7 +206,7 @@ void balancer::on_check(std::string const& name, lb::backend_settings const& of,
             spdlog::warn("pool {}: backend {} is down: {}", name, of.name, why);
         if (it.roster.is_own_fault() && !was_own_fault)
             spdlog::error("pool {}: {}", name, own_fault);
-        show(it);
+        return changed(it);
     }
     arm();
 }

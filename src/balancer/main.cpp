@@ -9,6 +9,7 @@
 #include "tasuki/agent/log_io.hpp"
 #include "tasuki/balancer/agent_link_io.hpp"
 #include "tasuki/balancer/desk_io.hpp"
+#include "tasuki/balancer/report_link_io.hpp"
 #include "tasuki/http/server_io.hpp"
 #include "tasuki/lb/standing_text.hpp"
 
@@ -74,27 +75,35 @@ void allow_many_descriptors() {
 
 /// What is served from now on; nothing if the file cannot be read, or a door not be opened: then
 /// everything is as it was.
-std::optional<std::vector<lb::pool_settings>>
-reload(balancer::balancer& subject, std::string const& file, std::string const& node) {
+void reload(balancer::balancer& subject, std::string const& file, std::string const& node) {
     auto const config = agent::load_configuration(file);
-    if (!config) {
-        spdlog::error("not reloaded, all goes on as before: {}", to_string(config.error()));
-        return std::nullopt;
-    }
-    auto served = pools_of(*config, node);
-    if (auto const done = subject.configure(served); !done) {
-        spdlog::error("not reloaded, all goes on as before: {}", done.error().text);
-        return std::nullopt;
-    }
+    if (!config)
+        return spdlog::error("not reloaded, all goes on as before: {}", to_string(config.error()));
+    auto const served = pools_of(*config, node);
+    if (auto const done = subject.configure(served); !done)
+        return spdlog::error("not reloaded, all goes on as before: {}", done.error().text);
     spdlog::info("reloaded: {} pools are served here", served.size());
-    return served;
 }
 
-void follow(balancer::balancer& subject, std::string_view told) {
-    auto const all = lb::parse_standings(told);
-    if (!all)
-        return spdlog::warn("the agent says what is not understood: {}", all.error().text);
-    subject.follow(*all);
+/// Of the agent, by the name of the event.
+void hear(balancer::balancer& subject, std::string_view event, std::string_view text) {
+    auto const unclear = [](problem const& why) {
+        spdlog::warn("the agent says what is not understood: {}", why.text);
+    };
+    if (event == http::wishes_event) {
+        auto const wishes = balancer::parse_shared_wishes(text);
+        return wishes ? subject.adopt(*wishes) : unclear(wishes.error());
+    }
+    auto const all = lb::parse_standings(text);
+    return all ? subject.follow(*all) : unclear(all.error());
+}
+
+http::pools_report report_of(balancer::balancer const& subject) {
+    http::pools_report out;
+    out.pools = subject.view();
+    if (!subject.wishes().empty())
+        out.wishes = to_text(subject.wishes());
+    return out;
 }
 
 std::string agent_socket(arguments const& given, agent::configuration const& config,
@@ -115,10 +124,16 @@ int run(arguments const& given, agent::configuration const& config, std::string 
     auto const pools = pools_of(config, node);
     boost::asio::io_context io{1};
     auto const threads = given.threads > 0 ? given.threads : std::thread::hardware_concurrency();
-    auto subject = balancer::balancer::open(io, {state_dir, threads}, pools);
+    std::unique_ptr<balancer::report_link> reports;
+    auto const tell = [&](auto... what) {
+        if (reports)
+            reports->tell(std::move(what)...);
+    };
+    auto subject = balancer::balancer::open(io, {state_dir, node, threads, [&] { tell(); }}, pools);
     if (!subject)
         return failed(subject.error().text);
-    balancer::desk desk{**subject, config.cluster.name, node};
+    balancer::desk desk{**subject, config.cluster.name, node,
+                        [&](http::pool_deed deed) { tell(std::move(deed)); }};
     http::server_options options;
     options.socket_path = runtime_dir + "/control.sock";
     options.owner = ::geteuid();
@@ -128,26 +143,20 @@ int run(arguments const& given, agent::configuration const& config, std::string 
         });
     if (!server)
         return failed(server.error().text);
-    std::unique_ptr<balancer::agent_link> link;
-    auto const keep_link = [&](std::vector<lb::pool_settings> const& served) {
-        bool const follows = std::any_of(served.begin(), served.end(),
-                                         [](auto const& pool) { return pool.follows.any(); });
-        if (!follows)
-            return link.reset();
-        if (!link)
-            link = std::make_unique<balancer::agent_link>(
-                io, agent_socket(given, config, node),
-                [&](std::string_view told) { follow(**subject, told); });
-    };
-    keep_link(pools);
+    auto const agent_at = agent_socket(given, config, node);
+    reports =
+        std::make_unique<balancer::report_link>(io, agent_at, [&] { return report_of(**subject); });
+    balancer::agent_link const link{
+        io, agent_at,
+        [&](std::string_view event, std::string_view text) { hear(**subject, event, text); }};
     boost::asio::signal_set signals{io, SIGTERM, SIGINT, SIGHUP};
     std::function<void(boost::system::error_code, int)> heard = [&](auto const& error, int number) {
         if (error)
             return;
         if (number != SIGHUP)
             return io.stop();
-        if (auto const served = reload(**subject, given.config, node))
-            keep_link(*served);
+        reload(**subject, given.config, node);
+        tell();
         signals.async_wait(heard);
     };
     signals.async_wait(heard);

@@ -65,7 +65,7 @@ result<wishes_store::loaded> wishes_store::load() {
         if (got == 0 || text.size() > text_max)
             break;
     }
-    auto parsed = parse_wishes(text);
+    auto parsed = parse_shared_wishes(text);
     if (parsed)
         return loaded{std::move(*parsed), {}};
     if (::renameat(folder_.get(), file_name, folder_.get(), damaged_name) != 0)
@@ -76,7 +76,7 @@ result<wishes_store::loaded> wishes_store::load() {
                       damaged_name + " now"};
 }
 
-result<void> wishes_store::save(wishes const& all) {
+result<void> wishes_store::save(shared_wishes const& all) {
     auto const fail = [&](char const* what) -> result<void> {
         auto const why = errno;
         ::unlinkat(folder_.get(), fresh_name, 0);
@@ -86,7 +86,7 @@ result<void> wishes_store::save(wishes const& all) {
                                   O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600)};
     if (!file)
         return fail("cannot write");
-    if (int const error = write_all(file.get(), wishes_text(all)); error != 0) {
+    if (int const error = write_all(file.get(), to_text(all) + "\n"); error != 0) {
         errno = error;
         return fail("cannot write");
     }

@@ -247,16 +247,24 @@ std::string database_table(reading document) {
 }
 
 std::string pool_table(reading document) {
-    table out{{"POOL", "BACKEND", "ADMIN", "HEALTH", "WEIGHT", "SESSIONS", "REASON"}};
-    for (auto const& pool : document.list("pools"))
+    table out{{"POOL", "ON", "BACKEND", "ADMIN", "HEALTH", "WEIGHT", "SESSIONS", "REASON"}};
+    std::string troubles;
+    for (auto const& pool : document.list("pools")) {
+        if (auto const trouble = pool.text("trouble"); !trouble.empty())
+            troubles += wrap(fmt::format("! pool {} on {}: {}", pool.text("name", "?"),
+                                         pool.text("node", "?"), trouble),
+                             2);
         for (auto const& backend : pool.list("backends"))
-            out.row({pool.text("name"), backend.text("name"), backend.text("admin", "-"),
-                     backend.text("health", "unknown"),
+            out.row({pool.text("name"), pool.text("node", "-"), backend.text("name"),
+                     backend.text("admin", "-"), backend.text("health", "unknown"),
                      fmt::format("{}/{}", backend.at("weight").number("effective").value_or(0),
                                  backend.at("weight").number("configured").value_or(0)),
                      std::to_string(backend.number("sessions").value_or(0)),
                      backend.text("reason")});
-    return out.empty() ? std::string{} : "\n" + out.print();
+    }
+    if (out.empty() && troubles.empty())
+        return {};
+    return "\n" + (out.empty() ? std::string{} : out.print()) + troubles;
 }
 
 std::string replica_branch(reading replica) {

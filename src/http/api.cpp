@@ -189,6 +189,13 @@ routed route_pool_change(std::vector<std::string> const& path, body_reader& body
     return body.finish(out);
 }
 
+routed route_report(std::string_view text) {
+    auto report = parse_pools_report(text);
+    if (!report)
+        return bad_request(report.error().text);
+    return api_request{post_pools{std::move(*report)}};
+}
+
 /// POST of what follows "/api/v1".
 routed route_post(target const& asked, std::string_view whole, std::string_view text) {
     auto const& path = asked.path;
@@ -210,6 +217,8 @@ routed route_post(target const& asked, std::string_view whole, std::string_view 
         return body.finish(post_key_load{body.flag("force")});
     if (path.size() != 3)
         return not_found("POST", whole);
+    if (path[2] == "pools")
+        return route_report(text);
     if (path[2] == "pause")
         return body.finish(post_pause{{}, body.lasting(), body.required_reason()});
     if (path[2] == "resume")

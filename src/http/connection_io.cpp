@@ -29,14 +29,15 @@ struct pending {
 };
 
 /// Why a request could not be read; nothing if nobody is there to be told.
-std::optional<api_error> unreadable(beast::error_code error, server_options const& options) {
+std::optional<api_error> unreadable(beast::error_code error, server_options const& options,
+                                    std::size_t body_bytes_max) {
     namespace http = beast::http;
     if (error == http::error::header_limit)
         return api_error{431, "header_too_large",
                          fmt::format("the header exceeds {} bytes", options.header_bytes_max), ""};
     if (error == http::error::body_limit)
         return api_error{413, "body_too_large",
-                         fmt::format("the body exceeds {} bytes", options.body_bytes_max), ""};
+                         fmt::format("the body exceeds {} bytes", body_bytes_max), ""};
     if (error == http::error::end_of_stream || error == http::error::partial_message)
         return std::nullopt;
     if (error.category() == make_error_code(http::error::bad_method).category())
@@ -89,7 +90,7 @@ void connection::close() {
 
 void connection::offer(stream_event const& event) {
     if (!streaming_ || closed_ || (followed_ && event.operation != followed_) ||
-        of_standings_ != (event.name == standings_event))
+        of_standings_ != (event.name == standings_event || event.name == wishes_event))
         return;
     // Only the newest status matters: a reader that is behind needs no older one.
     if (event.name == "status" || event.name == standings_event)
@@ -121,13 +122,15 @@ asio::awaitable<bool> connection::serve_one() {
     namespace http = beast::http;
     http::request_parser<http::string_body> parser;
     parser.header_limit(static_cast<std::uint32_t>(options_.header_bytes_max));
-    parser.body_limit(options_.body_bytes_max);
+    auto const body_bytes_max =
+        through_ == door::control ? options_.control_body_bytes_max : options_.body_bytes_max;
+    parser.body_limit(body_bytes_max);
     stream_.expires_after(options_.request_deadline);
     auto const [error, size] = co_await http::async_read(stream_, buffer_, parser, completion);
     if (closed_)
         co_return false;
     if (error) {
-        auto const told = unreadable(error, options_);
+        auto const told = unreadable(error, options_, body_bytes_max);
         if (told) {
             auto answer = error_response(*told);
             exchange const how;

@@ -249,21 +249,48 @@ void write_mysql(cluster_view const& view, exposition& out) {
     });
 }
 
+void write_backends(cluster_view const& view, exposition& out) {
+    auto each = [&](auto family, auto value) {
+        for (auto const& pool : view.pools)
+            for (auto const& one : pool.backends)
+                family.sample({{"peer", pool.node}, {"pool", pool.name}, {"backend", one.name}},
+                              std::uint64_t{value(one)});
+    };
+    using backend = backend_view const&;
+    each(out.gauge("tasuki_backend_up", "1 if the backend's check succeeds."),
+         [](backend it) { return it.health == "up"; });
+    each(out.gauge("tasuki_backend_weight", "Effective weight."),
+         [](backend it) { return it.effective_weight; });
+    each(out.gauge("tasuki_backend_ready", "1 unless it drains or is in maintenance."),
+         [](backend it) { return it.administration == "ready"; });
+    each(out.gauge("tasuki_backend_current_sessions", "Sessions now."),
+         [](backend it) { return it.sessions; });
+    each(out.counter("tasuki_backend_connections_total", "Connections made to it."),
+         [](backend it) { return it.connections; });
+    each(out.counter("tasuki_backend_failed_connects_total", "Connections that failed."),
+         [](backend it) { return it.failed_connects; });
+    each(out.counter("tasuki_backend_drained_total", "Sessions closed where nothing is lost."),
+         [](backend it) { return it.drained; });
+    each(out.counter("tasuki_backend_cut_total", "Sessions cut: backend lost, or deadline."),
+         [](backend it) { return it.cut; });
+}
+
 void write_pools(cluster_view const& view, exposition& out) {
-    auto up = out.gauge("tasuki_backend_up", "1 if the backend's check succeeds.");
-    for (auto const& pool : view.pools)
-        for (auto const& backend : pool.backends)
-            up.sample({{"pool", pool.name}, {"backend", backend.name}}, backend.health == "up");
-    auto weight = out.gauge("tasuki_backend_weight", "Effective weight.");
-    for (auto const& pool : view.pools)
-        for (auto const& backend : pool.backends)
-            weight.sample({{"pool", pool.name}, {"backend", backend.name}},
-                          std::uint64_t{backend.effective_weight});
-    auto sessions = out.gauge("tasuki_backend_current_sessions", "Sessions now.");
-    for (auto const& pool : view.pools)
-        for (auto const& backend : pool.backends)
-            sessions.sample({{"pool", pool.name}, {"backend", backend.name}},
-                            std::uint64_t{backend.sessions});
+    auto each = [&](auto family, auto value) {
+        for (auto const& pool : view.pools)
+            family.sample({{"peer", pool.node}, {"pool", pool.name}}, std::uint64_t{value(pool)});
+    };
+    using pool = pool_view const&;
+    each(out.gauge("tasuki_pool_trouble", "1 if the pool as a whole is in trouble."),
+         [](pool it) { return !it.trouble.empty(); });
+    each(out.gauge("tasuki_pool_current_sessions", "Sessions now."),
+         [](pool it) { return it.sessions; });
+    each(out.gauge("tasuki_pool_queued", "Clients that wait for a place."),
+         [](pool it) { return it.queued; });
+    each(out.counter("tasuki_pool_accepted_total", "Clients taken."),
+         [](pool it) { return it.accepted; });
+    each(out.counter("tasuki_pool_refused_total", "Clients turned away."),
+         [](pool it) { return it.refused; });
 }
 
 } // namespace
@@ -278,6 +305,7 @@ std::string to_prometheus(cluster_view const& view) {
     write_vips(view, out);
     write_mysql(view, out);
     write_pools(view, out);
+    write_backends(view, out);
     return std::move(out).take();
 }
 

@@ -33,6 +33,15 @@ std::string essence_of(group_view const& group) {
     return out + "\n";
 }
 
+std::string essence_of(pool_view const& pool) {
+    auto out =
+        fmt::format("pool {} on {}{}", pool.name, pool.node, pool.trouble.empty() ? "" : "!");
+    for (auto const& one : pool.backends)
+        out += fmt::format(" {}={}/{}/{}/{}", one.name, one.administration, one.health,
+                           one.configured_weight, one.effective_weight > 0);
+    return out + "\n";
+}
+
 std::string lines_of(group_view const& group) {
     auto out =
         fmt::format("\n{}: {}, epoch {}\n", group.name,
@@ -65,6 +74,8 @@ std::string essence(cluster_view const& view) {
     out += "\n";
     for (auto const& group : view.groups)
         out += essence_of(group);
+    for (auto const& pool : view.pools)
+        out += essence_of(pool);
     return out;
 }
 

@@ -37,6 +37,7 @@ json::value json_of(session_view const& it) {
 json::value json_of(pool_view const& it) {
     return json::object{
         {"name", it.name},
+        {"node", it.node},
         {"protocol", it.protocol},
         {"listen", json_list(it.listen, [](std::string const& one) { return json::value(one); })},
         {"sessions", it.sessions},

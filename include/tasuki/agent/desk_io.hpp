@@ -9,6 +9,7 @@
 #include "tasuki/agent/key_rotation_io.hpp"
 #include "tasuki/agent/key_view.hpp"
 #include "tasuki/agent/peer_message.hpp"
+#include "tasuki/agent/pool_book.hpp"
 #include "tasuki/agent/settings.hpp"
 #include "tasuki/http/server_io.hpp"
 
@@ -64,6 +65,8 @@ class desk {
     void decided(transition const&);
     void met(node_id, peer_card);
     void told_by(node_id, peer_reports const&);
+    /// The load balancer of this node follows what those of the others were told.
+    void told_by(node_id, peer_pools);
     /// A new state of the rotation that this node leads.
     void rotated(operation const&);
     /// What another node knows of an operation.
@@ -135,6 +138,7 @@ class desk {
     void on(http::post_voters const&, answer, std::string by);
     void on(http::post_key_rotate const&, answer, std::string by);
     void on(http::post_key_load const&, answer, std::string by);
+    void on(http::post_pools const&, answer);
 
     node_settings const& settings_;
     history_file file_;
@@ -147,6 +151,7 @@ class desk {
     std::deque<std::pair<group_id, http::decision_view>> decisions_;
     std::map<node_id, peer_card> cards_;
     reports reports_;
+    pool_book pools_;
     told_keys told_keys_;
     std::map<group_id, std::uint64_t> address_since_ms_;
     std::vector<group_report> sent_reports_;

@@ -34,8 +34,9 @@ enum class operation_kind : std::uint8_t {
     pause,      ///< no automatic failover
     resume,     ///< and again
     key_rotation,
-    voters, ///< one was added or removed
-    fence,  ///< the machine of the other of two voters was to be switched off
+    voters,  ///< one was added or removed
+    fence,   ///< the machine of the other of two voters was to be switched off
+    balance, ///< a backend of a pool: drain, weight, ...
 };
 /// What moves a group, or may; the others are only the operator's word.
 [[nodiscard]] bool moves_the_group(operation_kind kind);
@@ -100,6 +101,8 @@ class history {
     [[nodiscard]] std::deque<operation> const& operations() const { return operations_; }
 
   private:
+    void make_room();
+
     std::deque<operation> operations_;
 };
 

@@ -1,7 +1,8 @@
 #pragma once
 // What agents say to each other over the peer channel, as JSON: orders to a node's mysqld, the
 // facts of a mysqld, what each node alone knows of a group, operations and the lines of their
-// timelines, operators' wishes for another node, and orders about the cluster's keys.
+// timelines, operators' wishes for another node, orders about the cluster's keys, and the pools of
+// load balancers.
 //
 // Total and bounded like every codec here: any bytes in, a message or a problem out. Version 1.
 
@@ -12,6 +13,7 @@
 #include "tasuki/core/bytes.hpp"
 #include "tasuki/core/net.hpp"
 #include "tasuki/core/result.hpp"
+#include "tasuki/http/pools_report.hpp"
 
 #include <string>
 #include <string_view>
@@ -63,9 +65,13 @@ struct peer_keys {
 struct peer_tenure_wanted {
     group_id group;
 };
+/// What the load balancer of the sender's node serves, and what it was told by command.
+struct peer_pools {
+    http::pools_report what;
+};
 using peer_message =
     std::variant<peer_order, peer_facts, peer_note, peer_wish, peer_card, peer_reports,
-                 peer_operation, peer_history_wanted, peer_keys, peer_tenure_wanted>;
+                 peer_operation, peer_history_wanted, peer_keys, peer_tenure_wanted, peer_pools>;
 
 [[nodiscard]] byte_string encode(peer_message const&);
 [[nodiscard]] result<peer_message> decode_peer_message(byte_view);

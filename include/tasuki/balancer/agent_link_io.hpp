@@ -1,6 +1,6 @@
 #pragma once
-// What the agent of this node tells of the groups, over its control socket: one text for each
-// event.
+// What the agent of this node tells, over its control socket: how the groups are, and what the
+// balancers of other nodes were told; one text for each event.
 //
 // The connection is made again for as long as it has to be: a pool goes on with what it was told
 // last, the master's until the end of the lease. On the io_context's thread.
@@ -19,7 +19,7 @@ namespace tasuki::balancer {
 
 class agent_link {
   public:
-    using on_told = std::function<void(std::string_view)>;
+    using on_told = std::function<void(std::string_view event, std::string_view text)>;
 
     agent_link(boost::asio::io_context&, std::string socket_path, on_told);
     agent_link(agent_link const&) = delete;
@@ -40,6 +40,7 @@ class agent_link {
     on_told use_;
     boost::asio::steady_timer timer_;
     std::shared_ptr<conversation> now_;
+    std::string event_;     ///< whose text is to follow
     bool is_quiet_ = false; ///< its silence has been said
 };
 

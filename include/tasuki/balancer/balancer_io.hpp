@@ -3,7 +3,7 @@
 // carries out what operators want, and shows each thread what follows.
 //
 // Everything happens on the io_context's thread; the data path waits for none of it. A change is
-// durable, and shown to the threads, before it is answered.
+// durable, and shown to the threads, before it is answered; the other balancers hear of it after.
 
 #include "tasuki/balancer/wishes_store_io.hpp"
 #include "tasuki/http/pools_view.hpp"
@@ -23,7 +23,9 @@ namespace tasuki::balancer {
 
 struct balancer_options {
     std::string state_dir;
+    std::string node;
     unsigned threads = 1;
+    std::function<void()> on_change = [] {}; ///< somebody who looks at the pools would see another
 };
 
 class balancer {
@@ -44,6 +46,9 @@ class balancer {
 
     /// What is known of the groups that pools follow.
     void follow(std::vector<lb::group_standing> const&);
+    /// What the other balancers have been told by command.
+    void adopt(shared_wishes const&);
+    [[nodiscard]] shared_wishes const& wishes() const { return wishes_; }
 
     [[nodiscard]] std::vector<http::pool_view> view() const;
     using on_sessions = std::function<void(http::sessions_view)>;
@@ -54,11 +59,13 @@ class balancer {
     struct pool;
     using doors = std::vector<std::shared_ptr<lb::listener const>>;
 
-    balancer(boost::asio::io_context&, wishes_store);
+    balancer(boost::asio::io_context&, balancer_options const&, wishes_store);
     [[nodiscard]] result<doors> open_doors(lb::pool_settings const&) const;
     [[nodiscard]] result<pool*> find(std::string const& name);
-    /// Makes a change of `it` durable and shows it; `before` comes back if it cannot be.
-    [[nodiscard]] result<void> keep(pool& it, lb::roster before);
+    /// Makes a command of `it` durable and shows it; `before` comes back if it cannot be.
+    [[nodiscard]] result<void> keep(pool& it, lb::roster before, std::string const& backend,
+                                    std::optional<duration> deadline = {});
+    void changed(pool&);
     void show(pool&);
     void note_places(std::string const& name, pool&);
     [[nodiscard]] static http::backend_view view_of(pool&, std::size_t index, unsigned weight);
@@ -71,7 +78,9 @@ class balancer {
 
     boost::asio::io_context& io_;
     wishes_store store_;
-    wishes wishes_; ///< of pools that are not here, too
+    std::string node_;
+    std::function<void()> on_change_;
+    shared_wishes wishes_; ///< of pools that are not here, too
     std::map<std::string, std::unique_ptr<pool>> pools_;
     std::vector<std::string> order_; ///< of the file
     boost::asio::steady_timer timer_;

@@ -2,7 +2,7 @@
 // The file with what operators have changed by command, in a folder that is ours alone. A change is
 // durable before it is answered; a file that cannot be read is put aside, never overwritten.
 
-#include "tasuki/balancer/wishes_file.hpp"
+#include "tasuki/balancer/shared_wishes.hpp"
 #include "tasuki/core/unique_fd_io.hpp"
 
 #include <string>
@@ -15,11 +15,11 @@ class wishes_store {
     [[nodiscard]] static result<wishes_store> open(std::string const& folder);
 
     struct loaded {
-        wishes all;
+        shared_wishes all;
         std::string trouble; ///< why nothing was read, and where the file is now
     };
     [[nodiscard]] result<loaded> load();
-    [[nodiscard]] result<void> save(wishes const&);
+    [[nodiscard]] result<void> save(shared_wishes const&);
 
   private:
     wishes_store(std::string path, unique_fd folder, unique_fd lock);

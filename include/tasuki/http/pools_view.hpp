@@ -25,10 +25,12 @@ struct backend_view {
     std::uint64_t cut = 0;
     std::string reason;                     ///< why it gets none, or fewer, new connections
     std::optional<milliseconds> drain_left; ///< until the deadline of a drain
+    friend bool operator==(backend_view const&, backend_view const&) = default;
 };
 
 struct pool_view {
     std::string name;
+    std::string node; ///< whose load balancer serves it
     std::string protocol;
     std::vector<std::string> listen;
     std::uint32_t sessions = 0;
@@ -37,6 +39,7 @@ struct pool_view {
     std::uint64_t refused = 0;
     std::string trouble; ///< of the pool as a whole
     std::vector<backend_view> backends;
+    friend bool operator==(pool_view const&, pool_view const&) = default;
 };
 [[nodiscard]] std::string pools_json(answerer const&, std::vector<pool_view> const&);
 

@@ -30,10 +30,11 @@ struct server_options {
     std::uint32_t owner = 0;      ///< the user the agent runs as
     std::size_t header_bytes_max = 8 * 1024;
     std::size_t body_bytes_max = 64 * 1024;
-    std::size_t connections_max = 64;         ///< over TCP, all listeners together
-    std::size_t control_connections_max = 16; ///< over the control socket
-    std::size_t events_max = 256;             ///< waiting for one slow reader; then it is dropped
-    milliseconds request_deadline{10'000};    ///< from the first byte awaited to the last received
+    std::size_t control_body_bytes_max = 1024 * 1024; ///< over the control socket
+    std::size_t connections_max = 64;                 ///< over TCP, all listeners together
+    std::size_t control_connections_max = 16;         ///< over the control socket
+    std::size_t events_max = 256;          ///< waiting for one slow reader; then it is dropped
+    milliseconds request_deadline{10'000}; ///< from the first byte awaited to the last received
     milliseconds answer_deadline{30'000};
     milliseconds write_deadline{10'000};
     milliseconds event_pause_max{10'000}; ///< a comment is sent after so long without an event

@@ -44,6 +44,18 @@ operation moved() {
     return it;
 }
 
+http::pools_report pools() {
+    http::pools_report out;
+    out.pools.resize(1);
+    out.pools[0].name = "web";
+    out.pools[0].listen = {"10.77.0.60:80"};
+    out.pools[0].backends.resize(1);
+    out.pools[0].backends[0].drain_left = milliseconds{900};
+    out.deeds = {{"web", "app1", "drain", "root"}};
+    out.wishes = "{}";
+    return out;
+}
+
 std::vector<peer_message> every_message() {
     mysql::order const order{9, epoch{7}, milliseconds{1500}, mysql::lock_account{"repl_db2"}};
     operation_id const id{4711};
@@ -66,6 +78,7 @@ std::vector<peer_message> every_message() {
             peer_operation{moved()},
             peer_history_wanted{},
             peer_tenure_wanted{group_named("db")},
+            peer_pools{pools()},
             peer_card{{*mac_address::parse("02:00:00:00:00:01")},
                       "0.1.0",
                       "agent",

@@ -56,13 +56,13 @@ never_master = ["db3"]
 POOLS = """
 [[pool]]
 name = "write"
-nodes = ["wit"]
+nodes = ["wit", "db3"]
 listen = "10.77.0.9:3307"
 follow = {{ group = "db", role = "master" }}
 check = {{ interval_ms = 300, fast_interval_ms = 50, rise = 1, fall = 2, user = "app" }}
 [[pool]]
 name = "read"
-nodes = ["wit"]
+nodes = ["wit", "db3"]
 listen = "10.77.0.9:3308"
 follow = {{ group = "db", role = "replica", max_lag_ms = 2000 }}
 check = {{ interval_ms = 300, fast_interval_ms = 50, rise = 1, fall = 2, user = "app" }}
@@ -172,6 +172,14 @@ def status(lab: Lab, node: str) -> dict:
         return json.loads(done.stdout)
     except ValueError:
         return {}
+
+
+def metrics(lab: Lab, node: str) -> str:
+    with socket.socket(socket.AF_UNIX) as link:
+        link.settimeout(5)
+        link.connect(str(lab.control_socket(node)))
+        link.sendall(b"GET /metrics HTTP/1.1\r\nHost: tasuki\r\nConnection: close\r\n\r\n")
+        return b"".join(iter(lambda: link.recv(65536), b"")).decode()
 
 
 def group(lab: Lab, node: str, name: str = "db") -> dict:

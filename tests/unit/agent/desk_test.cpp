@@ -240,6 +240,43 @@ TEST_CASE("desk: a status is published when it changes, not when time passes", "
     CHECK(on.events.size() == 2);
 }
 
+TEST_CASE("desk: what a load balancer reports is shown by all nodes, with whose it is",
+          "[agent][desk]") {
+    played on;
+    http::pools_report said;
+    said.pools.resize(1);
+    said.pools[0].name = "web";
+    said.deeds = {{"web", "app1", "drain", "root"}};
+    said.wishes = "{\"form\":2}";
+    CHECK(on.ask(http::post_pools{said}).status == 200);
+    REQUIRE(on.sent.size() == 2);
+    auto const& deed = std::get<peer_operation>(on.sent[0]).what;
+    CHECK(deed.kind == operation_kind::balance);
+    CHECK(deed.to == "web/app1");
+    CHECK(deed.reason == "drain");
+    CHECK(deed.by == "root");
+    CHECK(on.front->past().find(deed.id) != nullptr);
+    auto const& passed_on = std::get<peer_pools>(on.sent[1]).what;
+    CHECK(passed_on.deeds.empty()); // they are told once
+    CHECK(passed_on.wishes == said.wishes);
+    CHECK(std::none_of(on.events.begin(), on.events.end(),
+                       [](auto const& it) { return it.name == http::wishes_event; }));
+
+    on.front->told_by(b, peer_pools{passed_on});
+    REQUIRE_FALSE(on.events.empty());
+    CHECK(on.events.back().name == http::wishes_event);
+    CHECK(on.events.back().data == said.wishes);
+    on.now.now += std::chrono::seconds{7};
+    CHECK(on.ask(http::post_pools{said}).status == 200);
+    auto const pools = on.document(http::get_status{}).at("pools").as_array();
+    REQUIRE(pools.size() == 2);
+    for (auto const& pool : pools)
+        CHECK(pool.at("trouble") ==
+              (pool.at("node") == "a" ? "" : "the load balancer of b has said nothing for 7 s"));
+    on.now.now += std::chrono::hours{2};
+    CHECK(on.document(http::get_status{}).at("pools").as_array().empty());
+}
+
 TEST_CASE("desk: why shows the decisions of that group only", "[agent][desk]") {
     played on;
     for (auto const* name : {"db", "web", "db"})

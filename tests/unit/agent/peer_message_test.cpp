@@ -86,6 +86,19 @@ operation sample_operation() {
     return it;
 }
 
+http::pools_report sample_pools() {
+    http::pools_report it;
+    http::pool_view pool;
+    pool.name = "web";
+    pool.listen = {"10.77.0.60:80"};
+    pool.backends.resize(1);
+    pool.backends[0].name = "app1";
+    it.pools = {pool};
+    it.deeds = {{"web", "app1", "drain", "root"}};
+    it.wishes = R"({"form":2,"pools":{}})";
+    return it;
+}
+
 /// One of each kind, with every member set to something of its own.
 std::vector<peer_message> every_kind() {
     auto const db = group_named("db");
@@ -104,6 +117,7 @@ std::vector<peer_message> every_kind() {
             peer_operation{sample_operation()},
             peer_history_wanted{},
             peer_tenure_wanted{group_named("db")},
+            peer_pools{sample_pools()},
             peer_card{{*mac_address::parse("02:00:00:00:00:01")},
                       "0.1.0",
                       "agent",

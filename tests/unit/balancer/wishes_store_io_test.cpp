@@ -19,9 +19,9 @@ struct place {
     [[nodiscard]] std::filesystem::path file() const { return folder / "pools.json"; }
 };
 
-wishes one_drained() {
-    wishes out;
-    out["web"].backends["app1"] = {lb::administration::drain, {}};
+shared_wishes one_drained() {
+    shared_wishes out;
+    out["web"]["app1"] = {{1, "lb1"}, {lb::backend_wish{lb::administration::drain, {}}, {}, {}}};
     return out;
 }
 

@@ -227,7 +227,10 @@ TEST_CASE("what a load balancer is asked is routed with its options", "[http]") 
         "\"address\" has to be ADDRESS:PORT");
     CHECK(refused("GET", "/api/v1/pools/web/sessions?backend=a%20b").status == 400);
     CHECK(refused("POST", "/api/v1/pools/web/backends/a/forget").status == 404);
+    CHECK(routed_to<post_pools>("POST", "/api/v1/pools", R"({"wishes":"x"})").report.wishes == "x");
+    CHECK(refused("POST", "/api/v1/pools", R"({"wishes":7})").status == 400);
     CHECK(changes_something(post_backend{}));
+    CHECK(changes_something(post_pools{}));
     CHECK(changes_something(post_backend_remove{}));
     CHECK_FALSE(changes_something(get_sessions{}));
 }

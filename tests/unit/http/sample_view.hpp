@@ -76,6 +76,7 @@ inline pool_view sample_pool() {
     backend.sessions = 12;
     pool_view out;
     out.name = "web";
+    out.node = "lb1";
     out.backends = {backend};
     return out;
 }

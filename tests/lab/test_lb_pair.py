@@ -1,0 +1,82 @@
+"""Two balancers of one cluster, and the agents between them."""
+
+import json
+import time
+
+import rig
+from lab import agents, balancers, processes, stage
+from watched import BOUND_S, WatchedCase
+
+READ = 1  # the pool, in the file's order
+FIRST, SECOND = "wit", "db3"
+
+
+class PairTest(WatchedCase):
+    name = "t-lbp"
+    options = ("--pools",)
+
+    def setUp(self):
+        super().setUp()
+        balancers.start(self.lab, SECOND)
+
+    def wanted(self, node, backend="db2"):
+        one = balancers.backends(self.lab, node, READ)[backend]
+        return one["admin"], one["weight"]["configured"]
+
+    def wait_for(self, fits, what):
+        processes.wait_until(fits, BOUND_S, what, 0.02)
+
+    def pools(self, node="db1"):
+        return {(one["name"], one["node"]): one for one in agents.status(self.lab, node)["pools"]}
+
+    def history(self, node="db1"):
+        said = json.loads(agents.tasuki(self.lab, node, "history", "-o", "json").stdout)
+        return [(one["to"], one["reason"], one["by"]) for one in said["operations"]
+                if one["kind"] == "balance"]
+
+    def test_what_one_is_told_counts_on_both_and_is_seen_everywhere(self):
+        began = time.monotonic()
+        balancers.tasuki(self.lab, FIRST, "drain", "read", "db2")
+        self.wait_for(lambda: self.wanted(SECOND)[0] == "drain", "the other drains it, too")
+        print(f"{1000 * (time.monotonic() - began):.0f} ms", end=" ... ", flush=True)
+        self.wait_for(lambda: len(self.pools()) == 4, "two pools of each balancer in the status")
+        for node in (FIRST, SECOND):
+            self.wait_for(lambda: any(one["name"] == "db2" and one["admin"] == "drain"
+                                      for one in self.pools()["read", node]["backends"]),
+                          f"the status shows the drain on {node}")
+        self.assertEqual(self.history(), [("read/db2", "drain", "root")])
+        metrics = agents.metrics(self.lab, "db2")
+        for node in (FIRST, SECOND):
+            for backend, ready in (("db2", 0), ("db3", 1)):
+                self.assertIn(f'tasuki_backend_ready{{peer="{node}",pool="read",'
+                              f'backend="{backend}"}} {ready}\n', metrics)
+        shown = agents.tasuki(self.lab, "db1", "status").stdout
+        self.assertRegex(shown, r"(?m)^  read +db3 +db2 +drain +up +0/100 ")
+        balancers.tasuki(self.lab, SECOND, "ready", "read", "db2")
+        self.wait_for(lambda: self.wanted(FIRST)[0] == "ready", "and back, told to the other")
+
+    def test_who_was_away_hears_what_was_told_meanwhile(self):
+        balancers.tasuki(self.lab, FIRST, "drain", "read", "db2")
+        self.wait_for(lambda: self.wanted(SECOND)[0] == "drain", "the other drains it, too")
+        processes.kill(stage.find(self.lab, SECOND, "lb"))
+        balancers.tasuki(self.lab, FIRST, "ready", "read", "db2")
+        balancers.tasuki(self.lab, FIRST, "weight", "read", "db2", 20)
+        self.wait_for(lambda: "has said nothing" in self.pools()["read", SECOND]["trouble"],
+                      "its silence is in the status")
+        balancers.start(self.lab, SECOND)
+        self.wait_for(lambda: self.wanted(SECOND) == ("ready", 20), "it hears of both")
+        self.wait_for(lambda: not self.pools()["read", SECOND]["trouble"], "all is well")
+
+    def test_without_its_agent_a_balancer_obeys_alone_and_tells_later(self):
+        processes.kill(stage.find(self.lab, FIRST, "agent"))
+        balancers.tasuki(self.lab, FIRST, "weight", "read", "db2", 7)
+        self.assertEqual(self.wanted(FIRST), ("ready", 7))
+        self.assertEqual(self.wanted(SECOND), ("ready", 100))
+        stage.start(self.lab, FIRST, "agent")
+        self.wait_for(lambda: self.wanted(SECOND) == ("ready", 7), "the other hears of it")
+        self.wait_for(lambda: self.history() == [("read/db2", "weight 7", "root")],
+                      "it is in the history of the others")
+
+
+if __name__ == "__main__":
+    rig.main()
