@@ -77,8 +77,9 @@ void desk::told_by(node_id node, peer_reports const& said) {
 }
 
 void desk::told_by(node_id node, peer_pools said) {
-    if (!said.what.wishes.empty())
-        links_.publish({std::string{http::wishes_event}, said.what.wishes, {}, false});
+    for (auto& pool : said.what.pools)
+        pool.node = settings_.name_of(node);
+    links_.publish({std::string{http::pools_event}, to_json(said.what), {}, false});
     pools_.told(node, std::move(said.what), links_.clocks().now);
 }
 

@@ -291,6 +291,12 @@ std::vector<http::pool_view> balancer::view() const {
     return out;
 }
 
+std::vector<http::pool_view> balancer::whole_view() const {
+    auto out = view();
+    others_.add_to(out, clock_now());
+    return out;
+}
+
 result<void> balancer::list_sessions(std::string const& name, std::string const& backend,
                                      on_sessions use) {
     auto const it = find(name);

@@ -63,6 +63,16 @@ result<void> balancer::keep(pool& it, lb::roster before, std::string const& back
     return {};
 }
 
+void balancer::hear(http::pools_report const& told) {
+    others_.told(told.pools, clock_now());
+    if (told.wishes.empty())
+        return;
+    auto const wishes = parse_shared_wishes(told.wishes);
+    if (wishes)
+        return adopt(*wishes);
+    spdlog::warn("what another balancer was told is not understood: {}", wishes.error().text);
+}
+
 /// A disk that keeps nothing does not keep a backend in service: those who told will tell again.
 void balancer::adopt(shared_wishes const& told) {
     bool any = false;

@@ -65,7 +65,7 @@ http::answerer desk::signature() const {
 }
 
 void desk::on(http::get_pools const&, answer done) {
-    done(http::json_response(http::pools_json(signature(), subject_.view())));
+    done(http::json_response(http::pools_json(signature(), subject_.whole_view())));
 }
 
 void desk::on(http::get_sessions const& asked, answer done) {
@@ -83,7 +83,7 @@ void desk::respond(result<void> const& done, http::pool_deed deed, answer const&
     spdlog::info("pool {}: backend {}: {} by command of {}", deed.pool, deed.backend, deed.what,
                  deed.by);
     told_(std::move(deed));
-    to(http::json_response(http::pools_json(signature(), subject_.view())));
+    to(http::json_response(http::pools_json(signature(), subject_.whole_view())));
 }
 
 void desk::on(http::post_backend const& asked, answer done, std::string by) {

@@ -90,9 +90,9 @@ void hear(balancer::balancer& subject, std::string_view event, std::string_view 
     auto const unclear = [](problem const& why) {
         spdlog::warn("the agent says what is not understood: {}", why.text);
     };
-    if (event == http::wishes_event) {
-        auto const wishes = balancer::parse_shared_wishes(text);
-        return wishes ? subject.adopt(*wishes) : unclear(wishes.error());
+    if (event == http::pools_event) {
+        auto const report = http::parse_pools_report(text);
+        return report ? subject.hear(*report) : unclear(report.error());
     }
     auto const all = lb::parse_standings(text);
     return all ? subject.follow(*all) : unclear(all.error());

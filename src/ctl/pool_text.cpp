@@ -8,6 +8,8 @@ namespace tasuki::ctl {
 
 namespace {
 
+constexpr std::int64_t silent_ms = 5000; // the others tell each second
+
 std::string weight_text(reading backend) {
     auto const weight = backend.at("weight");
     auto const effective = weight.number("effective").value_or(0);
@@ -40,6 +42,8 @@ std::string why_of(reading backend) {
         out += fmt::format("{}{} left", out.empty() ? "" : ", ", print_duration(*left));
     if (out.empty() && backend.flag("backup"))
         out = "backup";
+    if (auto const more = remaining_of(backend).elsewhere; !more.empty())
+        out += (out.empty() ? "" : "; ") + more;
     return out;
 }
 
@@ -106,7 +110,29 @@ std::optional<reading> find_backend(reading document, std::string_view pool,
     return std::nullopt;
 }
 
+remaining remaining_of(reading backend) {
+    remaining out;
+    out.sessions = backend.number("sessions").value_or(0);
+    bool const is_ready = backend.text("admin") == "ready";
+    for (auto const& one : backend.list("elsewhere")) {
+        auto const node = one.text("node", "?");
+        if (one.number("age_ms").value_or(0) > silent_ms) {
+            out.silent += (out.silent.empty() ? "" : ", ") + node;
+            continue;
+        }
+        auto const sessions = one.number("sessions").value_or(0);
+        bool const obeys = is_ready || one.text("admin") != "ready";
+        out.sessions += sessions;
+        out.all_told = out.all_told && obeys;
+        if (sessions > 0 || !obeys)
+            out.elsewhere += fmt::format("{}{} on {}{}", out.elsewhere.empty() ? "" : ", ",
+                                         sessions, node, obeys ? "" : ", not told yet");
+    }
+    return out;
+}
+
 std::string format_progress(std::string_view pool, reading backend) {
+    auto const left_over = remaining_of(backend);
     auto const sessions = backend.number("sessions").value_or(0);
     auto const admin = backend.text("admin", "?");
     auto out = fmt::format("{}/{}: {}", pool, backend.text("name", "?"),
@@ -116,9 +142,11 @@ std::string format_progress(std::string_view pool, reading backend) {
     if (admin == "ready")
         return out + fmt::format(", weight {}, {}\n", weight_text(backend),
                                  count_text(sessions, "session"));
-    if (sessions == 0)
+    if (left_over.sessions == 0 && left_over.all_told)
         return out + ", empty\n";
     out += fmt::format(", {} left", count_text(sessions, "session"));
+    if (!left_over.elsewhere.empty())
+        out += " here, " + left_over.elsewhere;
     if (auto const left = backend.number("drain_left_ms"))
         out += fmt::format(", at most {}", print_duration(*left));
     return out + "\n";

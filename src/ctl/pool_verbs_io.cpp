@@ -17,6 +17,7 @@ namespace json = boost::json;
 namespace {
 
 constexpr milliseconds look_pause{200};
+constexpr milliseconds telling_max{10'000}; // the agents pass a command on within a second
 constexpr std::size_t left_lines_max = 5;
 constexpr auto pools_target = "/api/v1/pools";
 
@@ -81,7 +82,24 @@ void show_left(session& now, do_backend const& asked) {
         now.where.err << format_left(reading{*document}, left_lines_max) << std::flush;
 }
 
-/// Ends when nobody is left, which the deadline sees to.
+exit_code not_known(session& now, do_backend const& asked, std::string const& why) {
+    now.where.err << fmt::format("{}\n  next: tasuki lb list {}, on that node\n", why, asked.pool);
+    return exit_code::failed;
+}
+
+exit_code emptied(session& now, do_backend const& asked, reading backend, remaining const& left,
+                  milliseconds took) {
+    now.where.out << fmt::format("{}/{}: empty after {}; since the balancer began, {} closed where "
+                                 "nothing was lost, {} cut\n",
+                                 asked.pool, asked.backend, print_duration(took.count()),
+                                 backend.number("drained").value_or(0),
+                                 backend.number("cut").value_or(0));
+    if (left.silent.empty())
+        return exit_code::done;
+    return not_known(now, asked, "not heard: " + left.silent + "; what is there is not known");
+}
+
+/// Ends when nobody is left on any balancer, which the deadline sees to.
 exit_code wait_until_empty(session& now, do_backend const& asked) {
     using clock = std::chrono::steady_clock;
     auto const began = clock::now();
@@ -93,26 +111,22 @@ exit_code wait_until_empty(session& now, do_backend const& asked) {
         auto const one = find_backend(reading{*answer.document}, asked.pool, asked.backend);
         if (!one)
             return no_such_pool(now, asked.pool);
-        auto const sessions = one->number("sessions").value_or(0);
-        if (sessions == 0) {
-            auto const took = std::chrono::duration_cast<milliseconds>(clock::now() - began);
-            now.where.out << fmt::format("{}/{}: empty after {}; since the balancer began, {} "
-                                         "closed where nothing was lost, {} cut\n",
-                                         asked.pool, asked.backend, print_duration(took.count()),
-                                         one->number("drained").value_or(0),
-                                         one->number("cut").value_or(0));
-            return exit_code::done;
-        }
+        auto const took = std::chrono::duration_cast<milliseconds>(clock::now() - began);
+        auto const left = remaining_of(*one);
+        if (left.sessions == 0 && left.all_told)
+            return emptied(now, asked, *one, left, took);
+        if (!left.all_told && took > telling_max)
+            return not_known(now, asked, "another balancer does not obey: " + left.elsewhere);
         if (one->text("admin") == "ready") {
             now.where.err << fmt::format("{}/{} was put into service again\n", asked.pool,
                                          asked.backend);
             return exit_code::failed;
         }
-        if (sessions != last) {
+        if (left.sessions != last) {
             now.where.err << format_progress(asked.pool, *one);
             show_left(now, asked);
         }
-        last = sessions;
+        last = left.sessions;
         now.client.pause(look_pause);
     }
 }

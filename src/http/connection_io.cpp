@@ -90,7 +90,7 @@ void connection::close() {
 
 void connection::offer(stream_event const& event) {
     if (!streaming_ || closed_ || (followed_ && event.operation != followed_) ||
-        of_standings_ != (event.name == standings_event || event.name == wishes_event))
+        of_standings_ != (event.name == standings_event || event.name == pools_event))
         return;
     // Only the newest status matters: a reader that is behind needs no older one.
     if (event.name == "status" || event.name == standings_event)

@@ -8,6 +8,13 @@ namespace json = boost::json;
 
 namespace {
 
+json::value json_of(elsewhere_view const& it) {
+    return json::object{{"node", it.node},
+                        {"admin", it.administration},
+                        {"sessions", it.sessions},
+                        {"age_ms", it.age.count()}};
+}
+
 json::value json_of(backend_view const& it) {
     return json::object{{"name", it.name},
                         {"address", it.address},
@@ -22,7 +29,10 @@ json::value json_of(backend_view const& it) {
                         {"drained", it.drained},
                         {"cut", it.cut},
                         {"drain_left_ms", json_or_null(it.drain_left)},
-                        {"reason", it.reason}};
+                        {"reason", it.reason},
+                        {"elsewhere", json_list(it.elsewhere, [](elsewhere_view const& one) {
+                             return json_of(one);
+                         })}};
 }
 
 json::value json_of(session_view const& it) {

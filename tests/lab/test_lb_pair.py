@@ -1,10 +1,11 @@
 """Two balancers of one cluster, and the agents between them."""
 
 import json
+import subprocess
 import time
 
 import rig
-from lab import agents, balancers, processes, stage
+from lab import agents, balancers, places, processes, stage
 from watched import BOUND_S, WatchedCase
 
 READ = 1  # the pool, in the file's order
@@ -54,6 +55,29 @@ class PairTest(WatchedCase):
         self.assertRegex(shown, r"(?m)^  read +db3 +db2 +drain +up +0/100 ")
         balancers.tasuki(self.lab, SECOND, "ready", "read", "db2")
         self.wait_for(lambda: self.wanted(FIRST)[0] == "ready", "and back, told to the other")
+
+    def test_a_drain_waits_for_the_sessions_of_both(self):
+        code = ("import pymysql, time\n"
+                f"link = pymysql.connect(host='{places.address(SECOND)}', port=3308, user='app',"
+                " password='app-lab', database='app', autocommit=False)\n"
+                "link.cursor().execute('SELECT 1 FROM writes')\n"
+                "print('open', flush=True)\n"
+                "time.sleep(3)\n"
+                "link.commit()\n"
+                "time.sleep(60)\n")
+        balancers.tasuki(self.lab, FIRST, "weight", "read", "db3", 0)
+        self.wait_for(lambda: self.wanted(SECOND, "db3") == ("ready", 0), "the other hears of it")
+        client = subprocess.Popen(
+            processes.in_namespace(self.lab, "client", [places.SYSTEM_PYTHON, "-B", "-c", code]),
+            stdout=subprocess.PIPE, text=True)
+        self.addCleanup(client.communicate)
+        self.addCleanup(client.kill)
+        self.assertEqual(client.stdout.readline(), "open\n")
+        began = time.monotonic()
+        done = balancers.tasuki(self.lab, FIRST, "drain", "read", "db2", "--wait")
+        self.assertGreater(time.monotonic() - began, 2)
+        self.assertRegex(done.stderr, f"0 sessions left here, 1 on {SECOND}")
+        self.assertEqual(balancers.backends(self.lab, SECOND, READ)["db2"]["sessions"], 0)
 
     def test_who_was_away_hears_what_was_told_meanwhile(self):
         balancers.tasuki(self.lab, FIRST, "drain", "read", "db2")

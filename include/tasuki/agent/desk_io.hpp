@@ -65,7 +65,7 @@ class desk {
     void decided(transition const&);
     void met(node_id, peer_card);
     void told_by(node_id, peer_reports const&);
-    /// The load balancer of this node follows what those of the others were told.
+    /// The load balancer of this node hears it, too.
     void told_by(node_id, peer_pools);
     /// A new state of the rotation that this node leads.
     void rotated(operation const&);

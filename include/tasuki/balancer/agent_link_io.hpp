@@ -1,6 +1,6 @@
 #pragma once
 // What the agent of this node tells, over its control socket: how the groups are, and what the
-// balancers of other nodes were told; one text for each event.
+// balancers of other nodes report; one text for each event.
 //
 // The connection is made again for as long as it has to be: a pool goes on with what it was told
 // last, the master's until the end of the lease. On the io_context's thread.

@@ -5,8 +5,9 @@
 // Everything happens on the io_context's thread; the data path waits for none of it. A change is
 // durable, and shown to the threads, before it is answered; the other balancers hear of it after.
 
+#include "tasuki/balancer/neighbours.hpp"
 #include "tasuki/balancer/wishes_store_io.hpp"
-#include "tasuki/http/pools_view.hpp"
+#include "tasuki/http/pools_report.hpp"
 #include "tasuki/lb/roster.hpp"
 #include "tasuki/lb/worker_io.hpp"
 
@@ -46,11 +47,13 @@ class balancer {
 
     /// What is known of the groups that pools follow.
     void follow(std::vector<lb::group_standing> const&);
-    /// What the other balancers have been told by command.
-    void adopt(shared_wishes const&);
+    /// What the balancer of another node reports.
+    void hear(http::pools_report const&);
     [[nodiscard]] shared_wishes const& wishes() const { return wishes_; }
 
     [[nodiscard]] std::vector<http::pool_view> view() const;
+    /// With what the balancers of other nodes have.
+    [[nodiscard]] std::vector<http::pool_view> whole_view() const;
     using on_sessions = std::function<void(http::sessions_view)>;
     [[nodiscard]] result<void> list_sessions(std::string const& pool, std::string const& backend,
                                              on_sessions);
@@ -66,6 +69,7 @@ class balancer {
     [[nodiscard]] result<void> keep(pool& it, lb::roster before, std::string const& backend,
                                     std::optional<duration> deadline = {});
     void changed(pool&);
+    void adopt(shared_wishes const&);
     void show(pool&);
     void note_places(std::string const& name, pool&);
     [[nodiscard]] static http::backend_view view_of(pool&, std::size_t index, unsigned weight);
@@ -81,6 +85,7 @@ class balancer {
     std::string node_;
     std::function<void()> on_change_;
     shared_wishes wishes_; ///< of pools that are not here, too
+    neighbours others_;
     std::map<std::string, std::unique_ptr<pool>> pools_;
     std::vector<std::string> order_; ///< of the file
     boost::asio::steady_timer timer_;

@@ -68,9 +68,9 @@ struct api_response {
 [[nodiscard]] api_response page_response(std::string body);
 
 /// The names of the events that only the load balancer of this machine follows: what it has to
-/// know of the groups, and what the other balancers were told. Nobody else gets them.
+/// know of the groups, and what another node's balancer reports. Nobody else gets them.
 inline constexpr std::string_view standings_event = "standings";
-inline constexpr std::string_view wishes_event = "wishes";
+inline constexpr std::string_view pools_event = "pools";
 
 /// One server-sent event; `operation` limits it to those who follow that one (and those who follow
 /// everything).

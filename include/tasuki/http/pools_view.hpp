@@ -10,6 +10,15 @@
 
 namespace tasuki::http {
 
+/// What the load balancer of another node has of a backend.
+struct elsewhere_view {
+    std::string node;
+    std::string administration;
+    std::uint32_t sessions = 0;
+    milliseconds age{}; ///< of this knowledge
+    friend bool operator==(elsewhere_view const&, elsewhere_view const&) = default;
+};
+
 struct backend_view {
     std::string name;
     std::string address;
@@ -25,6 +34,7 @@ struct backend_view {
     std::uint64_t cut = 0;
     std::string reason;                     ///< why it gets none, or fewer, new connections
     std::optional<milliseconds> drain_left; ///< until the deadline of a drain
+    std::vector<elsewhere_view> elsewhere;
     friend bool operator==(backend_view const&, backend_view const&) = default;
 };
 

@@ -57,13 +57,13 @@ POOLS = """
 [[pool]]
 name = "write"
 nodes = ["wit", "db3"]
-listen = "10.77.0.9:3307"
+listen = ["10.77.0.9:3307", "10.77.0.3:3307"]
 follow = {{ group = "db", role = "master" }}
 check = {{ interval_ms = 300, fast_interval_ms = 50, rise = 1, fall = 2, user = "app" }}
 [[pool]]
 name = "read"
 nodes = ["wit", "db3"]
-listen = "10.77.0.9:3308"
+listen = ["10.77.0.9:3308", "10.77.0.3:3308"]
 follow = {{ group = "db", role = "replica", max_lag_ms = 2000 }}
 check = {{ interval_ms = 300, fast_interval_ms = 50, rise = 1, fall = 2, user = "app" }}
 """

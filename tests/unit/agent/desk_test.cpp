@@ -260,12 +260,15 @@ TEST_CASE("desk: what a load balancer reports is shown by all nodes, with whose 
     CHECK(passed_on.deeds.empty()); // they are told once
     CHECK(passed_on.wishes == said.wishes);
     CHECK(std::none_of(on.events.begin(), on.events.end(),
-                       [](auto const& it) { return it.name == http::wishes_event; }));
+                       [](auto const& it) { return it.name == http::pools_event; }));
 
     on.front->told_by(b, peer_pools{passed_on});
     REQUIRE_FALSE(on.events.empty());
-    CHECK(on.events.back().name == http::wishes_event);
-    CHECK(on.events.back().data == said.wishes);
+    CHECK(on.events.back().name == http::pools_event);
+    auto const heard = http::parse_pools_report(on.events.back().data);
+    REQUIRE(heard.has_value());
+    CHECK(heard->wishes == said.wishes);
+    CHECK(heard->pools.at(0).node == "b");
     on.now.now += std::chrono::seconds{7};
     CHECK(on.ask(http::post_pools{said}).status == 200);
     auto const pools = on.document(http::get_status{}).at("pools").as_array();

@@ -4,6 +4,9 @@
 
 #include <boost/json.hpp>
 
+#include <string>
+#include <utility>
+
 namespace tasuki::ctl {
 
 namespace {
@@ -64,6 +67,35 @@ TEST_CASE("a drain shows who is left, and why", "[ctl][lb]") {
     CHECK_FALSE(find_backend(reading{*pools}, "web", "app9"));
     auto const ready = find_backend(reading{*pools}, "web", "app2");
     CHECK(format_progress("web", *ready) == "web/app2: ready, weight 50, 12 sessions\n");
+}
+
+TEST_CASE("a backend is empty once all balancers that are heard have emptied it", "[ctl][lb]") {
+    auto const with = [](std::string const& admin, std::string const& elsewhere) {
+        auto const text = R"({"name":"app1","admin":")" + admin + R"(","sessions":2,"weight":{},)" +
+                          R"("elsewhere":[)" + elsewhere + "]}";
+        auto const document = parse_document(text);
+        REQUIRE(document);
+        reading const backend{*document};
+        return std::pair{remaining_of(backend), format_progress("web", backend)};
+    };
+    auto const other = [](std::string const& node, std::string const& admin, int sessions,
+                          int age) {
+        return R"({"node":")" + node + R"(","admin":")" + admin + R"(","sessions":)" +
+               std::to_string(sessions) + R"(,"age_ms":)" + std::to_string(age) + "}";
+    };
+    auto const obeys =
+        with("drain", other("lb2", "drain", 3, 900) + "," + other("lb3", "drain", 0, 900));
+    CHECK(obeys.first.sessions == 5);
+    CHECK(obeys.first.all_told);
+    CHECK(obeys.second == "web/app1: draining, 2 sessions left here, 3 on lb2\n");
+    auto const late = with("drain", other("lb2", "ready", 0, 900));
+    CHECK_FALSE(late.first.all_told);
+    CHECK(late.first.elsewhere == "0 on lb2, not told yet");
+    auto const silent = with("drain", other("lb2", "ready", 7, 6000));
+    CHECK(silent.first.sessions == 2);
+    CHECK(silent.first.all_told);
+    CHECK(silent.first.silent == "lb2");
+    CHECK(with("ready", other("lb2", "ready", 7, 900)).first.all_told);
 }
 
 } // namespace tasuki::ctl
