@@ -101,6 +101,45 @@ class PairTest(WatchedCase):
         self.wait_for(lambda: self.history() == [("read/db2", "weight 7", "root")],
                       "it is in the history of the others")
 
+    def asked_anew(self, act):
+        """A client connects again and again to the virtual IP; its longest time without an answer."""
+        code = ("import socket, sys, threading, time\n"
+                "over = threading.Event()\n"
+                "threading.Thread(target=lambda: (sys.stdin.read(), over.set()), daemon=True).start()\n"
+                "last, worst, asked = time.monotonic(), 0, 0\n"
+                "while not over.is_set():\n"
+                "    try:\n"
+                f"        with socket.create_connection(('{places.VIP}', 8080), 0.05) as link:\n"
+                "            link.settimeout(0.2)\n"
+                "            link.sendall(b'GET / HTTP/1.1\\r\\n\\r\\n')\n"
+                "            if link.recv(1000).startswith(b'HTTP/1.1 200'):\n"
+                "                now = time.monotonic()\n"
+                "                worst, last, asked = max(worst, now - last), now, asked + 1\n"
+                "                if asked == 100: worst = 0; print('served', flush=True)\n"
+                "    except OSError:\n"
+                "        pass\n"
+                "    time.sleep(0.001)\n"
+                "print(1000 * worst)\n")
+        client = subprocess.Popen(
+            processes.in_namespace(self.lab, "client", [places.SYSTEM_PYTHON, "-B", "-c", code]),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(client.kill)
+        self.assertEqual(client.stdout.readline(), "served\n")
+        act()
+        time.sleep(2)
+        worst = float(client.communicate(timeout=30)[0])
+        print(f"{worst:.0f} ms", end=" ... ", flush=True)
+        return worst
+
+    def test_a_pair_with_one_virtual_ip_goes_on_when_a_node_is_lost_and_when_it_hands_over(self):
+        balancers.start_web(self.lab, "wit")
+        for node in ("db1", "db2"):
+            balancers.start(self.lab, node)
+        self.wait_for(lambda: balancers.backends(self.lab, "db2")["wit"]["health"] == "up",
+                      "the second one has a backend")
+        self.assertLess(self.asked_anew(lambda: agents.switchover(self.lab, "db1", "db2")), 2000)
+        self.assertLess(self.asked_anew(lambda: stage.kill_node(self.lab, "db2")), 5000)
+
 
 if __name__ == "__main__":
     rig.main()

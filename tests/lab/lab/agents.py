@@ -66,6 +66,11 @@ nodes = ["wit", "db3"]
 listen = ["10.77.0.9:3308", "10.77.0.3:3308"]
 follow = {{ group = "db", role = "replica", max_lag_ms = 2000 }}
 check = {{ interval_ms = 300, fast_interval_ms = 50, rise = 1, fall = 2, user = "app" }}
+[[pool]]
+name = "web"
+group = "db"
+listen = "10.77.0.50:8080"
+backend = [ {{ name = "wit", address = "10.77.0.9:8080" }} ]
 """
 
 TAIL = """
