@@ -40,7 +40,11 @@ void read_check(section_reader& pool, lb::pool_settings& out) {
                                      {{"none", lb::check_kind::none},
                                       {"tcp", lb::check_kind::tcp},
                                       {"http", lb::check_kind::http},
-                                      {"mysql", lb::check_kind::mysql}},
+                                      {"mysql", lb::check_kind::mysql},
+                                      {"postgresql", lb::check_kind::postgresql},
+                                      {"redis", lb::check_kind::redis},
+                                      {"memcached", lb::check_kind::memcached},
+                                      {"smtp", lb::check_kind::smtp}},
                                      path                                ? lb::check_kind::http
                                      : out.speaks == lb::protocol::mysql ? lb::check_kind::mysql
                                                                          : lb::check_kind::tcp);

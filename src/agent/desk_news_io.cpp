@@ -77,8 +77,7 @@ void desk::told_by(node_id node, peer_reports const& said) {
 }
 
 void desk::told_by(node_id node, peer_pools said) {
-    for (auto& pool : said.what.pools)
-        pool.node = settings_.name_of(node);
+    said.what.node = settings_.name_of(node);
     links_.publish({std::string{http::pools_event}, to_json(said.what), {}, false});
     pools_.told(node, std::move(said.what), links_.clocks().now);
 }
@@ -89,7 +88,8 @@ void desk::on(http::post_pools const& it, answer done) {
         auto deed =
             word_of(operation_kind::balance, each.pool + "/" + each.backend, each.what, each.by);
         deed.id = new_operation();
-        deed.started_ms = static_cast<std::int64_t>(links_.clocks().wall_ms);
+        auto const heard_ms = static_cast<std::int64_t>(links_.clocks().wall_ms);
+        deed.started_ms = each.wall_ms > 0 ? std::min(each.wall_ms, heard_ms) : heard_ms;
         learnt(deed);
         links_.broadcast(peer_operation{std::move(deed)});
     }

@@ -9,12 +9,10 @@ namespace tasuki::agent {
 namespace {
 
 constexpr duration silent_after = std::chrono::seconds{5};
-constexpr duration forgotten_after = std::chrono::hours{1};
 
 } // namespace
 
 void pool_book::told(node_id by, http::pools_report said, instant now) {
-    std::erase_if(pages_, [&](auto const& it) { return now - it.second.at > forgotten_after; });
     pages_[by] = {std::move(said), now};
 }
 
@@ -22,7 +20,7 @@ void pool_book::add_to(http::cluster_view& view, node_settings const& settings, 
     for (auto const& [id, told] : pages_) {
         auto const name = settings.name_of(id);
         auto const age = now - told.at;
-        if (name.empty() || age > forgotten_after)
+        if (name.empty())
             continue;
         for (auto pool : told.said.pools) {
             pool.node = name;

@@ -100,7 +100,7 @@ result<void> balancer::configure(std::vector<lb::pool_settings> const& wanted) {
         }
         auto& it = *pools_.at(one.name);
         it.open = std::move(opened.at(one.name));
-        forget_gone(wishes_[one.name], it.roster);
+        settle(wishes_[one.name], it.roster, now);
         show(it);
     }
     for (auto const& [name, gone] : before)
@@ -133,14 +133,16 @@ void balancer::follow(std::vector<lb::group_standing> const& all) {
                                         [&](auto const& one) { return one.group == group; });
         if (found == all.end() || !it->roster.stand(*found, clock_now()))
             continue;
-        note_places(name, *it);
-        changed(*it);
+        show(*it);
+        if (note_places(name, *it)) // a lease that lasts longer is no news for who looks
+            on_change_();
     }
     arm();
 }
 
 /// Who serves is said once; how far a replica lags is not worth a line each second.
-void balancer::note_places(std::string const& name, pool& it) {
+bool balancer::note_places(std::string const& name, pool& it) {
+    bool out = false;
     auto const& states = it.roster.states();
     for (std::size_t index = 0; index < states.size(); ++index) {
         auto const& backend = it.roster.settings().backends[index].name;
@@ -149,16 +151,18 @@ void balancer::note_places(std::string const& name, pool& it) {
         if (said == where.is)
             continue;
         said = where.is;
+        out = true;
         spdlog::info("pool {}: backend {} {}{}{}", name, backend, to_string(where.is),
                      where.why.empty() ? "" : ": ", where.why);
     }
+    return out;
 }
 
 void balancer::tick() {
     auto const now = clock_now();
     for (auto const& [name, it] : pools_) {
         if (it->roster.pass(now)) {
-            note_places(name, *it);
+            (void)note_places(name, *it);
             changed(*it);
         }
         auto const& settings = it->roster.settings();

@@ -3,6 +3,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <chrono>
 #include <utility>
 
 namespace tasuki::balancer {
@@ -22,10 +23,13 @@ result<void> balancer::change(std::string const& name, std::string const& backen
     auto before = (*it)->roster;
     if (auto const done = (*it)->roster.change(backend, what, clock_now()); !done)
         return done;
-    std::optional<duration> deadline;
-    if (what.wanted)
-        deadline = what.deadline.value_or((*it)->roster.settings().drain_deadline);
-    return keep(**it, std::move(before), backend, deadline);
+    auto const& settings = (*it)->roster.settings();
+    return keep(**it, std::move(before), backend, [&](backend_words& words, stamp const& at) {
+        if (what.wanted)
+            words.service = {at, {*what.wanted, what.deadline.value_or(settings.drain_deadline)}};
+        if (what.weight)
+            words.weight = {at, what.weight};
+    });
 }
 
 result<void> balancer::add(std::string const& name, lb::backend_settings const& one) {
@@ -35,7 +39,9 @@ result<void> balancer::add(std::string const& name, lb::backend_settings const& 
     auto before = (*it)->roster;
     if (auto const done = (*it)->roster.add(one, clock_now()); !done)
         return done;
-    return keep(**it, std::move(before), one.name);
+    return keep(**it, std::move(before), one.name, [&](backend_words& words, stamp const& at) {
+        words = {{}, {}, {at, one}};
+    });
 }
 
 result<void> balancer::remove(std::string const& name, std::string const& backend) {
@@ -45,15 +51,18 @@ result<void> balancer::remove(std::string const& name, std::string const& backen
     auto before = (*it)->roster;
     if (auto const done = (*it)->roster.remove(backend); !done)
         return done;
-    return keep(**it, std::move(before), backend);
+    return keep(**it, std::move(before), backend, [](backend_words& words, stamp const& at) {
+        words = {{}, {}, {at, std::nullopt}};
+    });
 }
 
 result<void> balancer::keep(pool& it, lb::roster before, std::string const& backend,
-                            std::optional<duration> deadline) {
+                            std::function<void(backend_words&, stamp const&)> const& note) {
     auto all = wishes_;
-    auto said = it.roster.word_of(backend);
-    said.deadline = deadline;
-    all[it.roster.settings().name][backend] = {next_stamp(all, node_), std::move(said)};
+    auto const wall = std::chrono::system_clock::now().time_since_epoch();
+    auto const wall_ms = std::chrono::duration_cast<milliseconds>(wall).count();
+    note(all[it.roster.settings().name][backend],
+         next_stamp(all, node_, static_cast<std::uint64_t>(wall_ms)));
     if (auto const saved = store_.save(all); !saved) {
         it.roster = std::move(before);
         return saved;
@@ -64,13 +73,16 @@ result<void> balancer::keep(pool& it, lb::roster before, std::string const& back
 }
 
 void balancer::hear(http::pools_report const& told) {
-    others_.told(told.pools, clock_now());
+    others_.told(told.node, told.pools, clock_now());
     if (told.wishes.empty())
         return;
     auto const wishes = parse_shared_wishes(told.wishes);
     if (wishes)
-        return adopt(*wishes);
-    spdlog::warn("what another balancer was told is not understood: {}", wishes.error().text);
+        adopt(*wishes);
+    else if (!unclear_said_)
+        spdlog::warn("what the balancer of {} was told is not understood: {}", told.node,
+                     wishes.error().text);
+    unclear_said_ = !wishes;
 }
 
 /// A disk that keeps nothing does not keep a backend in service: those who told will tell again.
@@ -80,18 +92,12 @@ void balancer::adopt(shared_wishes const& told) {
         auto const found = pools_.find(name);
         if (found == pools_.end())
             continue;
-        auto& it = *found->second;
-        auto& own = wishes_[name];
-        auto const newer = merge(own, words, it.roster);
-        for (auto const& backend : newer) {
-            auto const& one = own.at(backend);
-            it.roster.adopt(backend, one.word, clock_now());
-            spdlog::info("pool {}: backend {}: {} by command on {}", name, backend,
-                         to_string(one.word), one.at.node);
-        }
-        if (!newer.empty())
-            changed(it);
-        any = any || !newer.empty();
+        auto const news = merge(wishes_[name], words, found->second->roster, clock_now());
+        for (auto const& each : news)
+            spdlog::info("pool {}: backend {}", name, each);
+        if (!news.empty())
+            changed(*found->second);
+        any = any || !news.empty();
     }
     if (!any)
         return;

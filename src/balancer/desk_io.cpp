@@ -32,7 +32,7 @@ std::string change_of(http::post_backend const& asked) {
     auto out = asked.administration;
     if (asked.weight)
         out += fmt::format("{}weight {}", out.empty() ? "" : ", ", *asked.weight);
-    return out.empty() ? "nothing" : out;
+    return out;
 }
 
 } // namespace
@@ -95,6 +95,9 @@ void desk::on(http::post_backend const& asked, answer done, std::string by) {
                                               "\"admin\" has to be ready, drain or maintenance",
                                               "tasuki lb --help"}));
     }
+    if (!what.wanted && !asked.weight && !asked.dry_run)
+        return done(http::error_response(
+            {400, "bad_request", "\"admin\" or \"weight\" is missing", "tasuki lb --help"}));
     what.weight = asked.weight;
     what.deadline = asked.deadline;
     if (asked.dry_run)

@@ -25,6 +25,7 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -64,6 +65,17 @@ std::vector<lb::pool_settings> pools_of(agent::configuration const& config,
     return out;
 }
 
+/// The other nodes that serve them, too.
+std::map<std::string, std::vector<std::string>> nodes_of(agent::configuration const& config,
+                                                         std::string const& self) {
+    std::map<std::string, std::vector<std::string>> out;
+    for (auto const& pool : config.pools)
+        for (auto const& node : config.nodes)
+            if (node.name != self && config.serves(pool, node.name))
+                out[pool.settings.name].push_back(node.name);
+    return out;
+}
+
 /// Each session takes two descriptors.
 void allow_many_descriptors() {
     rlimit limit{};
@@ -82,6 +94,7 @@ void reload(balancer::balancer& subject, std::string const& file, std::string co
     auto const served = pools_of(*config, node);
     if (auto const done = subject.configure(served); !done)
         return spdlog::error("not reloaded, all goes on as before: {}", done.error().text);
+    subject.expect(nodes_of(*config, node));
     spdlog::info("reloaded: {} pools are served here", served.size());
 }
 
@@ -132,6 +145,7 @@ int run(arguments const& given, agent::configuration const& config, std::string 
     auto subject = balancer::balancer::open(io, {state_dir, node, threads, [&] { tell(); }}, pools);
     if (!subject)
         return failed(subject.error().text);
+    (*subject)->expect(nodes_of(config, node));
     balancer::desk desk{**subject, config.cluster.name, node,
                         [&](http::pool_deed deed) { tell(std::move(deed)); }};
     http::server_options options;

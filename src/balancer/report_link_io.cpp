@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include <algorithm>
+#include <chrono>
 #include <utility>
 
 namespace tasuki::balancer {
@@ -66,8 +66,13 @@ void report_link::tell() {
 }
 
 void report_link::tell(http::pool_deed deed) {
+    auto const wall = std::chrono::system_clock::now().time_since_epoch();
+    deed.wall_ms = std::chrono::duration_cast<std::chrono::milliseconds>(wall).count();
     if (deeds_.size() < deeds_max)
         deeds_.push_back(std::move(deed));
+    else
+        spdlog::warn("not in the history: {}/{} {} by {}", deed.pool, deed.backend, deed.what,
+                     deed.by);
     tell();
 }
 

@@ -1,175 +1,143 @@
 #include "tasuki/balancer/shared_wishes.hpp"
 
-#include <boost/json.hpp>
-
 #include <algorithm>
-#include <stdexcept>
 #include <utility>
 
 namespace tasuki::balancer {
 
-namespace json = boost::json;
-
 namespace {
 
-constexpr int form = 2;
-constexpr std::uint64_t revision_max = 1ULL << 53U; // what other readers of JSON can tell apart
-constexpr std::int64_t deadline_ms_max = 24LL * 3600 * 1000;
-constexpr std::size_t name_bytes_max = 255;
-
-json::object json_of(stamped_word const& it) {
-    json::object out{{"revision", it.at.revision}, {"node", it.at.node}};
-    if (it.word.wish) {
-        out["admin"] = lb::to_string(it.word.wish->wanted);
-        if (it.word.wish->weight)
-            out["weight"] = *it.word.wish->weight;
-    }
-    if (it.word.deadline)
-        out["deadline_ms"] = to_ms(*it.word.deadline);
-    if (it.word.added)
-        out["added"] = json::object{{"address", it.word.added->address.to_string()},
-                                    {"weight", it.word.added->weight}};
-    return out;
+template<class Value>
+bool take_newer(stamped<Value>& own, stamped<Value> const& told) {
+    if (told.at <= own.at)
+        return false;
+    own = told;
+    return true;
 }
 
-std::string name_of(std::string_view text) {
-    if (text.empty() || text.size() > name_bytes_max)
-        throw std::runtime_error{"a name is empty, or longer than 255 bytes"};
-    return std::string{text};
+/// What was said before it was added, or removed, was said of another one.
+void forget_older(backend_words& it) {
+    if (it.service.at <= it.added.at)
+        it.service = {};
+    if (it.weight.at <= it.added.at)
+        it.weight = {};
 }
 
-unsigned weight_of(json::value const& value) {
-    auto const weight = value.to_number<unsigned>();
-    if (weight > lb::weight_max)
-        throw std::runtime_error{"a weight is greater than 256"};
-    return weight;
+/// What differs in the roster becomes as it was said.
+void obey(lb::roster& here, std::string const& backend, backend_words const& said, instant now) {
+    auto const all = here.wishes().backends;
+    auto const found = all.find(backend);
+    auto const is = found == all.end() ? lb::backend_wish{} : found->second;
+    auto const& wish = said.service.value;
+    if (is.wanted != wish.wanted)
+        (void)here.change(backend, {wish.wanted, {}, wish.deadline}, now);
+    if (said.weight.value && is.weight != said.weight.value)
+        (void)here.change(backend, {{}, said.weight.value, {}}, now);
 }
 
-lb::backend_wish wish_of(json::object const& from) {
-    lb::backend_wish out;
-    auto const wanted = lb::parse_administration(std::string_view{from.at("admin").as_string()});
-    if (!wanted)
-        throw std::runtime_error{"\"admin\" is none of ready, drain, maintenance"};
-    out.wanted = *wanted;
-    if (auto const* weight = from.if_contains("weight"))
-        out.weight = weight_of(*weight);
-    return out;
+/// What cannot be is for the file to say. A backend that was added anew is another one than before.
+void place(lb::roster& here, std::string const& backend, backend_words const& said, instant now) {
+    auto const added = here.wishes().added;
+    if (std::any_of(added.begin(), added.end(),
+                    [&](auto const& one) { return one.name == backend; }))
+        (void)here.remove(backend);
+    if (said.added.value && !here.has(backend))
+        (void)here.add(*said.added.value, now);
+    if (here.has(backend))
+        obey(here, backend, said, now);
 }
 
-lb::backend_settings backend_of(std::string const& name, json::object const& from) {
-    lb::backend_settings out;
-    out.name = name;
-    auto const address = endpoint::parse(std::string_view{from.at("address").as_string()});
-    if (!address)
-        throw std::runtime_error{address.error().text};
-    out.address = *address;
-    out.weight = weight_of(from.at("weight"));
-    return out;
-}
-
-stamped_word word_of(std::string const& name, json::object const& from) {
-    stamped_word out;
-    out.at.revision = from.at("revision").to_number<std::uint64_t>();
-    if (out.at.revision > revision_max)
-        throw std::runtime_error{"a revision is greater than 2^53"};
-    out.at.node = name_of(from.at("node").as_string());
-    if (from.contains("admin"))
-        out.word.wish = wish_of(from);
-    if (auto const* deadline = from.if_contains("deadline_ms")) {
-        auto const ms = deadline->to_number<std::int64_t>();
-        if (ms < 0 || ms > deadline_ms_max)
-            throw std::runtime_error{"a deadline is longer than a day"};
-        out.word.deadline = milliseconds{ms};
-    }
-    if (auto const* added = from.if_contains("added"))
-        out.word.added = backend_of(name, added->as_object());
-    return out;
-}
-
-shared_wishes wishes_of(json::object const& document) {
-    if (document.at("form").to_number<int>() != form)
-        throw std::runtime_error{"it was written by another version"};
-    shared_wishes out;
-    for (auto const& [name, value] : document.at("pools").as_object()) {
-        auto& pool = out[name_of(name)];
-        for (auto const& [backend, word] : value.as_object()) {
-            auto const of = name_of(backend);
-            pool.emplace(of, word_of(of, word.as_object()));
-        }
-    }
-    return out;
+void drop_empty(pool_words& own) {
+    std::erase_if(own, [](auto const& it) { return it.second == backend_words{}; });
+    auto const is_removal = [](backend_words const& it) {
+        return it.added.at.revision > 0 && !it.added.value && it.service.at.revision == 0 &&
+               it.weight.at.revision == 0;
+    };
+    std::vector<std::uint64_t> revisions;
+    for (auto const& [backend, it] : own)
+        if (is_removal(it))
+            revisions.push_back(it.added.at.revision);
+    if (revisions.size() <= removals_max)
+        return;
+    std::sort(revisions.begin(), revisions.end(), std::greater<>{});
+    auto const oldest = revisions[removals_max - 1];
+    std::erase_if(own, [&](auto const& it) {
+        return is_removal(it.second) && it.second.added.at.revision < oldest;
+    });
 }
 
 } // namespace
 
-stamp next_stamp(shared_wishes const& all, std::string node) {
+stamp next_stamp(shared_wishes const& all, std::string node, std::uint64_t wall_ms) {
     std::uint64_t newest = 0;
     for (auto const& [name, pool] : all)
-        for (auto const& [backend, one] : pool)
-            newest = std::max(newest, one.at.revision);
-    return {newest + 1, std::move(node)};
+        for (auto const& [backend, it] : pool)
+            newest = std::max(
+                {newest, it.service.at.revision, it.weight.at.revision, it.added.at.revision});
+    return {std::max(newest + 1, wall_ms), std::move(node)};
 }
 
-std::vector<std::string> merge(pool_words& own, pool_words const& told, lb::roster const& here) {
+std::vector<std::string> merge(pool_words& own, pool_words const& told, lb::roster& here,
+                               instant now) {
     std::vector<std::string> out;
-    for (auto const& [backend, one] : told) {
-        auto const known = own.find(backend);
-        bool const matters =
-            known != own.end() || !one.word.wish || one.word.added || here.has(backend);
-        if (!matters || (known != own.end() && one.at <= known->second.at))
+    auto const note = [&](std::string const& backend, std::string const& what, stamp const& at) {
+        out.push_back(backend + ": " + what + ", by command on " + at.node);
+    };
+    for (auto const& [backend, it] : told) {
+        if (it.added.at > stamp{} && take_newer(own[backend].added, it.added)) {
+            auto& words = own.at(backend);
+            forget_older(words);
+            place(here, backend, words, now);
+            auto const& one = it.added.value;
+            note(backend, one ? "added as " + one->address.to_string() : "removed", it.added.at);
+        }
+        auto& words = own[backend];
+        if (!here.has(backend)) { // it is told again, once the file has it here, too
+            words.service = {};
+            words.weight = {};
             continue;
-        own.insert_or_assign(backend, one);
-        out.push_back(backend);
+        }
+        if (it.service.at > words.added.at && take_newer(words.service, it.service)) {
+            auto const& wish = it.service.value;
+            (void)here.change(backend, {wish.wanted, {}, wish.deadline}, now);
+            note(backend, std::string{lb::to_string(wish.wanted)}, it.service.at);
+        }
+        if (it.weight.at > words.added.at && take_newer(words.weight, it.weight)) {
+            (void)here.change(backend, {{}, it.weight.value, {}}, now);
+            note(backend, "weight " + std::to_string(it.weight.value.value_or(0)), it.weight.at);
+        }
     }
+    drop_empty(own);
     return out;
 }
 
-void forget_gone(pool_words& own, lb::roster const& here) {
+void settle(pool_words& own, lb::roster& here, instant now) {
     auto const still = here.wishes();
-    for (auto& [backend, one] : own) {
+    for (auto& [backend, it] : own) {
         bool const is_added = std::any_of(still.added.begin(), still.added.end(),
-                                          [&](auto const& each) { return each.name == backend; });
-        if (one.word.added && !is_added)
-            one.word.added.reset(); // the file has it now
+                                          [&](auto const& one) { return one.name == backend; });
+        if (it.added.value && !is_added)
+            it.added.value.reset();
+        if (!here.has(backend)) {
+            it.service = {};
+            it.weight = {};
+            continue;
+        }
+        obey(here, backend, it, now);
     }
-    std::erase_if(own, [&](auto const& it) { return it.second.word.wish && !here.has(it.first); });
+    drop_empty(own);
 }
 
 lb::pool_wishes wishes_in(pool_words const& all) {
     lb::pool_wishes out;
-    for (auto const& [backend, one] : all) {
-        if (one.word.wish)
-            out.backends.emplace(backend, *one.word.wish);
-        if (one.word.added)
-            out.added.push_back(*one.word.added);
+    for (auto const& [backend, it] : all) {
+        lb::backend_wish const wish{it.service.value.wanted, it.weight.value};
+        if (wish != lb::backend_wish{})
+            out.backends.emplace(backend, wish);
+        if (it.added.value)
+            out.added.push_back(*it.added.value);
     }
     return out;
-}
-
-std::string to_string(lb::backend_word const& said) {
-    if (!said.wish)
-        return said.added ? "added" : "removed";
-    std::string out{lb::to_string(said.wish->wanted)};
-    return said.wish->weight ? out + ", weight " + std::to_string(*said.wish->weight) : out;
-}
-
-std::string to_text(shared_wishes const& all) {
-    json::object pools;
-    for (auto const& [name, pool] : all) {
-        json::object words;
-        for (auto const& [backend, one] : pool)
-            words[backend] = json_of(one);
-        pools[name] = std::move(words);
-    }
-    return json::serialize(json::object{{"form", form}, {"pools", std::move(pools)}});
-}
-
-result<shared_wishes> parse_shared_wishes(std::string_view text) {
-    try {
-        return wishes_of(json::parse(text).as_object());
-    } catch (std::exception const& error) {
-        return problem{failure::invalid, error.what()};
-    }
 }
 
 } // namespace tasuki::balancer

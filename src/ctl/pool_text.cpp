@@ -116,17 +116,19 @@ remaining remaining_of(reading backend) {
     bool const is_ready = backend.text("admin") == "ready";
     for (auto const& one : backend.list("elsewhere")) {
         auto const node = one.text("node", "?");
-        if (one.number("age_ms").value_or(0) > silent_ms) {
+        auto const age = one.number("age_ms");
+        if (!age || *age > silent_ms) {
             out.silent += (out.silent.empty() ? "" : ", ") + node;
             continue;
         }
         auto const sessions = one.number("sessions").value_or(0);
-        bool const obeys = is_ready || one.text("admin") != "ready";
+        bool const obeys = is_ready || one.text("admin") != "ready"; // or does not have it
         out.sessions += sessions;
         out.all_told = out.all_told && obeys;
         if (sessions > 0 || !obeys)
-            out.elsewhere += fmt::format("{}{} on {}{}", out.elsewhere.empty() ? "" : ", ",
-                                         sessions, node, obeys ? "" : ", not told yet");
+            out.elsewhere +=
+                fmt::format("{}{} on {}{}", out.elsewhere.empty() ? "" : ", ",
+                            count_text(sessions, "session"), node, obeys ? "" : ", not told yet");
     }
     return out;
 }

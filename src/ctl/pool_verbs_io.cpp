@@ -113,15 +113,15 @@ exit_code wait_until_empty(session& now, do_backend const& asked) {
             return no_such_pool(now, asked.pool);
         auto const took = std::chrono::duration_cast<milliseconds>(clock::now() - began);
         auto const left = remaining_of(*one);
-        if (left.sessions == 0 && left.all_told)
-            return emptied(now, asked, *one, left, took);
-        if (!left.all_told && took > telling_max)
-            return not_known(now, asked, "another balancer does not obey: " + left.elsewhere);
         if (one->text("admin") == "ready") {
             now.where.err << fmt::format("{}/{} was put into service again\n", asked.pool,
                                          asked.backend);
             return exit_code::failed;
         }
+        if (left.sessions == 0 && left.all_told)
+            return emptied(now, asked, *one, left, took);
+        if (!left.all_told && took > telling_max)
+            return not_known(now, asked, "another balancer does not obey: " + left.elsewhere);
         if (left.sessions != last) {
             now.where.err << format_progress(asked.pool, *one);
             show_left(now, asked);

@@ -15,6 +15,8 @@ namespace {
 constexpr std::size_t pools_max = 256;
 constexpr std::size_t listed_max = 256; // deeds, and addresses of a pool
 constexpr std::size_t text_bytes_max = 1000;
+constexpr std::size_t reason_max = 200; // bytes, of a backend
+constexpr std::size_t deeds_told_max = 100;
 
 /// Keys that are missing are defaults; what is there has to be of its kind and within its bound.
 class object {
@@ -111,6 +113,7 @@ pool_view pool_of(json::value const& from, bool& spoilt) {
     out.accepted = in.number<std::uint64_t>("accepted");
     out.refused = in.number<std::uint64_t>("refused");
     out.trouble = in.text("trouble");
+    out.untold = in.number<std::uint32_t>("untold");
     in.each("backends", report_backends_max,
             [&](json::value const& one) { out.backends.push_back(backend_of(one, spoilt)); });
     return out;
@@ -118,12 +121,16 @@ pool_view pool_of(json::value const& from, bool& spoilt) {
 
 pool_deed deed_of(json::value const& from, bool& spoilt) {
     object const in{from, spoilt};
-    return {in.text("pool"), in.text("backend"), in.text("what"), in.text("by")};
+    return {in.text("pool"), in.text("backend"), in.text("what"), in.text("by"),
+            in.number<std::int64_t>("wall_ms")};
 }
 
 json::value json_of(pool_deed const& it) {
-    return json::object{
-        {"pool", it.pool}, {"backend", it.backend}, {"what", it.what}, {"by", it.by}};
+    return json::object{{"pool", it.pool},
+                        {"backend", it.backend},
+                        {"what", it.what},
+                        {"by", it.by},
+                        {"wall_ms", it.wall_ms}};
 }
 
 std::size_t backends_in(pools_report const& it) {
@@ -133,31 +140,52 @@ std::size_t backends_in(pools_report const& it) {
     return out;
 }
 
+void add_trouble(pool_view& pool, std::string const& what) {
+    pool.trouble += (pool.trouble.empty() ? "" : "; ") + what;
+}
+
+/// Of all pools together, the first stay.
+void leave_out(std::vector<pool_view>& pools, std::size_t most) {
+    for (auto& pool : pools) {
+        auto const all = pool.backends.size();
+        if (all > most) {
+            pool.backends.resize(most);
+            pool.untold = static_cast<std::uint32_t>(all - most);
+            add_trouble(pool, fmt::format("{} of {} backends are told: see tasuki lb list there",
+                                          most, all));
+        }
+        most -= pool.backends.size();
+    }
+}
+
 } // namespace
 
 pools_report bounded(pools_report it) {
     it.pools.resize(std::min(it.pools.size(), pools_max));
-    auto left = report_backends_max;
+    it.deeds.resize(std::min(it.deeds.size(), deeds_told_max));
     for (auto& pool : it.pools) {
-        auto const all = pool.backends.size();
-        if (all > left) {
-            pool.backends.resize(left);
-            pool.trouble += fmt::format("{}{} of {} backends are told: see tasuki lb list there",
-                                        pool.trouble.empty() ? "" : "; ", left, all);
-        }
-        left -= pool.backends.size();
+        pool.listen.resize(std::min(pool.listen.size(), listed_max));
         for (auto& one : pool.backends)
-            if (one.reason.size() > report_reason_max)
-                one.reason.resize(report_reason_max); // `served` mends a letter that is cut
+            if (one.reason.size() > reason_max)
+                one.reason.resize(reason_max); // `served` mends a letter that is cut
     }
-    it.deeds.resize(std::min(it.deeds.size(), listed_max));
-    if (it.wishes.size() > report_wishes_max)
+    if (it.wishes.size() > report_wishes_max) {
         it.wishes.clear();
-    return it;
+        for (auto& pool : it.pools)
+            add_trouble(pool, "commands reach this balancer only: there are too many");
+    }
+    auto const whole = it.pools;
+    for (auto most = report_backends_max;; most /= 2) {
+        it.pools = whole;
+        leave_out(it.pools, most);
+        if (to_json(it).size() <= report_bytes_max || most == 0)
+            return it;
+    }
 }
 
 std::string to_json(pools_report const& it) {
     return served(json::object{
+        {"node", it.node},
         {"pools", json_list(it.pools, [](pool_view const& one) { return json_of(one); })},
         {"deeds", json_list(it.deeds, [](pool_deed const& one) { return json_of(one); })},
         {"wishes", it.wishes}});
@@ -178,6 +206,7 @@ result<pools_report> parse_pools_report(std::string_view text) {
             [&](json::value const& one) { out.pools.push_back(pool_of(one, spoilt)); });
     in.each("deeds", listed_max,
             [&](json::value const& one) { out.deeds.push_back(deed_of(one, spoilt)); });
+    out.node = in.text("node");
     out.wishes = in.text("wishes", report_wishes_max);
     if (spoilt || backends_in(out) > report_backends_max)
         return problem{failure::invalid,

@@ -12,7 +12,7 @@ json::value json_of(elsewhere_view const& it) {
     return json::object{{"node", it.node},
                         {"admin", it.administration},
                         {"sessions", it.sessions},
-                        {"age_ms", it.age.count()}};
+                        {"age_ms", json_or_null(it.age)}};
 }
 
 json::value json_of(backend_view const& it) {
@@ -39,7 +39,7 @@ json::value json_of(session_view const& it) {
     return json::object{{"client", it.client},
                         {"backend", it.backend},
                         {"state", it.state},
-                        {"age_ms", it.age.count()}};
+                        {"age_ms", json_or_null(it.age)}};
 }
 
 } // namespace
@@ -55,6 +55,7 @@ json::value json_of(pool_view const& it) {
         {"accepted", it.accepted},
         {"refused", it.refused},
         {"trouble", it.trouble},
+        {"untold", it.untold},
         {"backends", json_list(it.backends, [](backend_view const& one) { return json_of(one); })}};
 }
 

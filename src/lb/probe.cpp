@@ -1,5 +1,6 @@
 #include "tasuki/lb/probe.hpp"
 
+#include "printable.hpp"
 #include "tasuki/lb/mysql_packet.hpp"
 #include "tasuki/lb/mysql_wire.hpp"
 
@@ -20,16 +21,6 @@ constexpr unsigned access_denied = 1045;
 constexpr unsigned access_denied_no_password = 1698;
 constexpr std::size_t error_text_at = 1 + 2; ///< behind the mark and the number
 constexpr std::size_t answer_max = 4096;
-
-/// What stands in a log line: no control characters.
-std::string text_of(byte_view bytes) {
-    std::string out;
-    for (auto const each : bytes) {
-        auto const letter = std::to_integer<char>(each);
-        out += letter >= ' ' && letter != '\x7f' ? letter : '?';
-    }
-    return out;
-}
 
 void append(byte_string& to, std::uint64_t value, std::size_t size) {
     for (std::size_t at = 0; at < size; ++at)
@@ -70,7 +61,8 @@ byte_string login_of(std::string_view user) {
 } // namespace
 
 std::string_view to_string(check_kind it) {
-    constexpr std::string_view names[] = {"none", "tcp", "http", "mysql"};
+    constexpr std::string_view names[] = {"none",       "tcp",   "http",      "mysql",
+                                          "postgresql", "redis", "memcached", "smtp"};
     return names[static_cast<std::size_t>(it)];
 }
 
@@ -116,7 +108,7 @@ mysql_check::step mysql_check::answer(std::uint8_t sequence, byte_view payload) 
         if (greeted_ && (number == access_denied || number == access_denied_no_password))
             return {{}, check_result{true, {}}};
         auto const text = payload.subspan(std::min(payload.size(), error_text_at));
-        return {{}, check_result{false, "refuses: " + text_of(text)}};
+        return {{}, check_result{false, "refuses: " + printable(text)}};
     }
     if (!greeted_ && kind != greeting_version)
         return {{}, check_result{false, "greets as no MySQL server does"}};

@@ -44,7 +44,7 @@ class run : public std::enable_shared_from_this<run> {
         : stream_(io)
         , at_(at)
         , wanted_(std::move(wanted))
-        , talk_(wanted_.user)
+        , talk_(talk_of(wanted_))
         , done_(std::move(done)) {}
 
     void start() {
@@ -58,9 +58,9 @@ class run : public std::enable_shared_from_this<run> {
     void connected() {
         if (wanted_.kind == check_kind::http)
             return ask_http();
-        if (wanted_.kind == check_kind::mysql)
-            return hear_mysql();
-        finish({true, {}});
+        if (!talk_)
+            return finish({true, {}});
+        say({talk_->begin(), {}});
     }
 
     void ask_http() {
@@ -88,25 +88,24 @@ class run : public std::enable_shared_from_this<run> {
         finish(judge_http(wanted_, message.result_int(), message.body()));
     }
 
-    void hear_mysql() {
-        stream_.async_read_some(asio::buffer(piece_),
-                                [self = shared_from_this()](auto const& error, std::size_t size) {
-                                    if (error)
-                                        return self->fail("waiting for an answer", error);
-                                    self->answer_mysql(byte_view{self->piece_}.first(size));
-                                });
+    void hear() {
+        stream_.async_read_some(
+            asio::buffer(piece_), [self = shared_from_this()](auto const& error, std::size_t size) {
+                if (error)
+                    return self->fail("waiting for an answer", error);
+                self->say(self->talk_->hear(byte_view{self->piece_}.first(size)));
+            });
     }
 
-    void answer_mysql(byte_view heard) {
-        auto step = talk_.hear(heard);
+    void say(check_talk::step step) {
         if (step.say.empty())
-            return step.verdict ? finish(std::move(*step.verdict)) : hear_mysql();
+            return step.verdict ? finish(std::move(*step.verdict)) : hear();
         say_ = std::move(step.say);
         auto const next = [self = shared_from_this(),
                            verdict = std::move(step.verdict)](auto const& error, std::size_t) {
             if (error)
                 return self->fail("answering", error);
-            verdict ? self->finish(*verdict) : self->hear_mysql();
+            verdict ? self->finish(*verdict) : self->hear();
         };
         asio::async_write(stream_, asio::buffer(say_), next);
     }
@@ -128,7 +127,7 @@ class run : public std::enable_shared_from_this<run> {
     beast::tcp_stream stream_;
     endpoint at_;
     check_settings wanted_;
-    mysql_check talk_;
+    std::unique_ptr<check_talk> talk_;
     std::function<void(check_result)> done_;
     http::request<http::empty_body> request_;
     std::optional<http::response_parser<http::string_body>> answer_;

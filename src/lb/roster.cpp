@@ -161,22 +161,6 @@ result<void> roster::remove(std::string_view backend) {
     return {};
 }
 
-/// What cannot be is left out: the file may differ here, and the next reload brings it together.
-void roster::adopt(std::string const& backend, backend_word const& said, instant now) {
-    auto const added = std::find_if(added_.begin(), added_.end(), named(backend));
-    if (added != added_.end() && (!said.added || said.added->address != added->address))
-        (void)remove(backend);
-    if (said.added && !has(backend))
-        (void)add(*said.added, now);
-    auto const index = find(backend);
-    if (!index || !said.wish)
-        return;
-    auto& it = states_[*index];
-    it.weight = said.wish->weight;
-    if (it.wanted != said.wish->wanted || said.deadline)
-        want(it, said.wish->wanted, now + said.deadline.value_or(settings_.drain_deadline), now);
-}
-
 bool roster::checked(std::string_view backend, check_result what, instant now) {
     auto const index = find(backend);
     if (!index)
@@ -258,18 +242,6 @@ pool_wishes roster::wishes() const {
         if (wish != backend_wish{})
             out.backends.emplace(settings_.backends[index].name, wish);
     }
-    return out;
-}
-
-backend_word roster::word_of(std::string_view backend) const {
-    backend_word out;
-    auto const index = find(backend);
-    if (!index)
-        return out;
-    out.wish = backend_wish{states_[*index].wanted, states_[*index].weight};
-    auto const added = std::find_if(added_.begin(), added_.end(), named(backend));
-    if (added != added_.end())
-        out.added = *added;
     return out;
 }
 

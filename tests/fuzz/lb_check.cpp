@@ -16,12 +16,14 @@ struct outcome {
     std::size_t said = 0;
 };
 
-outcome talk(byte_view input, std::size_t piece) {
-    mysql_check it{"tasuki_check"};
+outcome talk(check_kind kind, byte_view input, std::size_t piece) {
+    check_settings wanted;
+    wanted.kind = kind;
+    auto const it = talk_of(wanted);
     outcome out;
     while (!input.empty() && !out.verdict) {
         auto const some = input.first(std::min(std::max<std::size_t>(piece, 1), input.size()));
-        auto const step = it.hear(some);
+        auto const step = it->hear(some);
         out.verdict = step.verdict;
         out.said += step.say.size();
         input = input.subspan(some.size());
@@ -31,9 +33,16 @@ outcome talk(byte_view input, std::size_t piece) {
 
 } // namespace
 
+/// The first byte chooses the protocol.
 void try_input(byte_view input) {
-    auto const in_bits = talk(input, 1);
-    auto const at_once = talk(input, input.size());
+    constexpr check_kind kinds[] = {check_kind::mysql, check_kind::postgresql, check_kind::redis,
+                                    check_kind::memcached, check_kind::smtp};
+    if (input.empty())
+        return;
+    auto const kind = kinds[std::to_integer<unsigned>(input[0]) % std::size(kinds)];
+    input = input.subspan(1);
+    auto const in_bits = talk(kind, input, 1);
+    auto const at_once = talk(kind, input, input.size());
     TASUKI_REQUIRE(in_bits.said == at_once.said);
     TASUKI_REQUIRE(in_bits.verdict.has_value() == at_once.verdict.has_value());
     if (!in_bits.verdict)

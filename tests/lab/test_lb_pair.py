@@ -40,7 +40,10 @@ class PairTest(WatchedCase):
         balancers.tasuki(self.lab, FIRST, "drain", "read", "db2")
         self.wait_for(lambda: self.wanted(SECOND)[0] == "drain", "the other drains it, too")
         print(f"{1000 * (time.monotonic() - began):.0f} ms", end=" ... ", flush=True)
-        self.wait_for(lambda: len(self.pools()) == 4, "two pools of each balancer in the status")
+        self.wait_for(lambda: set(self.pools()) == {("write", FIRST), ("read", FIRST),
+                                                    ("write", SECOND), ("read", SECOND),
+                                                    ("web", SECOND)},
+                      "the pools of both balancers are in the status")
         for node in (FIRST, SECOND):
             self.wait_for(lambda: any(one["name"] == "db2" and one["admin"] == "drain"
                                       for one in self.pools()["read", node]["backends"]),
@@ -76,7 +79,7 @@ class PairTest(WatchedCase):
         began = time.monotonic()
         done = balancers.tasuki(self.lab, FIRST, "drain", "read", "db2", "--wait")
         self.assertGreater(time.monotonic() - began, 2)
-        self.assertRegex(done.stderr, f"0 sessions left here, 1 on {SECOND}")
+        self.assertRegex(done.stderr, f"0 sessions left here, 1 session on {SECOND}")
         self.assertEqual(balancers.backends(self.lab, SECOND, READ)["db2"]["sessions"], 0)
 
     def test_who_was_away_hears_what_was_told_meanwhile(self):

@@ -2,7 +2,7 @@
 // What the load balancers of all nodes have told last, each by the agent beside it. Pure.
 //
 // A balancer tells on each change and once a second; one that is silent is shown as it was, with a
-// trouble that says so, and forgotten after a while.
+// trouble that says so.
 
 #include "tasuki/agent/settings.hpp"
 #include "tasuki/http/pools_report.hpp"

@@ -52,6 +52,10 @@ class balancer {
     [[nodiscard]] shared_wishes const& wishes() const { return wishes_; }
 
     [[nodiscard]] std::vector<http::pool_view> view() const;
+    /// Which other nodes are to serve them.
+    void expect(std::map<std::string, std::vector<std::string>> nodes_by_pool) {
+        others_.expect(std::move(nodes_by_pool));
+    }
     /// With what the balancers of other nodes have.
     [[nodiscard]] std::vector<http::pool_view> whole_view() const;
     using on_sessions = std::function<void(http::sessions_view)>;
@@ -67,11 +71,12 @@ class balancer {
     [[nodiscard]] result<pool*> find(std::string const& name);
     /// Makes a command of `it` durable and shows it; `before` comes back if it cannot be.
     [[nodiscard]] result<void> keep(pool& it, lb::roster before, std::string const& backend,
-                                    std::optional<duration> deadline = {});
+                                    std::function<void(backend_words&, stamp const&)> const& note);
     void changed(pool&);
     void adopt(shared_wishes const&);
     void show(pool&);
-    void note_places(std::string const& name, pool&);
+    /// True if somebody's place has changed.
+    bool note_places(std::string const& name, pool&);
     [[nodiscard]] static http::backend_view view_of(pool&, std::size_t index, unsigned weight);
     void tick();
     void arm();
@@ -86,6 +91,7 @@ class balancer {
     std::function<void()> on_change_;
     shared_wishes wishes_; ///< of pools that are not here, too
     neighbours others_;
+    bool unclear_said_ = false;
     std::map<std::string, std::unique_ptr<pool>> pools_;
     std::vector<std::string> order_; ///< of the file
     boost::asio::steady_timer timer_;

@@ -1,11 +1,13 @@
 #pragma once
 // What operators want of the backends, by command, on all balancers of a cluster: pure.
 //
-// Each wish carries a stamp, and everywhere the one with the greatest stamp counts, in whatever
-// order they arrive and however often: a register whose last writer wins, with Lamport's clock
-// ("Time, Clocks, and the Ordering of Events in a Distributed System", 1978), no wall clock. What
-// was wanted while a balancer was away reaches it when it is back. A backend that was removed by
-// command leaves an empty wish, so that nobody who was away brings it back.
+// Of each backend three things may have been said: whether it serves, its weight, and that it was
+// added or removed. Each is a register whose last writer wins: it carries a stamp, and everywhere
+// the value with the greatest stamp counts, in whatever order they arrive and however often. The
+// stamp is a hybrid logical clock (Kulkarni et al., "Logical Physical Clocks", 2014): the time of
+// day in milliseconds, or one more than all that is known if that is later; then the node's name.
+// So what was wanted while a balancer was away reaches it when it is back, a backend that was
+// removed is not brought back by who was away, and a new weight does not undo a drain.
 //
 // As text it is JSON with a number for its form, the same in the file and on the way; whoever reads
 // another form refuses it. A text is read whole or not at all.
@@ -22,33 +24,46 @@
 namespace tasuki::balancer {
 
 struct stamp {
-    std::uint64_t revision = 0;
-    std::string node; ///< where the command was given
+    std::uint64_t revision = 0; ///< 0: nothing was ever said
+    std::string node;           ///< where the command was given
     friend auto operator<=>(stamp const&, stamp const&) = default;
 };
-struct stamped_word {
+template<class Value>
+struct stamped {
     stamp at;
-    lb::backend_word word;
-    friend bool operator==(stamped_word const&, stamped_word const&) = default;
+    Value value{};
+    friend bool operator==(stamped const&, stamped const&) = default;
 };
-using pool_words = std::map<std::string, stamped_word>;  ///< by backend
+
+struct service_wish {
+    lb::administration wanted = lb::administration::ready;
+    std::optional<duration> deadline; ///< of a drain, from when it is heard of
+    friend bool operator==(service_wish const&, service_wish const&) = default;
+};
+struct backend_words {
+    stamped<service_wish> service;
+    stamped<std::optional<unsigned>> weight;
+    stamped<std::optional<lb::backend_settings>> added; ///< by command; nothing: removed
+    friend bool operator==(backend_words const&, backend_words const&) = default;
+};
+using pool_words = std::map<std::string, backend_words>; ///< by backend
 using shared_wishes = std::map<std::string, pool_words>; ///< by pool
 
-/// The stamp of what is wanted now: greater than any that is known.
-[[nodiscard]] stamp next_stamp(shared_wishes const&, std::string node);
+/// Removals are remembered for those who were away; of a pool, the last so many.
+inline constexpr std::size_t removals_max = 50;
 
-/// Takes over what is newer, of backends that are here, or were added or removed by command;
-/// returns which.
-[[nodiscard]] std::vector<std::string> merge(pool_words&, pool_words const& told,
-                                             lb::roster const& here);
+/// The stamp of a command that is given now.
+[[nodiscard]] stamp next_stamp(shared_wishes const&, std::string node, std::uint64_t wall_ms);
 
-/// What the file has no more is wanted no more.
-void forget_gone(pool_words&, lb::roster const& here);
+/// Takes over what is newer, and makes the roster equal to it; returns what was, for the log:
+/// "app1: drain, by command on lb1".
+std::vector<std::string> merge(pool_words&, pool_words const& told, lb::roster& here, instant now);
+
+/// After another file: what it has no more is wanted no more, what it has itself was not added, and
+/// what is new in it is as it was wanted.
+void settle(pool_words&, lb::roster& here, instant now);
 
 [[nodiscard]] lb::pool_wishes wishes_in(pool_words const&);
-
-/// "drain", "ready, weight 20", "removed"
-[[nodiscard]] std::string to_string(lb::backend_word const&);
 
 [[nodiscard]] std::string to_text(shared_wishes const&);
 [[nodiscard]] result<shared_wishes> parse_shared_wishes(std::string_view text);

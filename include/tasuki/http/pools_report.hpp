@@ -9,6 +9,7 @@
 #include "tasuki/http/pools_view.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,7 +18,6 @@ namespace tasuki::http {
 
 /// Of all pools of a node together. Those beyond are served, and not told.
 inline constexpr std::size_t report_backends_max = 250;
-inline constexpr std::size_t report_reason_max = 200;    ///< bytes, of a backend
 inline constexpr std::size_t report_wishes_max = 40'000; ///< bytes
 inline constexpr std::size_t report_bytes_max = 180'000; ///< of the text: agents pass it on
 
@@ -25,19 +25,22 @@ inline constexpr std::size_t report_bytes_max = 180'000; ///< of the text: agent
 struct pool_deed {
     std::string pool;
     std::string backend;
-    std::string what; ///< "drain", "weight 20", "add", "remove"
+    std::string what; ///< "drain", "weight 20", "add 10.77.0.24:8080", "remove"
     std::string by;
+    std::int64_t wall_ms = 0; ///< when
     friend bool operator==(pool_deed const&, pool_deed const&) = default;
 };
 
 struct pools_report {
+    std::string node; ///< whose; empty: of the node where it is told
     std::vector<pool_view> pools;
     std::vector<pool_deed> deeds; ///< since the last report
     std::string wishes;           ///< empty: too many to be shared, or none
     friend bool operator==(pools_report const&, pools_report const&) = default;
 };
 
-/// Leaves out what is over a bound, and says so in the trouble of the pools concerned.
+/// Leaves out what is over a bound, and says so in the trouble of the pools concerned: what it
+/// returns can be told.
 [[nodiscard]] pools_report bounded(pools_report);
 
 [[nodiscard]] std::string to_json(pools_report const&);

@@ -13,9 +13,9 @@ namespace tasuki::http {
 /// What the load balancer of another node has of a backend.
 struct elsewhere_view {
     std::string node;
-    std::string administration;
+    std::string administration; ///< empty: it does not have it
     std::uint32_t sessions = 0;
-    milliseconds age{}; ///< of this knowledge
+    std::optional<milliseconds> age; ///< of this knowledge; nothing: it was never heard
     friend bool operator==(elsewhere_view const&, elsewhere_view const&) = default;
 };
 
@@ -49,6 +49,7 @@ struct pool_view {
     std::uint64_t refused = 0;
     std::string trouble; ///< of the pool as a whole
     std::vector<backend_view> backends;
+    std::uint32_t untold = 0; ///< backends that are left out
     friend bool operator==(pool_view const&, pool_view const&) = default;
 };
 [[nodiscard]] std::string pools_json(answerer const&, std::vector<pool_view> const&);

@@ -7,6 +7,7 @@
 #include "tasuki/lb/health.hpp"
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,7 +18,13 @@ enum class check_kind : std::uint8_t {
     none, ///< is taken to be up
     tcp,  ///< takes connections
     http, ///< answers a GET
-    mysql ///< lets a client log in, or denies it access: it takes clients
+    // Those below are spoken to until it is clear that they take clients; that they deny us access
+    // is as good.
+    mysql,
+    postgresql,
+    redis,
+    memcached,
+    smtp,
 };
 [[nodiscard]] std::string_view to_string(check_kind);
 
@@ -27,7 +34,7 @@ struct check_settings {
     std::string host;                  ///< http: the Host header; empty: the backend's address
     std::string body;                  ///< http: what must stand in the answer; empty: anything
     unsigned status = 0;               ///< http: exactly this; 0: 200 to 399
-    std::string user = "tasuki_check"; ///< mysql; needs no password and no rights
+    std::string user = "tasuki_check"; ///< mysql, postgresql; needs no password and no rights
     duration timeout = milliseconds{1000};
     friend bool operator==(check_settings const&, check_settings const&) = default;
 };
@@ -35,18 +42,32 @@ struct check_settings {
 /// Of an HTTP server's answer.
 [[nodiscard]] check_result judge_http(check_settings const&, unsigned status,
                                       std::string_view body);
-/// The talk with a MySQL server, to its end: whoever only connects and leaves is counted as a
-/// broken client, and after a hundred of those the server blocks our host (max_connect_errors).
-class mysql_check {
+/// The talk of a check with a server, byte by byte. Total: whatever is heard ends in a verdict, or
+/// in a bounded wait for more.
+class check_talk {
   public:
-    explicit mysql_check(std::string_view user)
-        : user_(user) {}
-
     struct step {
         byte_string say;
         std::optional<check_result> verdict; ///< after what is to be said
     };
-    [[nodiscard]] step hear(byte_view);
+    check_talk() = default;
+    check_talk(check_talk const&) = delete;
+    check_talk& operator=(check_talk const&) = delete;
+    virtual ~check_talk() = default;
+    /// What is said first; empty: the server begins.
+    [[nodiscard]] virtual byte_string begin() const { return {}; }
+    [[nodiscard]] virtual step hear(byte_view) = 0;
+};
+/// Null for a kind that does not speak.
+[[nodiscard]] std::unique_ptr<check_talk> talk_of(check_settings const&);
+
+/// To its end: whoever only connects and leaves is counted as a broken client, and after a hundred
+/// of those the server blocks our host (max_connect_errors).
+class mysql_check : public check_talk {
+  public:
+    explicit mysql_check(std::string_view user)
+        : user_(user) {}
+    [[nodiscard]] step hear(byte_view) override;
 
   private:
     [[nodiscard]] step answer(std::uint8_t sequence, byte_view payload);

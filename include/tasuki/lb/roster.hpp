@@ -30,14 +30,6 @@ struct pool_wishes {
     friend bool operator==(pool_wishes const&, pool_wishes const&) = default;
 };
 
-/// All that commands have said of one backend; nothing: that it is removed.
-struct backend_word {
-    std::optional<backend_wish> wish;
-    std::optional<backend_settings> added; ///< by command, not by the file
-    std::optional<duration> deadline;      ///< of a drain, from when it is heard of
-    friend bool operator==(backend_word const&, backend_word const&) = default;
-};
-
 /// One command; what is not named stays.
 struct backend_change {
     std::optional<administration> wanted;
@@ -54,8 +46,6 @@ class roster {
     [[nodiscard]] result<void> change(std::string_view backend, backend_change const&, instant now);
     [[nodiscard]] result<void> add(backend_settings const&, instant now);
     [[nodiscard]] result<void> remove(std::string_view backend);
-    /// As another balancer has been told.
-    void adopt(std::string const& backend, backend_word const&, instant now);
 
     /// True if the health of the backend has changed by it.
     bool checked(std::string_view backend, check_result, instant now);
@@ -82,7 +72,6 @@ class roster {
     [[nodiscard]] instant usable_until(std::size_t index) const;
     [[nodiscard]] pool_wishes wishes() const;
     [[nodiscard]] bool has(std::string_view backend) const { return find(backend).has_value(); }
-    [[nodiscard]] backend_word word_of(std::string_view backend) const;
 
   private:
     [[nodiscard]] std::optional<std::size_t> find(std::string_view backend) const;

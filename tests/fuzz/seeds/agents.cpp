@@ -51,7 +51,7 @@ http::pools_report pools() {
     out.pools[0].listen = {"10.77.0.60:80"};
     out.pools[0].backends.resize(1);
     out.pools[0].backends[0].drain_left = milliseconds{900};
-    out.deeds = {{"web", "app1", "drain", "root"}};
+    out.deeds = {{"web", "app1", "drain", "root", 7}};
     out.wishes = "{}";
     return out;
 }

@@ -141,15 +141,24 @@ void add_balanced_sessions(seeds& to) {
     }
     to.push_back({"lb_proxy_header", "unknown", text_bytes("PROXY UNKNOWN\r\n")});
     auto const denied = packet_of(2, "\xff" + little(1045, 2) + "#28000Access denied");
-    to.push_back({"lb_check", "denied", text_bytes(greeting + denied)});
-    to.push_back({"lb_check", "let_in", text_bytes(greeting + ok(2, 2))});
+    to.push_back({"lb_check", "denied", text_bytes("\0"s + greeting + denied)});
+    to.push_back({"lb_check", "let_in", text_bytes("\0"s + greeting + ok(2, 2))});
     to.push_back({"lb_check", "other_plugin",
-                  text_bytes(greeting +
+                  text_bytes("\0"s + greeting +
                              packet_of(2, "\xfe"
                                           "caching_sha2_password\0salt"s) +
                              packet_of(4, "\xff" + little(1045, 2) + "#28000no"))});
-    to.push_back({"lb_check", "full",
-                  text_bytes(packet_of(0, "\xff" + little(1040, 2) + "Too many connections"))});
+    to.push_back(
+        {"lb_check", "full",
+         text_bytes("\0"s + packet_of(0, "\xff" + little(1040, 2) + "Too many connections"))});
+    to.push_back(
+        {"lb_check", "postgresql_full", text_bytes("\1E\0\0\0\x1eSFATAL\0C53300\0Mtoo many\0\0"s)});
+    to.push_back({"lb_check", "postgresql_password", text_bytes("\1R\0\0\0\x0c\0\0\0\5salt"s)});
+    to.push_back({"lb_check", "redis_loading", text_bytes("\2-LOADING the dataset\r\n")});
+    to.push_back({"lb_check", "memcached", text_bytes("\3VERSION 1.6.18\r\n")});
+    to.push_back({"lb_check", "smtp",
+                  text_bytes("\4"
+                             "220-mail\r\n220 ESMTP\r\n")});
 }
 
 } // namespace tasuki::fuzz

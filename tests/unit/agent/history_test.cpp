@@ -257,6 +257,37 @@ TEST_CASE("history: the files stay within their bound, and the newest operations
     CHECK(loaded->operations.operations().size() > bytes_max / line);
 }
 
+TEST_CASE("what load balancers are told often pushes out none of what befell the groups",
+          "[agent][history]") {
+    history kept;
+    auto const put = [&](std::uint64_t id, operation_kind kind) {
+        operation one;
+        one.id = operation_id{id};
+        one.kind = kind;
+        one.started_ms = static_cast<std::int64_t>(id);
+        (void)kept.put(one);
+    };
+    auto const count = [&](operation_kind kind) {
+        return std::count_if(kept.operations().begin(), kept.operations().end(),
+                             [kind](auto const& it) { return it.kind == kind; });
+    };
+    put(1, operation_kind::failover);
+    for (std::uint64_t id = 2; id < 2 + 3 * history_operations_max; ++id)
+        put(id, operation_kind::balance);
+    CHECK(kept.operations().size() == history_operations_max);
+    CHECK(kept.find(operation_id{1}) != nullptr);
+    for (std::uint64_t id = 5000; id < 5000 + 2 * history_operations_max; ++id)
+        put(id, operation_kind::switchover);
+    CHECK(kept.operations().size() == history_operations_max);
+    CHECK(count(operation_kind::balance) == history_operations_max / 4); // those stay
+    operation late;
+    late.id = operation_id{9000};
+    late.kind = operation_kind::failover;
+    late.started_ms = 9000;
+    CHECK(kept.merge(late) != nullptr);
+    CHECK(kept.find(operation_id{9000}) != nullptr);
+}
+
 TEST_CASE("history: a file that cannot be written is a problem that names it", "[agent][history]") {
     state_folder const folder;
     REQUIRE(fs::create_directory(folder.file()));

@@ -94,7 +94,7 @@ http::pools_report sample_pools() {
     pool.backends.resize(1);
     pool.backends[0].name = "app1";
     it.pools = {pool};
-    it.deeds = {{"web", "app1", "drain", "root"}};
+    it.deeds = {{"web", "app1", "drain", "root", 7}};
     it.wishes = R"({"form":2,"pools":{}})";
     return it;
 }

@@ -29,22 +29,28 @@ std::vector<http::pool_view> pools_of(std::string node, std::uint32_t sessions) 
 TEST_CASE("whoever looks at a backend sees its sessions on other balancers, and since when",
           "[balancer]") {
     neighbours others;
-    others.told(pools_of("lb2", 7), start);
-    others.told(pools_of("lb3", 0), start + 1s);
-    others.told(pools_of("lb2", 5), start + 2s);
-    auto own = pools_of("lb1", 3);
-    others.add_to(own, start + 3s);
-    CHECK(own[0].backends[0].elsewhere ==
-          std::vector<http::elsewhere_view>{{"lb2", "drain", 5, 1000ms},
-                                            {"lb3", "drain", 0, 2000ms}});
-    CHECK(own[0].backends[1].elsewhere.size() == 2);
-    CHECK(own[0].backends[0].sessions == 3);
-
-    others.told(pools_of("lb3", 1), start + 2h);
-    own = pools_of("lb1", 3);
-    others.add_to(own, start + 2h);
-    CHECK(own[1].backends[0].elsewhere ==
-          std::vector<http::elsewhere_view>{{"lb3", "drain", 1, 0ms}});
+    others.expect({{"web", {"lb2", "lb3"}}, {"web2", {"lb2"}}});
+    auto const seen = [&](instant now) {
+        auto own = pools_of("lb1", 3);
+        others.add_to(own, now);
+        CHECK(own[0].backends[0].sessions == 3);
+        CHECK(own[1].backends[0].elsewhere.size() == 1);
+        return own[0].backends[0].elsewhere;
+    };
+    using list = std::vector<http::elsewhere_view>;
+    CHECK(seen(start) == list{{"lb2", "", 0, {}}, {"lb3", "", 0, {}}}); // nobody was heard yet
+    others.told("lb2", pools_of("lb2", 7), start);
+    others.told("lb3", pools_of("lb3", 0), start + 1s);
+    others.told("lb9", pools_of("lb9", 9), start + 1s); // serves nothing, by our file
+    others.told("lb2", pools_of("lb2", 5), start + 2s);
+    CHECK(seen(start + 3s) == list{{"lb2", "drain", 5, 1000ms}, {"lb3", "drain", 0, 2000ms}});
+    others.told("lb3", {}, start + 3s); // it does not have the pool any more
+    CHECK(seen(start + 3s) == list{{"lb2", "drain", 5, 1000ms}, {"lb3", "", 0, 0ms}});
+    auto partial = pools_of("lb3", 0);
+    partial[0].backends.clear();
+    partial[0].untold = 2;
+    others.told("lb3", partial, start + 3s);
+    CHECK(seen(start + 3s).at(1) == http::elsewhere_view{"lb3", "", 0, {}}); // not known
 }
 
 } // namespace tasuki::balancer

@@ -21,7 +21,7 @@ struct place {
 
 shared_wishes one_drained() {
     shared_wishes out;
-    out["web"]["app1"] = {{1, "lb1"}, {lb::backend_wish{lb::administration::drain, {}}, {}, {}}};
+    out["web"]["app1"] = {{{1, "lb1"}, {lb::administration::drain, {}}}, {}, {}};
     return out;
 }
 

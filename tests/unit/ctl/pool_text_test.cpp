@@ -87,14 +87,16 @@ TEST_CASE("a backend is empty once all balancers that are heard have emptied it"
         with("drain", other("lb2", "drain", 3, 900) + "," + other("lb3", "drain", 0, 900));
     CHECK(obeys.first.sessions == 5);
     CHECK(obeys.first.all_told);
-    CHECK(obeys.second == "web/app1: draining, 2 sessions left here, 3 on lb2\n");
+    CHECK(obeys.second == "web/app1: draining, 2 sessions left here, 3 sessions on lb2\n");
     auto const late = with("drain", other("lb2", "ready", 0, 900));
     CHECK_FALSE(late.first.all_told);
-    CHECK(late.first.elsewhere == "0 on lb2, not told yet");
+    CHECK(late.first.elsewhere == "0 sessions on lb2, not told yet");
     auto const silent = with("drain", other("lb2", "ready", 7, 6000));
     CHECK(silent.first.sessions == 2);
     CHECK(silent.first.all_told);
     CHECK(silent.first.silent == "lb2");
+    CHECK(with("drain", R"({"node":"lb2","age_ms":null})").first.silent == "lb2");
+    CHECK(with("drain", other("lb2", "", 0, 900)).first.all_told); // it does not have it
     CHECK(with("ready", other("lb2", "ready", 7, 900)).first.all_told);
 }
 

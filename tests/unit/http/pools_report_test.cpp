@@ -21,7 +21,8 @@ pools_report some() {
     backend.cut = 7;
     backend.reason = "it drains";
     backend.drain_left = milliseconds{59'000};
-    out.deeds = {{"web", "app1", "weight 20", "root"}};
+    out.node = "lb1";
+    out.deeds = {{"web", "app1", "weight 20", "root", 1'767}};
     out.wishes = R"({"form":2})";
     return out;
 }
@@ -57,18 +58,38 @@ TEST_CASE("what a report cannot hold is left out, and said", "[http][report]") {
     auto report = some();
     report.pools[0].backends.resize(report_backends_max - 1);
     report.pools[1].backends.resize(5);
-    report.pools[1].backends[0].reason = std::string(report_reason_max + 9, 'x');
-    report.wishes.assign(report_wishes_max + 1, 'x');
+    report.pools[1].backends[0].reason = std::string(900, 'x');
+    report.pools[1].listen.resize(300);
+    report.deeds.resize(300);
     CHECK_FALSE(parse_pools_report(to_json(report)).has_value());
     auto const cut = bounded(report);
     CHECK(cut.pools[0].trouble.empty());
+    CHECK(cut.pools[0].untold == 0);
     CHECK(cut.pools[1].backends.size() == 1);
-    CHECK(cut.pools[1].backends[0].reason.size() == report_reason_max);
+    CHECK(cut.pools[1].backends[0].reason.size() == 200);
+    CHECK(cut.pools[1].untold == 4);
     CHECK(cut.pools[1].trouble ==
           "all went down at once; 1 of 5 backends are told: see tasuki lb list there");
-    CHECK(cut.wishes.empty());
     CHECK(parse_pools_report(to_json(cut)).has_value());
     CHECK(bounded(some()) == some());
+}
+
+TEST_CASE("a report is told however much there is to tell", "[http][report]") {
+    auto report = some();
+    report.wishes.assign(report_wishes_max + 1, 'x');
+    auto const without = bounded(report);
+    CHECK(without.wishes.empty());
+    CHECK(without.pools[0].trouble == "commands reach this balancer only: there are too many");
+    report.wishes.assign(report_wishes_max, '"'); // twice as long on the way
+    report.pools[0].backends.assign(report_backends_max, sample_pool().backends[0]);
+    for (auto& one : report.pools[0].backends) {
+        one.name = std::string(60, 'n');
+        one.reason = std::string(200, 'x');
+    }
+    auto const much = bounded(report);
+    CHECK(much.wishes == report.wishes);
+    CHECK(much.pools[0].untold > 0);
+    CHECK(parse_pools_report(to_json(much)).has_value());
 }
 
 } // namespace tasuki::http

@@ -89,7 +89,7 @@ TEST_CASE("the documents of a load balancer name who tells, and what", "[http]")
     auto const pools = json::parse(pools_json(who, {sample_pool()})).as_object();
     CHECK(keys_of(pools) == "schema cluster node time pools");
     CHECK(keys_of(pools.at("pools").at(0).as_object()) ==
-          "name node protocol listen sessions queued accepted refused trouble backends");
+          "name node protocol listen sessions queued accepted refused trouble untold backends");
     sessions_view const all{"web", 7, {{"10.77.0.100:40001", "app1", "idle", milliseconds{900}}}};
     auto const sessions = json::parse(sessions_json(who, all)).as_object();
     CHECK(keys_of(sessions) == "schema cluster node time pool total sessions");

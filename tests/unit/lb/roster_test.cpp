@@ -49,31 +49,6 @@ TEST_CASE("a command changes weight and administration, and nothing else", "[lb]
     CHECK(refused.error().text == "pool web has no backend \"app3\"");
 }
 
-TEST_CASE("what another balancer was told counts here, too", "[lb]") {
-    rig on;
-    backend_word const drained{backend_wish{administration::drain, 7}, {}, 30s};
-    on.it.adopt("app2", drained, on.now);
-    CHECK(on.now_weights() == weights{100, 0});
-    CHECK(on.it.states()[1].leaving->deadline == on.now + 30s);
-    CHECK(on.it.word_of("app2") == backend_word{drained.wish, {}, {}});
-    on.it.adopt("app2", {backend_wish{administration::drain, 9}, {}, {}}, on.now + 10s);
-    CHECK(on.it.states()[1].leaving->deadline == on.now + 30s); // only its weight was changed
-    on.it.adopt("app2", {backend_wish{}, {}, {}}, on.now + 10s);
-    CHECK(on.now_weights() == weights{100, 50}); // as the file has it
-
-    backend_word const added{backend_wish{}, backend("app3", "10.77.0.23:80", 10), {}};
-    on.it.adopt("app3", added, on.now);
-    CHECK(on.now_weights() == weights{100, 50, 10});
-    CHECK(on.it.word_of("app3") == added);
-    on.it.adopt("app3", {{}, backend("app3", "10.77.0.24:80", 20), {}}, on.now);
-    CHECK(on.it.settings().backends[2].address.to_string() == "10.77.0.24:80");
-    on.it.adopt("app3", {}, on.now);
-    CHECK_FALSE(on.it.has("app3"));
-    on.it.adopt("app1", {}, on.now); // the file has it: it stays
-    on.it.adopt("gone", drained, on.now);
-    CHECK(on.now_weights() == weights{100, 50});
-}
-
 TEST_CASE("what commands have changed survives another life, with what they have added", "[lb]") {
     rig on;
     REQUIRE(on.it.change("app1", {administration::maintenance, 7, {}}, on.now).has_value());
