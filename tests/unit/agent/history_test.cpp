@@ -276,10 +276,15 @@ TEST_CASE("what load balancers are told often pushes out none of what befell the
         put(id, operation_kind::balance);
     CHECK(kept.operations().size() == history_operations_max);
     CHECK(kept.find(operation_id{1}) != nullptr);
-    for (std::uint64_t id = 5000; id < 5000 + 2 * history_operations_max; ++id)
+    for (std::uint64_t id = 5000; id < 5140; ++id)
         put(id, operation_kind::switchover);
     CHECK(kept.operations().size() == history_operations_max);
-    CHECK(count(operation_kind::balance) == history_operations_max / 4); // those stay
+    CHECK(kept.find(operation_id{1}) != nullptr);
+    CHECK(count(operation_kind::switchover) == 140);
+    for (std::uint64_t id = 5140; id < 5150; ++id)
+        put(id, operation_kind::switchover);
+    CHECK(kept.find(operation_id{1}) == nullptr); // a quarter is theirs: the oldest of all goes
+    CHECK(count(operation_kind::balance) == history_operations_max / 4);
     operation late;
     late.id = operation_id{9000};
     late.kind = operation_kind::failover;

@@ -183,6 +183,7 @@ TEST_CASE("a backend that is added again is another one than the one that was dr
     pool_words own;
     auto drained = exists({5, "lb2"}, backend("app3", "10.77.0.23:80"));
     drained.service = {{6, "lb2"}, {administration::drain, {}}};
+    drained.weight = {{7, "lb2"}, 20};
     (void)merge(own, {{"app3", drained}}, here, start);
     CHECK(wanted_of(here, 2) == administration::drain);
     // Its removal was not heard here, nor is it ever.
@@ -190,6 +191,7 @@ TEST_CASE("a backend that is added again is another one than the one that was dr
     CHECK(wanted_of(here, 2) == administration::ready);
     CHECK(merge(own, {{"app3", drained}}, here, start).empty());
     CHECK(wanted_of(here, 2) == administration::ready);
+    CHECK_FALSE(here.states()[2].weight.has_value());
 }
 
 TEST_CASE("removals are remembered, the last of them", "[balancer]") {

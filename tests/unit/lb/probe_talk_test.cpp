@@ -125,6 +125,8 @@ TEST_CASE("an answer without end costs bounded memory, and is no answer", "[lb][
         auto const end = why(kind, opening + std::string(5000, 'x'));
         CHECK(end.ends_with("that does not end"));
     }
+    CHECK(why(check_kind::smtp, "220 " + std::string(5000, 'x') + "\r\n") ==
+          "answers with a line that does not end"); // also if it comes at once
     CHECK(why(check_kind::redis, "-" + std::string(500, 'x') + "\r\n").size() < 200);
 }
 
