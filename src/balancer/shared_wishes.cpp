@@ -114,8 +114,9 @@ std::vector<std::string> merge(pool_words& own, pool_words const& told, lb::rost
 void settle(pool_words& own, lb::roster& here, instant now) {
     auto const still = here.wishes();
     for (auto& [backend, it] : own) {
-        bool const is_added = std::any_of(still.added.begin(), still.added.end(),
-                                          [&](auto const& one) { return one.name == backend; });
+        bool const is_added =
+            std::any_of(still.added.begin(), still.added.end(),
+                        [name = backend](auto const& one) { return one.name == name; });
         if (it.added.value && !is_added)
             it.added.value.reset();
         if (!here.has(backend)) {
