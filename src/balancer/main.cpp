@@ -85,8 +85,7 @@ void allow_many_descriptors() {
     static_cast<void>(::setrlimit(RLIMIT_NOFILE, &limit));
 }
 
-/// What is served from now on; nothing if the file cannot be read, or a door not be opened: then
-/// everything is as it was.
+/// If the file cannot be read, or a door not be opened, everything is as it was.
 void reload(balancer::balancer& subject, std::string const& file, std::string const& node) {
     auto const config = agent::load_configuration(file);
     if (!config)

@@ -1,4 +1,4 @@
-"""scripts/demo as a program sees it: four JSON lines at the end, nothing left behind."""
+"""scripts/demo as a program sees it: five JSON lines at the end, nothing left behind."""
 
 import json
 import os
@@ -22,12 +22,17 @@ class DemoTest(unittest.TestCase):
         self.assertEqual(network.existing(self.lab), [])
         self.assertFalse(self.lab.folder.exists())
 
-    def test_four_stories_lose_nothing_and_leave_nothing(self):
+    def test_all_stories_lose_nothing_and_leave_nothing(self):
         done = subprocess.run(DEMO, capture_output=True, text=True, timeout=280)
         self.assertEqual(done.returncode, 0, done.stderr[-3000:])
-        rows = [json.loads(line) for line in done.stdout.splitlines()[-4:]]
+        rows = [json.loads(line) for line in done.stdout.splitlines()[-5:]]
         self.assertEqual([row["story"] for row in rows],
-                         ["kill-mysqld", "lose-node", "switchover", "lose-standby"])
+                         ["kill-mysqld", "lose-node", "switchover", "lose-standby", "drain"])
+        drained = rows.pop()
+        self.assertEqual(set(drained), {"story", "sessions", "drained_ms", "errors", "requests"})
+        self.assertEqual(drained["errors"], 0)
+        self.assertGreater(drained["sessions"], 20)
+        self.assertGreater(drained["requests"], 1000)
         for row in rows:
             self.assertEqual(set(row), KEYS)
             self.assertEqual((row["lost"], row["dual_active_ms"]), (0, 0), row)

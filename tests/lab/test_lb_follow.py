@@ -11,8 +11,8 @@ from lab import agents, balancers, mariadb, places, processes, stage
 from watched import BOUND_S, WatchedCase
 
 SESSIONS = 45  # below what a server grants the account
-WRITE, READ = 0, 1  # the pools, in the file's order
-WRITE_PORT, READ_PORT = 3307, 3308
+WRITE, READ = "write", "read"  # the pools
+WRITE_PORT, READ_PORT = agents.PORTS[WRITE], agents.PORTS[READ]
 
 
 class FollowTest(WatchedCase):

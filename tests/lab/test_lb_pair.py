@@ -8,17 +8,14 @@ import rig
 from lab import agents, balancers, places, processes, stage
 from watched import BOUND_S, WatchedCase
 
-READ = 1  # the pool, in the file's order
+READ = "read"
+SHOP_PORT = 8081  # behind the virtual IP
 FIRST, SECOND = "wit", "db3"
 
 
 class PairTest(WatchedCase):
     name = "t-lbp"
-    options = ("--pools",)
-
-    def setUp(self):
-        super().setUp()
-        balancers.start(self.lab, SECOND)
+    options = ("--pools", "--pair")
 
     def wanted(self, node, backend="db2"):
         one = balancers.backends(self.lab, node, READ)[backend]
@@ -40,9 +37,8 @@ class PairTest(WatchedCase):
         balancers.tasuki(self.lab, FIRST, "drain", "read", "db2")
         self.wait_for(lambda: self.wanted(SECOND)[0] == "drain", "the other drains it, too")
         print(f"{1000 * (time.monotonic() - began):.0f} ms", end=" ... ", flush=True)
-        self.wait_for(lambda: set(self.pools()) == {("write", FIRST), ("read", FIRST),
-                                                    ("write", SECOND), ("read", SECOND),
-                                                    ("web", SECOND)},
+        served = {(pool, node) for pool in agents.PORTS for node in (FIRST, SECOND)}
+        self.wait_for(lambda: set(self.pools()) == served | {("shop", SECOND)},
                       "the pools of both balancers are in the status")
         for node in (FIRST, SECOND):
             self.wait_for(lambda: any(one["name"] == "db2" and one["admin"] == "drain"
@@ -61,8 +57,8 @@ class PairTest(WatchedCase):
 
     def test_a_drain_waits_for_the_sessions_of_both(self):
         code = ("import pymysql, time\n"
-                f"link = pymysql.connect(host='{places.address(SECOND)}', port=3308, user='app',"
-                " password='app-lab', database='app', autocommit=False)\n"
+                f"link = pymysql.connect(host='{places.address(SECOND)}',"
+                f" port={agents.PORTS[READ]}, user='app', password='app-lab', database='app', autocommit=False)\n"
                 "link.cursor().execute('SELECT 1 FROM writes')\n"
                 "print('open', flush=True)\n"
                 "time.sleep(3)\n"
@@ -105,14 +101,16 @@ class PairTest(WatchedCase):
                       "it is in the history of the others")
 
     def asked_anew(self, act):
-        """A client connects again and again to the virtual IP; its longest time without an answer."""
+        """A client connects to the virtual IP again and again: its longest wait for an answer."""
         code = ("import socket, sys, threading, time\n"
                 "over = threading.Event()\n"
-                "threading.Thread(target=lambda: (sys.stdin.read(), over.set()), daemon=True).start()\n"
+                "wait = lambda: (sys.stdin.read(), over.set())\n"
+                "threading.Thread(target=wait, daemon=True).start()\n"
                 "last, worst, asked = time.monotonic(), 0, 0\n"
                 "while not over.is_set():\n"
                 "    try:\n"
-                f"        with socket.create_connection(('{places.VIP}', 8080), 0.05) as link:\n"
+                f"        at = ('{places.VIP}', {SHOP_PORT})\n"
+                "        with socket.create_connection(at, 0.05) as link:\n"
                 "            link.settimeout(0.2)\n"
                 "            link.sendall(b'GET / HTTP/1.1\\r\\n\\r\\n')\n"
                 "            if link.recv(1000).startswith(b'HTTP/1.1 200'):\n"
@@ -135,10 +133,9 @@ class PairTest(WatchedCase):
         return worst
 
     def test_a_pair_with_one_virtual_ip_goes_on_when_a_node_is_lost_and_when_it_hands_over(self):
-        balancers.start_web(self.lab, "wit")
         for node in ("db1", "db2"):
             balancers.start(self.lab, node)
-        self.wait_for(lambda: balancers.backends(self.lab, "db2")["wit"]["health"] == "up",
+        self.wait_for(lambda: balancers.backends(self.lab, "db2", "shop")["wit"]["health"] == "up",
                       "the second one has a backend")
         self.assertLess(self.asked_anew(lambda: agents.switchover(self.lab, "db1", "db2")), 2000)
         self.assertLess(self.asked_anew(lambda: stage.kill_node(self.lab, "db2")), 5000)

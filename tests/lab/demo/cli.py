@@ -12,13 +12,13 @@ import traceback
 from lab import cli, places, processes, stage
 from lab.places import LabError, open_lab
 
-from . import stories
+from . import drain, stories
 from .timeline import Teller
 
 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
-        prog="scripts/demo", description="Four faults on real MariaDB servers and real agents in "
+        prog="scripts/demo", description="Faults on real MariaDB servers and real agents in "
         "network namespaces of this machine: what happens, and how long writes stop. Needs root; "
         "touches nothing outside the namespaces it makes.")
     top.add_argument("--name", default="", help="name of the lab, as in scripts/lab")
@@ -44,22 +44,29 @@ def prepare(lab, teller: Teller) -> None:
         teller.say("removing the cluster that an earlier demonstration left")
         stage.clean(lab)
     teller.title("A cluster: three MariaDB servers, a witness, one address for the application")
-    stage.up(lab, cli.up_options(),
+    stage.up(lab, cli.up_options("--pools"),
              say=lambda line: "http" in line or teller.say(f"   {line}"))  # pages: at the end
     lab.write_description(demo=True)
     stories.wait_settled(lab)
 
 
 def play(lab, teller: Teller) -> list:
-    return [stories.run(lab, teller, story, number)
-            for number, story in enumerate(stories.STORIES, 1)]
+    count = len(stories.STORIES) + 1
+    facts = [stories.run(lab, teller, story, f"{number} of {count}")
+             for number, story in enumerate(stories.STORIES, 1)]
+    title = f"{count} of {count}  drain: a web server and a replica are taken out under load"
+    return facts + [drain.run(lab, teller, title)]
 
 
 def summary(teller: Teller, facts: list) -> None:
+    *faults, drained = facts
     teller.title("story           writes stopped   acknowledged   lost   two answered")
-    for row in facts:
+    for row in faults:
         teller.say(f"{row['story']:<14}{row['write_outage_ms']:>13} ms{row['acked']:>15,}"
                    f"{row['lost']:>7}{row['dual_active_ms']:>12} ms")
+    teller.title("story           sessions left within   requests   lost")
+    teller.say(f"{'drain':<14}{drained['sessions']:>10}{drained['drained_ms']:>11} ms"
+               f"{drained['requests']:>11,}{drained['errors']:>7}")
 
 
 def farewell(lab, teller: Teller) -> None:

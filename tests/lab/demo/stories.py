@@ -80,10 +80,10 @@ class Stage:
                 self.revived = time.monotonic()
 
 
-def run(lab: Lab, teller: Teller, story: Story, number: int) -> dict:
+def run(lab: Lab, teller: Teller, story: Story, place_in_all: str) -> dict:
     """One story from health to health; what it found, as numbers."""
     place = Stage(lab, teller, story)
-    teller.title(f"{number} of {len(STORIES)}  {story.name}: {story.title}")
+    teller.title(f"{place_in_all}  {story.name}: {story.title}")
     teller.say(f"   {place.old} is active, its standby is {place.other}; "
                f"the application wants {RATE} writes a second")
     watch = Watch(lab, place.timeline, RATE)

@@ -56,21 +56,34 @@ never_master = ["db3"]
 POOLS = """
 [[pool]]
 name = "write"
-nodes = ["wit", "db3"]
-listen = ["10.77.0.9:3307", "10.77.0.3:3307"]
-follow = {{ group = "db", role = "master" }}
-check = {{ interval_ms = 300, fast_interval_ms = 50, rise = 1, fall = 2, user = "app" }}
+nodes = [{nodes}]
+listen = [{listen}]
+follow = { group = "db", role = "master" }
+check = { interval_ms = 300, fast_interval_ms = 50, rise = 1, fall = 2, user = "app" }
 [[pool]]
 name = "read"
-nodes = ["wit", "db3"]
-listen = ["10.77.0.9:3308", "10.77.0.3:3308"]
-follow = {{ group = "db", role = "replica", max_lag_ms = 2000 }}
-check = {{ interval_ms = 300, fast_interval_ms = 50, rise = 1, fall = 2, user = "app" }}
+nodes = [{nodes}]
+listen = [{listen}]
+follow = { group = "db", role = "replica", max_lag_ms = 2000 }
+check = { interval_ms = 300, fast_interval_ms = 50, rise = 1, fall = 2, user = "app" }
 [[pool]]
 name = "web"
+nodes = [{nodes}]
+listen = [{listen}]
+check = { interval_ms = 300, fast_interval_ms = 50, rise = 1, fall = 2 }
+drain = { silence_ms = 100 }
+backend = [ { name = "db3", address = "10.77.0.3:8080" },
+            { name = "wit", address = "10.77.0.9:8080" } ]
+"""
+PORTS = {"write": 3307, "read": 3308, "web": 8081}
+
+# On whichever member has the address of the group.
+SHOP = """
+[[pool]]
+name = "shop"
 group = "db"
-listen = "10.77.0.50:8080"
-backend = [ {{ name = "wit", address = "10.77.0.9:8080" }} ]
+listen = "10.77.0.50:8081"
+backend = [ { name = "wit", address = "10.77.0.9:8080" } ]
 """
 
 TAIL = """
@@ -89,13 +102,31 @@ target = "stderr"
 """
 
 
+def balancers_of(options) -> tuple:
+    return ("wit", "db3") if options.pair else ("wit",)
+
+
+def literal(text: str) -> str:
+    """As it is, after all placeholders of the configuration are filled in."""
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+def pools(nodes: tuple) -> str:
+    parts = POOLS.replace("{nodes}", ", ".join(f'"{node}"' for node in nodes)).split("[[pool]]")
+    for at, port in enumerate(PORTS.values(), 1):
+        addresses = ", ".join(f'"{places.address(node)}:{port}"' for node in nodes)
+        parts[at] = parts[at].replace("{listen}", addresses)
+    return literal("[[pool]]".join(parts))
+
+
 def write_config(lab: Lab, options) -> None:
     timing = "".join(f"{key} = {value}\n" for key in ("interval_ms", "lease_ms", "step_down_ms")
                      if (value := getattr(options, key, None)))
     vips = [VIP.replace("{address}", each) for each in places.vips(options.addresses)]
     vips = hooks.method(lab, vips) if options.hook else vips
     parts = [CLUSTER, *vips, TAIL] if options.no_mysql else [CLUSTER, *vips, MYSQL, TAIL]
-    parts += [POOLS] if options.pools else []
+    parts += [pools(balancers_of(options))] if options.pools else []
+    parts += [literal(SHOP)] if options.pair else []
     parts += [hooks.notify(lab)] if options.notify else []
     if options.two_voters or options.fence:
         parts[0] = parts[0].replace("witness = true", "voter = false")

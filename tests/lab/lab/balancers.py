@@ -97,6 +97,8 @@ def tasuki(lab: Lab, node: str, *words, check: bool = True) -> subprocess.Comple
     return done
 
 
-def backends(lab: Lab, node: str = "lb1", pool: int = 0) -> dict:
+def backends(lab: Lab, node: str = "lb1", pool: str = "") -> dict:
+    """Of the pool with that name, or of the first one."""
     document = json.loads(tasuki(lab, node, "list", "-o", "json").stdout)
-    return {one["name"]: one for one in document["pools"][pool]["backends"]}
+    (found,) = [one for one in document["pools"] if pool in (one["name"], "")][:1]
+    return {one["name"]: one for one in found["backends"]}

@@ -64,6 +64,8 @@ def add_up(part: argparse.ArgumentParser) -> None:
                       help="two voters, each with a program that kills the other's node")
     part.add_argument("--pools", action="store_true",
                       help="wit runs a load balancer that follows the databases")
+    part.add_argument("--pair", action="store_true",
+                      help="with --pools: db3 runs another one, and each member may")
     part.add_argument("--no-guard", action="store_true", help="agents without tasuki-guard")
     part.add_argument("--no-agents", action="store_true", help="network and MariaDB only")
 

@@ -2,6 +2,7 @@
 
   mysql_load.py ADDRESS PORT SESSIONS FILE   until its input ends; then one JSON line, and FILE has
                                              `client seq` of each commit that was acknowledged
+  mysql_load.py ADDRESS PORT SESSIONS        the same, but only reads
 
 Every third session validates its connection before a transaction (COM_PING) as a pool does, and
 opens another one where it finds that dead; the others find out with their first statement. A
@@ -44,7 +45,7 @@ def connect(address: str, port: int):
             time.sleep(0.02)
 
 
-def transact(link, client: int, seq: int) -> None:
+def transact(link, client: int, seq: int, writes: bool) -> None:
     """Where it fails is told by the name of the exception that it raises."""
     with link.cursor() as cursor:
         try:
@@ -52,7 +53,10 @@ def transact(link, client: int, seq: int) -> None:
         except LOST as error:
             raise Outside from error
         try:
-            cursor.execute("INSERT INTO writes (client, seq) VALUES (%s, %s)", (client, seq))
+            if writes:
+                cursor.execute("INSERT INTO writes (client, seq) VALUES (%s, %s)", (client, seq))
+            else:
+                cursor.execute("SELECT MAX(seq) FROM writes WHERE client = %s", (client,))
             time.sleep(random.uniform(0, 0.01))
             cursor.execute("SELECT COUNT(*) FROM writes WHERE client = %s", (client,))
             cursor.execute("COMMIT")
@@ -68,7 +72,7 @@ class Inside(Exception):
     pass
 
 
-def session(address: str, port: int, client: int) -> None:
+def session(address: str, port: int, client: int, writes: bool) -> None:
     link = connect(address, port)
     seq = 0
     while not OVER.is_set():
@@ -79,7 +83,7 @@ def session(address: str, port: int, client: int) -> None:
                 count("validation")
                 link = connect(address, port)
         try:
-            transact(link, client, seq)
+            transact(link, client, seq, writes)
             with LOCK:
                 COMMITTED.append((client, seq))
             count("statements", 4)
@@ -96,8 +100,9 @@ def session(address: str, port: int, client: int) -> None:
     link.close()
 
 
-def main(address: str, port: int, sessions: int, file: str) -> None:
-    threads = [threading.Thread(target=session, args=(address, port, each), daemon=True)
+def main(address: str, port: int, sessions: int, file: str = "") -> None:
+    threads = [threading.Thread(target=session, args=(address, port, each, bool(file)),
+                                daemon=True)
                for each in range(sessions)]
     for thread in threads:
         thread.start()
@@ -105,11 +110,12 @@ def main(address: str, port: int, sessions: int, file: str) -> None:
     OVER.set()
     for thread in threads:
         thread.join(30)
-    with open(file, "w", encoding="ascii") as out:
-        out.writelines(f"{client} {seq}\n" for client, seq in COMMITTED)
+    if file:
+        with open(file, "w", encoding="ascii") as out:
+            out.writelines(f"{client} {seq}\n" for client, seq in COMMITTED)
     print(json.dumps({name: TALLY[name] for name in ("statements", "validation", "outside",
                                                      "inside")}))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), *sys.argv[4:])

@@ -36,8 +36,12 @@ def up(lab: Lab, options, say=print, before_agent=lambda node: None) -> None:
             before_agent(node)
         start_agents(lab, say, began, alone=options.two_voters)
     if options.pools:
-        balancers.start(lab, "wit")
-        say(f"{since(began)} balancer wit: writes 10.77.0.9:3307, reads 10.77.0.9:3308")
+        for node in ("wit", "db3"):
+            balancers.start_web(lab, node)
+        for node in agents.balancers_of(options):
+            balancers.start(lab, node)
+        ports = " ".join(f"{name}:{port}" for name, port in agents.PORTS.items())
+        say(f"{since(began)} balancer {' '.join(agents.balancers_of(options))}: {ports}")
     lab.write_description(ready=True)
     say(f"{since(began)} up in {lab.folder}")
 
