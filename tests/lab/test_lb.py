@@ -1,6 +1,7 @@
 """Two balancers, two web backends and clients that keep their connections."""
 
 import json
+import os
 import subprocess
 import time
 import unittest
@@ -11,6 +12,7 @@ from lab import balancers, network, places, processes, stage
 SESSIONS = 40
 REST_MS = 150
 BOUND_S = 10
+RELOADS = int(os.environ.get("TASUKI_RELOADS", "6"))  # a second each
 
 
 class Clients:
@@ -157,7 +159,7 @@ class BalancerTest(unittest.TestCase):
     def test_a_reload_each_second_refuses_nobody(self):
         with Clients(self.lab, rest_ms=20) as clients:
             self.wait_for_sessions()
-            for _ in range(6):
+            for _ in range(RELOADS):
                 self.reload("lb1")
                 time.sleep(1)
         self.assertEqual((clients.counted["errors"], clients.counted["reopened"]), (0, 0))

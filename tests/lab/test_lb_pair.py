@@ -100,6 +100,32 @@ class PairTest(WatchedCase):
         self.wait_for(lambda: self.history() == [("read/db2", "weight 7", "root")],
                       "it is in the history of the others")
 
+    def test_a_balancer_that_crashes_serves_again_at_once_and_disturbs_no_lease(self):
+        before = agents.group(self.lab, "db1")
+        (crashed,) = stage.find(self.lab, FIRST, "lb")
+        processes.kill([crashed])
+        began = time.monotonic()
+        balancers.spawn(self.lab, FIRST)
+        code = ("import socket, time\n"
+                "while True:\n"
+                "    try:\n"
+                f"        at = ('{places.address(FIRST)}', {agents.PORTS['web']})\n"
+                "        with socket.create_connection(at, 0.2) as link:\n"
+                "            link.sendall(b'GET / HTTP/1.1\\r\\n\\r\\n')\n"
+                "            if link.recv(1000).startswith(b'HTTP/1.1 200'): break\n"
+                "    except OSError:\n"
+                "        time.sleep(0.001)\n"
+                "print(time.monotonic())\n")
+        served = subprocess.run(
+            processes.in_namespace(self.lab, "client", [places.SYSTEM_PYTHON, "-B", "-c", code]),
+            capture_output=True, text=True, timeout=30, check=True).stdout
+        took = 1000 * (float(served) - began)
+        print(f"{took:.0f} ms", end=" ... ", flush=True)
+        self.assertLess(took, 2000)
+        after = agents.group(self.lab, "db1")
+        self.assertEqual((before["epoch"], before["active"]), (after["epoch"], after["active"]))
+        self.assertEqual(self.wanted(FIRST), ("ready", 100))
+
     def asked_anew(self, act):
         """A client connects to the virtual IP again and again: its longest wait for an answer."""
         code = ("import socket, sys, threading, time\n"
