@@ -73,15 +73,14 @@ TEST_CASE("a backend is empty once all balancers that are heard have emptied it"
     auto const with = [](std::string const& admin, std::string const& elsewhere) {
         auto const text = R"({"name":"app1","admin":")" + admin + R"(","sessions":2,"weight":{},)" +
                           R"("elsewhere":[)" + elsewhere + "]}";
-        auto const document = parse_document(text);
-        REQUIRE(document);
-        reading const backend{*document};
+        auto const parsed = parse_document(text);
+        REQUIRE(parsed);
+        reading const backend{*parsed};
         return std::pair{remaining_of(backend), format_progress("web", backend)};
     };
-    auto const other = [](std::string const& node, std::string const& admin, int sessions,
-                          int age) {
+    auto const other = [](std::string const& node, std::string const& admin, int count, int age) {
         return R"({"node":")" + node + R"(","admin":")" + admin + R"(","sessions":)" +
-               std::to_string(sessions) + R"(,"age_ms":)" + std::to_string(age) + "}";
+               std::to_string(count) + R"(,"age_ms":)" + std::to_string(age) + "}";
     };
     auto const obeys =
         with("drain", other("lb2", "drain", 3, 900) + "," + other("lb3", "drain", 0, 900));
