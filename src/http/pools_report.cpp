@@ -17,6 +17,7 @@ constexpr std::size_t listed_max = 256; // deeds, and addresses of a pool
 constexpr std::size_t text_bytes_max = 1000;
 constexpr std::size_t reason_max = 200; // bytes, of a backend
 constexpr std::size_t deeds_told_max = 100;
+constexpr std::size_t node_room = 300; // the agent adds whose report it is
 
 /// Keys that are missing are defaults; what is there has to be of its kind and within its bound.
 class object {
@@ -178,7 +179,7 @@ pools_report bounded(pools_report it) {
     for (auto most = report_backends_max;; most /= 2) {
         it.pools = whole;
         leave_out(it.pools, most);
-        if (to_json(it).size() <= report_bytes_max || most == 0)
+        if (to_json(it).size() + node_room <= report_bytes_max || most == 0)
             return it;
     }
 }
