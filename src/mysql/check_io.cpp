@@ -4,12 +4,11 @@
 #include "tasuki/mysql/facts_io.hpp"
 #include "tasuki/mysql/process_io.hpp"
 #include "tasuki/mysql/server_io.hpp"
+#include "tasuki/mysql/whole_file_io.hpp"
 
 #include <fmt/format.h>
 
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <set>
 
 namespace tasuki::mysql {
@@ -20,9 +19,10 @@ namespace fs = std::filesystem;
 /// More option files than anybody has; ends a circle of includes.
 constexpr std::size_t option_files_max = 100;
 
-std::string contents_of(fs::path const& path) {
-    std::ifstream file(path);
-    return {std::istreambuf_iterator<char>(file), {}};
+/// Nothing for a file that is not there or cannot be read: then it sets nothing, either.
+std::string contents_of(std::string const& path) {
+    auto read = read_whole_file(path);
+    return read ? *std::move(read) : std::string{};
 }
 
 std::vector<std::string> arguments_of(pid_t process) {
@@ -46,11 +46,13 @@ bool files_skip_slave_start(std::vector<std::string> todo) {
         if (found.skips_slave_start)
             return true;
         todo.insert(todo.end(), found.files.begin(), found.files.end());
-        std::error_code ignored;
-        for (std::string const& folder : found.folders)
-            for (auto const& entry : fs::directory_iterator(folder, ignored))
-                if (entry.path().extension() == ".cnf")
-                    todo.push_back(entry.path());
+        for (std::string const& folder : found.folders) {
+            std::error_code failed;
+            for (fs::directory_iterator at(folder, failed), end; !failed && at != end;
+                 at.increment(failed))
+                if (at->path().extension() == ".cnf")
+                    todo.push_back(at->path());
+        }
     }
     return false;
 }

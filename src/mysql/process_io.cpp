@@ -1,5 +1,7 @@
 #include "tasuki/mysql/process_io.hpp"
 
+#include "tasuki/mysql/whole_file_io.hpp"
+
 #include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
@@ -9,26 +11,19 @@
 
 #include <cerrno>
 #include <cstring>
-#include <fstream>
-#include <iterator>
 #include <optional>
 #include <sstream>
 
 namespace tasuki::mysql {
 namespace {
 
-std::string contents_of(std::string const& path) {
-    std::ifstream file(path);
-    return {std::istreambuf_iterator<char>(file), {}};
-}
-
 /// Field 22 of /proc/PID/stat: clock ticks since boot. The name before it may hold any letter.
 std::optional<std::uint64_t> start_time_of(pid_t process) {
-    auto const text = contents_of(fmt::format("/proc/{}/stat", process));
-    auto const name_end = text.rfind(')');
+    auto const text = read_whole_file(fmt::format("/proc/{}/stat", process));
+    auto const name_end = text ? text->rfind(')') : std::string::npos;
     if (name_end == std::string::npos)
         return std::nullopt;
-    std::istringstream fields(text.substr(name_end + 1));
+    std::istringstream fields(text->substr(name_end + 1));
     std::string word;
     for (int number = 3; number <= 22; ++number)
         if (!(fields >> word))
@@ -96,8 +91,10 @@ result<server_process> server_process::at_end_of(int descriptor) {
     // Opened between two equal readings of the start time, the handle is of that very process.
     if (!out.handle_ || !started || start_time_of(*found) != started)
         return problem{failure::absent, fmt::format("process {} (mysqld) has ended", *found)};
-    auto const boot = contents_of("/proc/sys/kernel/random/boot_id");
-    out.life_ = server_incarnation{hash_of(fmt::format("{} {} {}", boot, *found, *started))};
+    auto const boot = read_whole_file("/proc/sys/kernel/random/boot_id");
+    if (!boot)
+        return boot.error();
+    out.life_ = server_incarnation{hash_of(fmt::format("{} {} {}", *boot, *found, *started))};
     return out;
 }
 
