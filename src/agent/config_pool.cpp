@@ -107,6 +107,34 @@ lb::backend_settings read_backend(config_notes& notes, config_table const& table
     return out;
 }
 
+lb::pool_user read_user(config_notes& notes, config_table const& table, section_name name) {
+    section_reader section{notes, table, std::move(name)};
+    lb::pool_user out;
+    out.name = section.needed_text("name");
+    out.password_file = section.needed_path("password_file");
+    section.finish();
+    return out;
+}
+
+/// Whose sessions are moved.
+void read_users(config_notes& notes, section_reader& pool, std::string const& path,
+                lb::pool_settings& out) {
+    for (auto const* user : pool.tables("user")) {
+        auto const place = fmt::format("{}.user[{}]", path, out.users.size());
+        notes.keep_place(place, user->at);
+        out.users.push_back(read_user(notes, std::get<config_table>(user->value),
+                                      {place, fmt::format("user of pool \"{}\"", out.name)}));
+    }
+    if (!out.users.empty() && out.speaks != lb::protocol::mysql)
+        pool.wrong("user", "goes with protocol = \"mysql\": other sessions cannot be moved");
+    std::set<std::string_view> names;
+    for (std::size_t index = 0; index < out.users.size(); ++index)
+        if (!names.insert(out.users[index].name).second)
+            notes.error_at(fmt::format("{}.user[{}].name", path, index),
+                           fmt::format("user \"{}\" of pool \"{}\" is there twice",
+                                       out.users[index].name, out.name));
+}
+
 /// One address, or a list of them.
 std::vector<endpoint> read_listen(section_reader& pool) {
     std::vector<endpoint> out;
@@ -166,6 +194,7 @@ pool_config read_pool(config_notes& notes, config_table const& table, std::strin
     read_limits(section, settings.limits);
     read_check(section, settings);
     read_drain(section, settings);
+    read_users(notes, section, path, settings);
     for (auto const* backend : section.tables("backend")) {
         auto const place = fmt::format("{}.backend[{}]", path, settings.backends.size());
         notes.keep_place(place, backend->at);
@@ -284,6 +313,8 @@ std::string canonical_text(pool_config const& pool) {
                        in_quotes(it.check.user), it.check.status, to_ms(it.check.timeout),
                        to_ms(it.health.interval), to_ms(it.health.fast_interval), it.health.rise,
                        it.health.fall);
+    for (auto const& one : it.users)
+        out += fmt::format("pool user {} {}\n", in_quotes(one.name), in_quotes(one.password_file));
     for (auto const& one : it.backends)
         out += fmt::format("pool backend {} {} {} {} {}\n", in_quotes(one.name),
                            one.address.to_string(), one.weight, one.is_backup, one.sessions_max);

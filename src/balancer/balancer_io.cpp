@@ -263,6 +263,7 @@ http::backend_view balancer::view_of(pool& it, std::size_t index, unsigned weigh
     out.connections = counts.connections;
     out.failed_connects = counts.failed_connects;
     out.drained = counts.drained;
+    out.moved = counts.moved;
     out.cut = counts.cut;
     out.reason = reason_of(one, state);
     if (auto const drain = drain_of(state))

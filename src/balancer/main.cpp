@@ -7,6 +7,7 @@
 #include "tasuki/agent/folder_io.hpp"
 #include "tasuki/agent/local_names_io.hpp"
 #include "tasuki/agent/log_io.hpp"
+#include "tasuki/agent/secret_io.hpp"
 #include "tasuki/balancer/agent_link_io.hpp"
 #include "tasuki/balancer/desk_io.hpp"
 #include "tasuki/balancer/report_link_io.hpp"
@@ -56,12 +57,28 @@ int failed(std::string const& text) {
     return exit_failed;
 }
 
+/// Whose password cannot be read is served all the same: those sessions are closed, not moved.
+void read_passwords(lb::pool_settings& pool, std::string const& node) {
+    std::erase_if(pool.users, [&](lb::pool_user& user) {
+        auto const password = agent::read_secret(agent::for_node(user.password_file, node));
+        if (password)
+            user.secret = lb::secret_of(*password);
+        else
+            spdlog::error("pool {}: sessions of user {} are not moved: {}", pool.name, user.name,
+                          password.error().text);
+        return !password;
+    });
+}
+
 std::vector<lb::pool_settings> pools_of(agent::configuration const& config,
                                         std::string const& node) {
     std::vector<lb::pool_settings> out;
-    for (auto const& one : config.pools)
-        if (config.serves(one, node))
-            out.push_back(one.settings);
+    for (auto const& one : config.pools) {
+        if (!config.serves(one, node))
+            continue;
+        out.push_back(one.settings);
+        read_passwords(out.back(), node);
+    }
     return out;
 }
 

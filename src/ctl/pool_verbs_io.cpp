@@ -89,9 +89,10 @@ exit_code not_known(session& now, do_backend const& asked, std::string const& wh
 
 exit_code emptied(session& now, do_backend const& asked, reading backend, remaining const& left,
                   milliseconds took) {
-    now.where.out << fmt::format("{}/{}: empty after {}; since the balancer began, {} closed where "
-                                 "nothing was lost, {} cut\n",
+    now.where.out << fmt::format("{}/{}: empty after {}; since the balancer began, {} moved, {} "
+                                 "closed where nothing was lost, {} cut\n",
                                  asked.pool, asked.backend, print_duration(took.count()),
+                                 backend.number("moved").value_or(0),
                                  backend.number("drained").value_or(0),
                                  backend.number("cut").value_or(0));
     if (left.silent.empty())

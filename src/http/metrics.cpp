@@ -271,6 +271,8 @@ void write_backends(cluster_view const& view, exposition& out) {
          [](backend it) { return it.failed_connects; });
     each(out.counter("tasuki_backend_drained_total", "Sessions closed where nothing is lost."),
          [](backend it) { return it.drained; });
+    each(out.counter("tasuki_backend_moved_total", "Sessions that went on with another backend."),
+         [](backend it) { return it.moved; });
     each(out.counter("tasuki_backend_cut_total", "Sessions cut: backend lost, or deadline."),
          [](backend it) { return it.cut; });
 }

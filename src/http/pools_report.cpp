@@ -91,6 +91,7 @@ backend_view backend_of(json::value const& from, bool& spoilt) {
     out.connections = in.number<std::uint64_t>("connections");
     out.failed_connects = in.number<std::uint64_t>("failed_connects");
     out.drained = in.number<std::uint64_t>("drained");
+    out.moved = in.number<std::uint64_t>("moved");
     out.cut = in.number<std::uint64_t>("cut");
     out.reason = in.text("reason");
     if (in.at("drain_left_ms") != nullptr)

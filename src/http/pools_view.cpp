@@ -27,6 +27,7 @@ json::value json_of(backend_view const& it) {
                         {"connections", it.connections},
                         {"failed_connects", it.failed_connects},
                         {"drained", it.drained},
+                        {"moved", it.moved},
                         {"cut", it.cut},
                         {"drain_left_ms", json_or_null(it.drain_left)},
                         {"reason", it.reason},

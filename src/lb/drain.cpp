@@ -56,11 +56,19 @@ std::string seconds_text(duration time) {
 } // namespace
 
 std::string_view to_string(because it) {
-    constexpr std::string_view names[] = {
-        "idle",           "its pool validates it", "a statement runs",
-        "in transaction", "after an error",        "a cursor is open",
-        "it holds locks", "it sends a file",       "a replica's stream",
-        "logging in",     "cannot be read",        "the deadline"};
+    constexpr std::string_view names[] = {"idle",
+                                          "its pool validates it",
+                                          "a statement runs",
+                                          "in transaction",
+                                          "after an error",
+                                          "a cursor is open",
+                                          "it holds locks",
+                                          "it sends a file",
+                                          "a replica's stream",
+                                          "logging in",
+                                          "moving",
+                                          "cannot be read",
+                                          "the deadline"};
     return names[static_cast<std::size_t>(it)];
 }
 
@@ -76,7 +84,9 @@ session_view look_at(mysql_session const& session) {
 
 decision decide(drain_rules const& rules, draining const& drain, session_view const& it,
                 instant now, bool validates_now) {
-    auto const kept = kept_by(it);
+    auto const kept = it.is_moving ? because::moving : kept_by(it);
+    if (!kept && it.may_move)
+        return {deed::move, because::idle, never};
     if (!kept && validates_now)
         return {deed::close, because::validation, never};
     if (now >= drain.deadline)

@@ -155,10 +155,19 @@ local_pool::choose(std::uint64_t key, std::vector<std::shared_ptr<local_backend>
     auto const chosen = turns_->choose(candidates_, key);
     if (!chosen)
         return nullptr;
-    auto& counts = *backends_[*chosen]->now.counts;
-    counts.sessions.fetch_add(1, std::memory_order_relaxed);
-    counts.connections.fetch_add(1, std::memory_order_relaxed);
+    count_in(*backends_[*chosen]);
     return backends_[*chosen];
+}
+
+void local_pool::count_in(local_backend& it) {
+    it.now.counts->sessions.fetch_add(1, std::memory_order_relaxed);
+    it.now.counts->connections.fetch_add(1, std::memory_order_relaxed);
+}
+
+bool local_pool::has_other(local_backend const& than) const {
+    return !closed_ && std::any_of(backends_.begin(), backends_.end(), [&](auto const& it) {
+        return it.get() != &than && it->now.weight > 0;
+    });
 }
 
 bool local_pool::is_full() const {

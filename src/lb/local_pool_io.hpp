@@ -38,6 +38,10 @@ class local_pool {
     /// A place on a backend but for those that were tried; its sessions are counted by then.
     [[nodiscard]] std::shared_ptr<local_backend>
     choose(std::uint64_t key, std::vector<std::shared_ptr<local_backend>> const& tried);
+    /// A session of its own, without a choice.
+    static void count_in(local_backend&);
+    /// Another one could be chosen if it were not full.
+    [[nodiscard]] bool has_other(local_backend const&) const;
     /// Some backend could be chosen if it were not full.
     [[nodiscard]] bool is_full() const;
     /// `failed`: its connection did not come about, and nobody else is to try at once.

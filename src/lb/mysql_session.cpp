@@ -83,8 +83,11 @@ void mysql_session::from_client(byte_view bytes) {
     client_.read(
         bytes, [&](packet const& it) { client_packet(it); },
         [&](byte_view text) {
-            if (reads_text_)
-                sql_.read(text);
+            if (!reads_text_)
+                return;
+            sql_.read(text);
+            if (state_)
+                state_->read(text);
         });
 }
 
@@ -121,7 +124,6 @@ void mysql_session::client_login(packet const& it) {
     if ((*said & not_followed) != 0)
         return go_blind(blindness::not_offered);
     capabilities_ = *said;
-    tracked_ = (*said & session_track) != 0;
 }
 
 void mysql_session::begin_command(packet const& it) {
@@ -137,6 +139,8 @@ void mysql_session::begin_command(packet const& it) {
         next.wants_cursor = in.number(1) != 0;
     if (next.command == com_stmt_close || next.command == com_stmt_reset)
         forget_cursor(next.statement);
+    if (state_)
+        note_state(next);
     streams_ = is_stream(next.command); // for good: what a replica says then is no command
     reads_text_ = is_text(next.command);
     if (!has_answer(next.command))
@@ -152,6 +156,12 @@ void mysql_session::begin_command(packet const& it) {
     if (questions_.size() - answered_ >= questions_max)
         return go_blind(blindness::flood);
     questions_.push_back(next);
+}
+
+void mysql_session::note_state(question const& next) {
+    state_->begin(next.command, !is_asked() || !has_answer(next.command));
+    if (next.command == com_stmt_close)
+        state_->closed(next.statement);
 }
 
 void mysql_session::server_packet(packet const& it) {
@@ -203,7 +213,6 @@ void mysql_session::server_login(packet const& it) {
         logged_in_ = true;
         next_ = expects::first;
         read_status(it, false);
-        changed_ = false;
     } else if (mark != more_login_mark && mark != end_mark && mark != error_mark) {
         go_blind(blindness::malformed);
     }
@@ -266,7 +275,8 @@ void mysql_session::first_of_prepared(packet const& it) {
     if (in.failed() || mark != ok_mark)
         return go_blind(blindness::malformed);
     last_prepared_ = static_cast<std::uint32_t>(statement);
-    changed_ = true;
+    if (state_)
+        state_->prepared(last_prepared_);
     auto const ends =
         has(deprecate_eof) ? 0U : (columns > 0 ? 1U : 0U) + (parameters > 0 ? 1U : 0U);
     left_ = columns + parameters + ends;
@@ -289,13 +299,12 @@ void mysql_session::row(packet const& it) {
 }
 
 void mysql_session::read_status(packet const& it, bool is_eof) {
-    auto const found = is_eof ? read_eof(it.head) : read_ok(it.head, it.length, capabilities_);
+    auto const found = is_eof ? read_eof(it.head) : read_ok(it.head, capabilities_);
     if (!found)
         return go_blind(blindness::malformed);
     flags_ = found->flags;
     in_transaction_ = (flags_ & (wire::in_transaction | in_transaction_readonly)) != 0;
     unknown_ = false;
-    changed_ = changed_ || found->state_changed || found->variable_changed || found->unread;
     if (found->tables_locked)
         locks_.tables = *found->tables_locked;
 }
@@ -329,6 +338,8 @@ void mysql_session::end_answer(bool succeeded) {
     locks_ = effect.on(locks_, succeeded);
     ++answered_;
     next_ = expects::first;
+    if (state_ && newest)
+        state_->end();
 }
 
 /// Of the command that was begun last. What is only prepared may be executed at any time.
@@ -354,7 +365,8 @@ void mysql_session::reset() {
     cursors_.clear();
     locks_ = {};
     in_transaction_ = false;
-    changed_ = false;
+    if (state_ && asked().command == com_reset_connection)
+        state_->reset();
 }
 
 void mysql_session::forget_cursor(std::uint32_t statement) {
@@ -365,25 +377,6 @@ void mysql_session::go_blind(blindness why) {
     blind_ = why;
     questions_ = {};
     answered_ = 0;
-}
-
-bool is_validation(byte_view command) {
-    if (command.empty())
-        return false;
-    auto const code = std::to_integer<std::uint8_t>(command[0]);
-    if (code != com_query)
-        return code == com_ping || code == com_reset_connection;
-    std::string text;
-    for (auto const each : command.subspan(1)) {
-        auto const letter = std::to_integer<char>(each);
-        bool const blank = letter == ' ' || letter == ';' || letter == '\n';
-        if (!blank)
-            text += letter >= 'a' && letter <= 'z' ? static_cast<char>(letter - 'a' + 'A') : letter;
-        if (text.size() > 24)
-            return false;
-    }
-    return text == "SELECT1" || text == "/*PING*/SELECT1" || text == "SELECT1FROMDUAL" ||
-           text == "DO1" || text == "/*PING*/";
 }
 
 } // namespace tasuki::lb

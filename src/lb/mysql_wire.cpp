@@ -8,10 +8,7 @@ namespace {
 
 constexpr std::uint64_t greeting_version = 10;
 
-// Types of the session trackers.
-constexpr std::uint64_t track_variable = 0;
-constexpr std::uint64_t track_schema = 1;
-constexpr std::uint64_t track_state = 2;
+// A type of session tracker.
 constexpr std::uint64_t track_transaction = 5;
 // Of the eight letters of a transaction's state the last one tells of LOCK TABLES.
 constexpr std::size_t letter_of_locks = 7;
@@ -21,17 +18,12 @@ void read_trackers(byte_view bytes, status& to) {
     while (in.left() > 0 && !in.failed()) {
         auto const type = in.number(1);
         auto const data = in.text();
-        if (type == track_variable || type == track_schema)
-            to.variable_changed = true;
-        if (type == track_state)
-            to.state_changed = true;
         if (type == track_transaction) {
             auto const letters = reader{data}.text();
             if (letters.size() > letter_of_locks)
                 to.tables_locked = letters[letter_of_locks] == std::byte{'L'};
         }
     }
-    to.unread = to.unread || in.failed();
 }
 
 } // namespace
@@ -59,7 +51,7 @@ byte_view reader::text() {
     return size ? in_.take(static_cast<std::size_t>(*size)) : byte_view{};
 }
 
-std::optional<status> read_ok(byte_view head, std::uint32_t length, std::uint64_t capabilities) {
+std::optional<status> read_ok(byte_view head, std::uint64_t capabilities) {
     reader in{head};
     (void)in.number(1);
     bool const counted = in.length() && in.length(); // rows, last insert id
@@ -70,10 +62,8 @@ std::optional<status> read_ok(byte_view head, std::uint32_t length, std::uint64_
         return std::nullopt;
     if ((capabilities & session_track) == 0 || (out.flags & session_state_changed) == 0)
         return out;
-    out.unread = length > head.size();
     (void)in.text(); // for people
     read_trackers(in.text(), out);
-    out.unread = out.unread || in.failed();
     return out;
 }
 

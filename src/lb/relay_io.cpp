@@ -60,6 +60,13 @@ void relay::drop_server() {
     server_.ends = server_.ended = false;
     down_.kept.clear();
     down_.kept_from = 0;
+    passed_before_ = up_.passed + down_.passed;
+}
+
+void relay::leave_server() {
+    drop_server();
+    up_.kept.clear();
+    up_.kept_from = 0;
 }
 
 result<void> relay::replace_server(unique_fd another) {
@@ -121,11 +128,14 @@ void relay::pump() {
 /// Tells the owner, who may have destroyed the relay by then.
 bool relay::ended_by(progress up, progress down) {
     auto how = relay_end::watcher;
+    bool const alone = up_.told_end && server_is_private_;
     bool const finished = finishing_ && up_.kept.empty() && down_.kept.empty();
     if (up == progress::failed_reading || down == progress::failed_writing)
         how = relay_end::client_failed;
     else if (up == progress::failed_writing || down == progress::failed_reading)
         how = relay_end::server_failed;
+    else if (alone)
+        how = relay_end::client_ended;
     else if (up_.told_end && down_.told_end)
         how = client_first_ ? relay_end::client_ended : relay_end::server_ended;
     else if (!finished)
@@ -187,6 +197,8 @@ relay::progress relay::read_and_pass(direction& it) {
     }
     if (got < 0)
         return errno == EINTR ? progress::more : progress::failed_reading;
+    if (got == 0 && &it == &down_ && server_is_private_)
+        return progress::failed_reading;
     if (got == 0) {
         it.from.ended = true;
         return progress::more;
@@ -205,6 +217,8 @@ relay::progress relay::pass(direction& it, std::span<std::byte> bytes) {
         what = &it == &up_ ? watcher_->from_client(bytes) : watcher_->from_server(bytes);
     if (!what.instead.empty() && send(it, what.instead) == progress::failed_writing)
         return progress::failed_writing;
+    if (!what.reply.empty())
+        put(&it == &up_ ? down_ : up_, what.reply);
     up_.shows = up_.shows || what.shows_held;
     bytes = bytes.subspan(std::min(what.drop, bytes.size()));
     auto const passed = bytes.first(std::min(what.pass, bytes.size()));

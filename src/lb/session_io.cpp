@@ -71,8 +71,9 @@ session::~session() {
     leave_client();
     if (phase_ == phase::queued)
         pool_.dequeue(*this);
-    if (backend_)
-        pool_.give_back(*backend_);
+    for (auto const* at : {&backend_, &origin_})
+        if (*at)
+            pool_.give_back(**at);
 }
 
 void session::start() {
@@ -124,6 +125,8 @@ void session::happened(edges what) {
 void session::choose() {
     if (auto found = pool_.choose(key_, tried_))
         return take_place(std::move(found));
+    if (is_moving() && !is_held_)
+        return go_back();
     bool const another_comes = pool_.settings().follows.any();
     if (!another_comes && (!pool_.is_full() || !tried_.empty()))
         return end(tried_.empty() ? session_end::no_backend : session_end::connect_failed);
@@ -162,11 +165,12 @@ void session::connect() {
     if (relay_) {
         if (auto const replaced = relay_->replace_server(std::move(server)); !replaced)
             return end(session_end::connect_failed, replaced.error().text);
-        return arm(next_limit());
+        return is_moving() ? enter() : arm(next_limit());
     }
     if (settings.speaks == protocol::mysql)
-        mysql_ = std::make_unique<mysql_watch>(settings.drain, pool_.loop().round(),
-                                               [this](decision const& what) { step_down(what); });
+        mysql_ = std::make_unique<mysql_watch>(
+            settings.drain, pool_.loop().round(), [this](decision const& what) { step_down(what); },
+            settings.users);
     relay_ = std::make_unique<relay>(pool_.loop(), std::move(client_), std::move(server),
                                      mysql_.get(), [this](relay_end how) { on_relay_end(how); });
     if (settings.sends_header != proxy_header::none)
@@ -178,6 +182,8 @@ void session::connect() {
 
 /// The client notices nothing: no byte of its has reached a server yet.
 void session::try_another() {
+    if (is_moving())
+        return next_server();
     pool_.note_connect(*backend_, false);
     pool_.give_back(*backend_, true);
     tried_.push_back(std::exchange(backend_, nullptr));
@@ -189,6 +195,9 @@ void session::try_another() {
 void session::on_relay_end(relay_end how) {
     if (phase_ == phase::connecting && how == relay_end::server_failed && !relay_->is_connected())
         return try_another();
+    bool const of_server = how == relay_end::server_failed || how == relay_end::server_ended;
+    if (phase_ == phase::entering && of_server)
+        return next_server();
     end(end_of(how));
 }
 
@@ -197,6 +206,7 @@ void session::step_down(decision const& what) {
     switch (what.what) {
     case deed::wait:
         return arm(std::min(what.again_at, next_limit()));
+    case deed::move:
     case deed::close:
     case deed::cut:
     case deed::ask:
@@ -225,6 +235,8 @@ void session::step_out() {
 void session::look() {
     if (!backend_)
         return;
+    if (phase_ == phase::entering)
+        return look_at_entry();
     auto const& wishes = backend_->now;
     if (phase_ == phase::connecting && !relay_->is_connected())
         return wishes.is_dead ? try_another() : void(); // it is looked at when it is connected
@@ -239,10 +251,18 @@ void session::look() {
             mysql_->stay();
         return;
     }
+    leave_as_wished(*wishes.leaving);
+}
+
+void session::leave_as_wished(draining const& how) {
     phase_ = phase::leaving;
     if (mysql_)
-        mysql_->leave(*wishes.leaving);
+        mysql_->leave(how, can_go(how));
+    if (mysql_ && mysql_->moving() == moving::ready)
+        return depart();
     auto const what = decide();
+    if (what.what == deed::move)
+        return ask_state();
     if (what.what == deed::cut)
         return end(session_end::drain_deadline, std::string{to_string(what.why)});
     if (what.what == deed::close)
@@ -250,6 +270,8 @@ void session::look() {
     if (what.what == deed::ask)
         relay_->put_to_server(mysql_->ask());
     arm(std::min(what.again_at, next_limit()));
+    if (mysql_ && mysql_->take_held())
+        relay_->show_held(); // which may end it
 }
 
 /// Its connection stands.
@@ -272,6 +294,8 @@ void session::on_time() {
             return try_another();
         settle();
         break;
+    case phase::entering:
+        return now >= entry_ends_ ? next_server() : look_at_entry();
     case phase::passing:
     case phase::leaving:
         break;
@@ -297,6 +321,8 @@ instant session::next_limit() const {
         return queue_ends_;
     case phase::connecting:
         return now + limits.connect;
+    case phase::entering:
+        return entry_ends_;
     case phase::passing:
     case phase::leaving:
         break;
@@ -312,62 +338,6 @@ void session::arm(instant when) {
     pool_.loop().cancel(timer_);
     due_ = when;
     timer_ = when == never ? 0 : pool_.loop().at(when, [this] { on_time(); });
-}
-
-listed_session session::listed() const {
-    listed_session out{from_, {}, "waits for a place", event_loop::now() - began_};
-    if (!backend_)
-        return out;
-    out.backend = backend_->now.settings.name;
-    out.state = phase_ == phase::connecting && !relay_->is_connected() ? "connects" : "passes";
-    if (mysql_)
-        out.state = to_string(mysql_->session().doing());
-    if (phase_ == phase::leaving) {
-        auto const now = event_loop::now();
-        session_view seen;
-        seen.last_byte = relay_->last_byte();
-        out.state = why_left(decide(), mysql_ ? mysql_->view() : seen, now);
-    }
-    return out;
-}
-
-/// A client that speaks MySQL is told in its own words, as long as it has heard nothing yet.
-void session::refuse(session_end why) {
-    if (pool_.settings().speaks != protocol::mysql || (relay_ && relay_->to_client_bytes() > 0))
-        return;
-    auto const packet = refusal_of(pool_.settings().name, to_string(why));
-    if (relay_)
-        relay_->put_to_client(packet);
-    else
-        (void)::send(client_.get(), packet.data(), packet.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-}
-
-void session::end(session_end why, std::string detail) {
-    if (why == session_end::no_backend || why == session_end::connect_failed ||
-        why == session_end::queue_full || why == session_end::queue_timeout)
-        refuse(why);
-    if (why == session_end::backend_dead && mysql_)
-        relay_->put_to_client(mysql_->apology(backend_->now.settings.name + " is not in service"));
-    session_report said{pool_.settings().name,     {}, from_, why, std::move(detail),
-                        event_loop::now() - began_};
-    if (backend_) {
-        auto& counts = *backend_->now.counts;
-        said.backend = backend_->now.settings.name;
-        if (relay_) {
-            said.to_server_bytes = relay_->to_server_bytes();
-            said.to_client_bytes = relay_->to_client_bytes();
-            if (phase_ == phase::connecting && relay_->is_connected())
-                pool_.note_connect(*backend_, true);
-        }
-        counts.to_server_bytes.fetch_add(said.to_server_bytes, std::memory_order_relaxed);
-        counts.to_client_bytes.fetch_add(said.to_client_bytes, std::memory_order_relaxed);
-        if (why == session_end::drained)
-            counts.drained.fetch_add(1, std::memory_order_relaxed);
-        if (why == session_end::drain_deadline || why == session_end::backend_dead)
-            counts.cut.fetch_add(1, std::memory_order_relaxed);
-    }
-    pool_.report(std::move(said));
-    pool_.ended(*this);
 }
 
 } // namespace tasuki::lb

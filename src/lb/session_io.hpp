@@ -1,6 +1,6 @@
 #pragma once
 // One client's connection, from the door to its end: PROXY header, choice of a backend, connection,
-// relay, ladder.
+// relay, ladder; and, in session_move_io.cpp, its way from one backend to another.
 
 #include "local_pool_io.hpp"
 #include "tasuki/lb/mysql_watch.hpp"
@@ -35,7 +35,7 @@ class session final : public event_handler {
     std::list<std::unique_ptr<session>>::iterator place; ///< its pool's
 
   private:
-    enum class phase : std::uint8_t { header, queued, connecting, passing, leaving };
+    enum class phase : std::uint8_t { header, queued, connecting, passing, leaving, entering };
 
     void happened(edges) override;
     void choose();
@@ -44,6 +44,7 @@ class session final : public event_handler {
     void on_relay_end(relay_end);
     void settle();
     void step_out();
+    void leave_as_wished(draining const& how);
     void refuse(session_end);
     void wait_for_backend();
     [[nodiscard]] bool watch_client();
@@ -53,6 +54,17 @@ class session final : public event_handler {
     void arm(instant when);
     [[nodiscard]] instant next_limit() const;
     [[nodiscard]] decision decide() const;
+    void count_bytes(local_backend&, session_report&);
+
+    [[nodiscard]] bool is_moving() const { return mysql_ && mysql_->moving() != moving::none; }
+    [[nodiscard]] bool can_go(draining const& how) const;
+    void ask_state();
+    void depart();
+    void enter();
+    void look_at_entry();
+    void next_server();
+    void go_back();
+    void arrive();
 
     local_pool& pool_;
     unique_fd client_; ///< until the relay has it
@@ -67,9 +79,15 @@ class session final : public event_handler {
     std::unique_ptr<relay> relay_;
     event_loop::timer timer_ = 0;
     instant due_ = never;
-    instant queue_ends_ = never; ///< once it has begun to wait for a backend
-    bool steps_out_ = false;     ///< and waits only for the client to take what it is owed
-    bool watched_ = false;       ///< its socket is registered here, not with the relay
+    instant entry_ends_ = never;            ///< of its way into another backend
+    instant queue_ends_ = never;            ///< once it has begun to wait for a backend
+    std::shared_ptr<local_backend> origin_; ///< of a session that is away from it, until it arrives
+    bool goes_back_ = false;                ///< there: no other has taken it
+    bool is_held_ = false;                  ///< it may wait for a backend on its way
+    std::uint64_t up_counted_ = 0;          ///< bytes, for backends that were left
+    std::uint64_t down_counted_ = 0;
+    bool steps_out_ = false; ///< and waits only for the client to take what it is owed
+    bool watched_ = false;   ///< its socket is registered here, not with the relay
 };
 
 } // namespace tasuki::lb

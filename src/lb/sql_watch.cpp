@@ -1,6 +1,9 @@
 #include "tasuki/lb/sql_watch.hpp"
 
+#include "tasuki/lb/mysql_wire.hpp"
+
 #include <algorithm>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -91,6 +94,25 @@ lock_effect sql_watch::effect() const {
     if (whole.count_ > 0)
         whole.end_word();
     return whole.found_;
+}
+
+bool is_validation(byte_view command) {
+    if (command.empty())
+        return false;
+    auto const code = std::to_integer<std::uint8_t>(command[0]);
+    if (code != wire::com_query)
+        return code == wire::com_ping || code == wire::com_reset_connection;
+    std::string text;
+    for (auto const each : command.subspan(1)) {
+        auto const letter = std::to_integer<char>(each);
+        bool const blank = letter == ' ' || letter == ';' || letter == '\n';
+        if (!blank)
+            text += letter >= 'a' && letter <= 'z' ? static_cast<char>(letter - 'a' + 'A') : letter;
+        if (text.size() > 24)
+            return false;
+    }
+    return text == "SELECT1" || text == "/*PING*/SELECT1" || text == "SELECT1FROMDUAL" ||
+           text == "DO1" || text == "/*PING*/";
 }
 
 } // namespace tasuki::lb

@@ -46,10 +46,10 @@ void tune(int socket, bool is_v4) {
 
 std::string_view to_string(session_end it) {
     constexpr std::string_view names[] = {
-        "client",         "server",         "client-failed", "server-failed",
-        "no-backend",     "connect-failed", "queue-full",    "queue-timeout",
-        "header-timeout", "bad-header",     "login-timeout", "idle-timeout",
-        "drained",        "drain-deadline", "backend-dead",  "pool-closed"};
+        "client",         "server",       "client-failed", "server-failed",  "no-backend",
+        "connect-failed", "queue-full",   "queue-timeout", "header-timeout", "bad-header",
+        "login-timeout",  "idle-timeout", "drained",       "drain-deadline", "not-moved",
+        "backend-dead",   "pool-closed"};
     return names[static_cast<std::size_t>(it)];
 }
 

@@ -31,6 +31,7 @@ struct backend_view {
     std::uint64_t connections = 0;
     std::uint64_t failed_connects = 0;
     std::uint64_t drained = 0;
+    std::uint64_t moved = 0;
     std::uint64_t cut = 0;
     std::string reason;                     ///< why it gets none, or fewer, new connections
     std::optional<milliseconds> drain_left; ///< until the deadline of a drain

@@ -2,7 +2,8 @@
 // The ladder by which a session leaves its backend: what is to be done with it now, and why.
 //
 //   1 no new connections (that is the schedule's part: weight 0)
-//   2 idle and outside a transaction: closed, best where its pool asks whether it lives
+//   2 idle and outside a transaction: moved to another server, where it may be; else closed, best
+//     where its pool asks whether it lives
 //   3 in a transaction, or holding what the server would take away: waited for
 //   4 at the deadline: cut, and named
 //
@@ -48,6 +49,8 @@ struct session_view {
     bool may_hold_locks = false;
     bool validates = false; ///< its pool has been seen to ask whether it lives
     bool is_asking = false; ///< our own COM_PING has no answer yet
+    bool may_move = false;  ///< another server can take it, as far as is known
+    bool is_moving = false;
     instant last_byte = long_ago;
     instant transaction_since = never;
 };
@@ -56,6 +59,7 @@ struct session_view {
 enum class deed : std::uint8_t {
     wait,  ///< look again at `again_at`, or when something passes
     ask,   ///< put a COM_PING in, for its answer carries the status
+    move,  ///< to another server: it is between two statements
     close, ///< nothing is lost by it
     cut,   ///< the deadline has come, and there is work
 };
@@ -72,6 +76,7 @@ enum class because : std::uint8_t {
     file,           ///< LOAD DATA LOCAL
     stream,         ///< a replica
     login,          ///< not logged in yet
+    moving,         ///< to another server
     cannot_be_read, ///< TLS or plain TCP: only its silence counts
     deadline,
 };

@@ -16,8 +16,10 @@
 #include "tasuki/lb/mysql_packet.hpp"
 #include "tasuki/lb/mysql_wire.hpp"
 #include "tasuki/lb/sql_watch.hpp"
+#include "tasuki/lb/state_watch.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -47,9 +49,10 @@ class mysql_session {
     [[nodiscard]] bool is_transaction_unknown() const { return unknown_; }
     [[nodiscard]] bool has_cursor() const { return !cursors_.empty(); }
     [[nodiscard]] bool may_hold_locks() const { return locks_.any(); }
-    /// Nothing of the session but its login, schema and settings unchanged: another server could go
-    /// on with it. Only the trackers of the session tell; without them it is never so.
-    [[nodiscard]] bool is_unchanged() const { return tracked_ && !changed_; }
+    /// From before the login on: what the session makes its server remember.
+    void watch_state() { state_.emplace(); }
+    void forget_state() { state_.reset(); }
+    [[nodiscard]] std::optional<state_watch> const& state() const { return state_; }
     [[nodiscard]] bool is_safe_to_close() const {
         return doing() == activity::idle && !in_transaction_ && !unknown_ && cursors_.empty() &&
                !locks_.any();
@@ -85,6 +88,7 @@ class mysql_session {
     void client_login(packet const&);
     void server_login(packet const&);
     void begin_command(packet const&);
+    void note_state(question const&);
     void first_of_answer(packet const&);
     void first_of_result(packet const&);
     void first_of_prepared(packet const&);
@@ -124,12 +128,7 @@ class mysql_session {
     bool streams_ = false;
     bool in_transaction_ = false;
     bool unknown_ = false;
-    bool tracked_ = false;
-    bool changed_ = false;
+    std::optional<state_watch> state_;
 };
-
-/// A pool asks whether its connection is alive: to close it now costs the application nothing.
-/// `command` is the payload of the packet that begins it.
-[[nodiscard]] bool is_validation(byte_view command);
 
 } // namespace tasuki::lb

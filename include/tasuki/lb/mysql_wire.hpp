@@ -12,9 +12,14 @@ namespace tasuki::lb::wire {
 
 // Capabilities, as client and server agree on them.
 inline constexpr std::uint64_t mysql_server = 1; ///< not set: MariaDB, with capabilities of its own
+inline constexpr std::uint64_t with_schema = 1U << 3U;
 inline constexpr std::uint64_t compress = 1U << 5U;
 inline constexpr std::uint64_t protocol_41 = 1U << 9U;
 inline constexpr std::uint64_t tls = 1U << 11U;
+inline constexpr std::uint64_t secure_connection = 1U << 15U; ///< the answer has its length first
+inline constexpr std::uint64_t names_plugin = 1U << 19U;
+inline constexpr std::uint64_t has_attributes = 1U << 20U;
+inline constexpr std::uint64_t answer_with_length = 1U << 21U; ///< of one byte or more
 inline constexpr std::uint64_t session_track = 1U << 23U;
 inline constexpr std::uint64_t deprecate_eof = 1U << 24U;
 inline constexpr std::uint64_t optional_metadata = 1U << 25U;
@@ -50,6 +55,7 @@ enum command : std::uint8_t {
     com_stmt_send_long_data = 0x18,
     com_stmt_close = 0x19,
     com_stmt_reset = 0x1a,
+    com_set_option = 0x1b,
     com_stmt_fetch = 0x1c,
     com_binlog_dump_gtid = 0x1e,
     com_reset_connection = 0x1f,
@@ -78,14 +84,9 @@ class reader {
 /// What an OK or EOF packet says of the session.
 struct status {
     unsigned flags = 0;
-    /// By the session trackers, where they are on and the packet is not too long to be read whole.
-    bool state_changed = false;
-    bool variable_changed = false;
-    bool unread = false; ///< there was more than was read: anything may have changed
-    std::optional<bool> tables_locked;
+    std::optional<bool> tables_locked; ///< where the tracker of transactions is on
 };
-[[nodiscard]] std::optional<status> read_ok(byte_view head, std::uint32_t length,
-                                            std::uint64_t capabilities);
+[[nodiscard]] std::optional<status> read_ok(byte_view head, std::uint64_t capabilities);
 [[nodiscard]] std::optional<status> read_eof(byte_view head);
 
 /// What a client that answers a greeting is capable of; nothing if it speaks a protocol from before

@@ -8,6 +8,7 @@
 #include "tasuki/lb/drain.hpp"
 #include "tasuki/lb/follow.hpp"
 #include "tasuki/lb/health.hpp"
+#include "tasuki/lb/mysql_move.hpp"
 #include "tasuki/lb/probe.hpp"
 #include "tasuki/lb/schedule.hpp"
 
@@ -60,7 +61,8 @@ struct pool_settings {
     duration slow_start{};                          ///< a new backend's way to its whole weight
     health_rules health;
     check_settings check;
-    follow_settings follows; ///< then new sessions wait while no backend can be used
+    std::vector<pool_user> users; ///< their sessions are moved rather than closed
+    follow_settings follows;      ///< then new sessions wait while no backend can be used
     std::vector<backend_settings> backends;
     friend bool operator==(pool_settings const&, pool_settings const&) = default;
 };

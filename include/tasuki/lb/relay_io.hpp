@@ -42,6 +42,10 @@ class relay {
     [[nodiscard]] result<void> replace_server(unique_fd);
     /// It waits for another server: only whether the client is still there is looked at.
     void drop_server();
+    /// For good: what it has not taken is forgotten.
+    void leave_server();
+    /// What the server does is nothing to the client: the end of either is the end of the relay.
+    void keep_server_private(bool is) { server_is_private_ = is; }
     /// Bytes of the proxy's own, behind all that was passed on.
     void put_to_server(byte_view);
     void put_to_client(byte_view);
@@ -52,7 +56,7 @@ class relay {
 
     /// The server has taken the connection.
     [[nodiscard]] bool is_connected() const {
-        return server_.connected || up_.passed > 0 || down_.passed > 0;
+        return server_.connected || up_.passed + down_.passed > passed_before_;
     }
     [[nodiscard]] std::uint64_t to_server_bytes() const { return up_.passed; }
     [[nodiscard]] std::uint64_t to_client_bytes() const { return down_.passed; }
@@ -102,6 +106,8 @@ class relay {
     instant last_byte_ = long_ago;
     bool client_first_ = false; ///< its end came before the server's
     bool finishing_ = false;
+    bool server_is_private_ = false;
+    std::uint64_t passed_before_ = 0; ///< with servers that were left
     bool registered_ = false;
     event_loop::timer resumes_ = 0; ///< it has yielded to others
 };

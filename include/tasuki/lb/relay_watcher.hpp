@@ -18,8 +18,10 @@ struct passage {
     bool over = false;       ///< after that the relay ends
     bool shows_held = false; ///< what was held of the client comes again
     byte_view instead;       ///< is passed on before all that; lasts until the next call
+    byte_view reply;         ///< goes back to whom the bytes came from; lasts as long
 };
-inline constexpr passage hold_all{0, 0, false, false, {}};
+inline constexpr passage hold_all{0, 0, false, false, {}, {}};
+inline constexpr passage drop_all{passage::all, 0, false, false, {}, {}};
 
 /// Sees all bytes, in order, before they are passed on, and may change them in place.
 class relay_watcher {

@@ -1,5 +1,6 @@
 #pragma once
-// Which statements take or give back locks that outlive a transaction, seen from their words alone.
+// Which statements take or give back locks that outlive a transaction, and which only ask whether
+// the connection lives, seen from their words alone.
 //
 // No tracker of the server tells of GET_LOCK, and LOCK TABLES is only told where the tracker of
 // transactions is on. Words count wherever they stand, in comments and strings too: what is taken
@@ -58,5 +59,9 @@ class sql_watch {
     bool flushes_ = false;
     lock_effect found_;
 };
+
+/// A pool asks whether its connection is alive: to close it now costs the application nothing.
+/// `command` is the payload of the packet that begins it.
+[[nodiscard]] bool is_validation(byte_view command);
 
 } // namespace tasuki::lb

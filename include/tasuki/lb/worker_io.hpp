@@ -30,6 +30,7 @@ struct backend_counts {
     std::atomic<std::uint64_t> to_server_bytes{0}; ///< of sessions that have ended
     std::atomic<std::uint64_t> to_client_bytes{0};
     std::atomic<std::uint64_t> drained{0}; ///< sessions closed by the ladder
+    std::atomic<std::uint64_t> moved{0};   ///< sessions that went on with another backend
     std::atomic<std::uint64_t> cut{0};     ///< sessions that had work
 };
 struct pool_counts {
@@ -74,6 +75,7 @@ enum class session_end : std::uint8_t {
     idle_timeout,
     drained,
     drain_deadline,
+    not_moved,
     backend_dead,
     pool_closed,
 };

@@ -254,33 +254,6 @@ TEST_CASE("a greeting offers nothing that is not followed", "[lb]") {
     CHECK(refusal == bytes_of_text(error(1129)));
 }
 
-TEST_CASE("only trackers tell that nothing of a session has changed", "[lb]") {
-    auto blind = dialogue::open();
-    CHECK_FALSE(blind.it.is_unchanged());
-    auto on = dialogue::open(plain | wire::session_track);
-    on.query("SELECT 1").server(result(plain, autocommit));
-    CHECK(on.it.is_unchanged());
-    auto const told = [](std::string const& tracker) {
-        return ok(autocommit | wire::session_state_changed, with_length("") + with_length(tracker));
-    };
-    SECTION("a variable of the session, or its schema") {
-        auto const type = GENERATE(std::string("\0", 1), std::string("\1"));
-        on.query("SET x = 1").server({told(type + with_length(with_length("x")))});
-        CHECK_FALSE(on.it.is_unchanged());
-    }
-    SECTION("a user variable") {
-        on.query("SET @a = 1").server({told("\x02" + with_length(with_length("1")))});
-        CHECK_FALSE(on.it.is_unchanged());
-        on.client("\x1f").server({ok(autocommit)});
-        CHECK(on.it.is_unchanged());
-    }
-    SECTION("more than is read") {
-        on.query("SET x").server(
-            {told("\x05" + with_length(std::string(200, 'x'))) + std::string(200, 'y')});
-        CHECK_FALSE(on.it.is_unchanged());
-    }
-}
-
 TEST_CASE("what a pool asks to see whether its connection lives is known", "[lb]") {
     auto const is = [](std::string_view text) { return is_validation(bytes_of_text(text)); };
     CHECK(is("\x0e"));

@@ -186,7 +186,7 @@ TEST_CASE("what the watcher holds is passed on once it has been shown again", "[
     SECTION("when an answer has come") {
         on.watcher.of_server = [&](std::string const&) {
             holds = false;
-            passage out{passage::all, 0, false, true, {}};
+            passage out{passage::all, 0, false, true, {}, {}};
             return out;
         };
         say(on.server, "its own");

@@ -131,7 +131,8 @@ bool may_balancer_know(std::string const& room, std::string const& name) {
                                "tasuki/agent/config",
                                "tasuki/agent/folder_io",
                                "tasuki/agent/local_names_io",
-                               "tasuki/agent/log_io"};
+                               "tasuki/agent/log_io",
+                               "tasuki/agent/secret_io"};
     return room == "balancer" && std::any_of(known.begin(), known.end(), [&](auto const* each) {
                return name.starts_with(each);
            });

@@ -1,0 +1,86 @@
+// A session's way from one backend to another: asks what there is to take along, leaves, waits if
+// it may for a backend that can take it, logs in there, and goes on. Whoever is refused everywhere
+// goes back to where it came from.
+
+#include "session_io.hpp"
+
+#include <utility>
+
+namespace tasuki::lb {
+
+/// On a switchover there is nobody for a moment, and it is waited for.
+bool session::can_go(draining const& how) const {
+    bool const another_comes = pool_.settings().follows.any() && how.is_urgent;
+    return another_comes || pool_.has_other(*backend_);
+}
+
+void session::ask_state() {
+    is_held_ = pool_.settings().follows.any() && backend_->now.leaving->is_urgent;
+    relay_->put_to_server(mysql_->ask_state());
+    arm(std::min(backend_->now.leaving->deadline, next_limit()));
+}
+
+void session::depart() {
+    relay_->put_to_server(mysql_->farewell());
+    relay_->leave_server();
+    relay_->keep_server_private(true);
+    session_report ignored;
+    count_bytes(*backend_, ignored);
+    origin_ = std::exchange(backend_, nullptr); // where it is counted until it has arrived
+    tried_ = {origin_};
+    mysql_->depart();
+    choose();
+}
+
+void session::enter() {
+    phase_ = phase::entering;
+    mysql_->enter();
+    if (pool_.settings().sends_header != proxy_header::none)
+        relay_->put_to_server(write_proxy_header(pool_.settings().sends_header, from_, to_));
+    entry_ends_ = pool_.loop().round() + pool_.settings().limits.connect;
+    arm(entry_ends_);
+}
+
+void session::look_at_entry() {
+    if (mysql_->moving() == moving::none)
+        return arrive();
+    if (mysql_->moving() == moving::refused || backend_->now.is_dead)
+        return next_server();
+    arm(entry_ends_);
+}
+
+/// Only who does not even take a connection is doubted: an account may be missing on one server.
+void session::next_server() {
+    bool const connected = relay_->is_connected();
+    if (!connected)
+        pool_.note_connect(*backend_, false);
+    pool_.give_back(*backend_, !connected);
+    relay_->leave_server();
+    tried_.push_back(std::exchange(backend_, nullptr));
+    mysql_->depart();
+    choose();
+}
+
+void session::go_back() {
+    if (std::exchange(goes_back_, true) || origin_->now.is_dead)
+        return end(session_end::not_moved, mysql_->refusal());
+    mysql_->keep_here(obstacle::not_let_in);
+    local_pool::count_in(*origin_);
+    take_place(origin_);
+}
+
+void session::arrive() {
+    relay_->keep_server_private(false);
+    pool_.note_connect(*backend_, true);
+    if (origin_ != backend_)
+        origin_->now.counts->moved.fetch_add(1, std::memory_order_relaxed);
+    pool_.give_back(*std::exchange(origin_, nullptr));
+    goes_back_ = false;
+    tried_.clear();
+    queue_ends_ = never;
+    phase_ = phase::passing;
+    arm(next_limit());
+    look();
+}
+
+} // namespace tasuki::lb
