@@ -18,6 +18,8 @@ constexpr int accepted_at_once = 64;
 constexpr milliseconds door_pause{20};
 // Places that other threads give back are looked for so often.
 constexpr milliseconds queue_pause{5};
+// So many of those who wait get a place at once, for the same reason as those who move.
+constexpr std::size_t served_at_once = 16;
 // After a connection has failed, until those who wait try again.
 constexpr milliseconds retry_pause{50};
 
@@ -179,14 +181,28 @@ void local_pool::give_back(local_backend& from, bool failed) {
     from.now.counts->sessions.fetch_sub(1, std::memory_order_relaxed);
     if (failed)
         no_try_before_ = event_loop::now() + retry_pause;
-    if (queue_.empty() || failed)
+    if (!failed)
+        serve_queue_soon();
+}
+
+void local_pool::serve_queue_soon() {
+    if (queue_.empty())
         return;
     loop_.cancel(serves_queue_);
     serves_queue_ = loop_.at(long_ago, [this] { serve_queue(); });
 }
 
+void local_pool::end_entry() {
+    --entering_;
+    serve_queue_soon();
+}
+
+bool local_pool::has_queue_room() const {
+    return queue_.size() < settings().limits.queue_max;
+}
+
 bool local_pool::enqueue(session& one) {
-    if (queue_.size() >= settings().limits.queue_max)
+    if (!has_queue_room())
         return false;
     queue_.push_back(&one);
     picture_.counts->queued.fetch_add(1, std::memory_order_relaxed);
@@ -204,13 +220,15 @@ void local_pool::dequeue(session& one) {
 void local_pool::serve_queue() {
     loop_.cancel(std::exchange(serves_queue_, 0));
     auto const now = event_loop::now();
-    for (auto left = queue_.size(); left > 0 && !queue_.empty(); --left) {
+    for (auto left = std::min(queue_.size(), served_at_once); left > 0 && !queue_.empty(); --left) {
         auto& first = *queue_.front();
         if (first.has_waited_too_long(now)) {
             first.end(session_end::queue_timeout);
             continue;
         }
-        auto place = now < no_try_before_ ? nullptr : choose(first.key(), {});
+        if (now < no_try_before_ || (first.is_moving() && !has_turn()))
+            break;
+        auto place = choose(first.key(), {});
         if (!place)
             break;
         dequeue(first);

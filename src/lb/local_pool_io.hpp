@@ -48,6 +48,12 @@ class local_pool {
     void give_back(local_backend&, bool failed = false);
     [[nodiscard]] bool enqueue(session&);
     void dequeue(session&);
+    [[nodiscard]] bool has_queue_room() const;
+    /// A session that moves takes one of a few turns to log in: servers drop connections of more
+    /// clients at once than their backlog has places for.
+    [[nodiscard]] bool has_turn() const { return entering_ < entering_max; }
+    void begin_entry() { ++entering_; }
+    void end_entry();
     void note_connect(local_backend&, bool good);
     void report(session_report);
     /// Destroys the session.
@@ -76,7 +82,9 @@ class local_pool {
     void take_backends(std::vector<backend_picture> const&);
     void make_schedule();
     void tell_sessions();
+    static constexpr unsigned entering_max = 16;
     void serve_queue();
+    void serve_queue_soon();
     void watch_leases();
 
     event_loop& loop_;
@@ -90,6 +98,7 @@ class local_pool {
     std::unique_ptr<schedule> turns_;
     std::list<std::unique_ptr<session>> sessions_;
     std::deque<session*> queue_;
+    unsigned entering_ = 0;
     event_loop::timer serves_queue_ = 0;
     instant no_try_before_ = long_ago;
     event_loop::timer lease_ends_ = 0; ///< the first of them

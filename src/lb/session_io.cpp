@@ -71,6 +71,7 @@ session::~session() {
     leave_client();
     if (phase_ == phase::queued)
         pool_.dequeue(*this);
+    end_entry();
     for (auto const* at : {&backend_, &origin_})
         if (*at)
             pool_.give_back(**at);
@@ -123,6 +124,8 @@ void session::happened(edges what) {
 }
 
 void session::choose() {
+    if (is_moving() && !pool_.has_turn())
+        return wait_for_backend();
     if (auto found = pool_.choose(key_, tried_))
         return take_place(std::move(found));
     if (is_moving() && !is_held_)

@@ -29,6 +29,7 @@ class session final : public event_handler {
     void end(session_end, std::string detail = {});
 
     [[nodiscard]] bool has_waited_too_long(instant now) const { return now >= queue_ends_; }
+    [[nodiscard]] bool is_moving() const { return mysql_ && mysql_->moving() != moving::none; }
     [[nodiscard]] local_backend const* backend() const { return backend_.get(); }
     [[nodiscard]] std::uint64_t key() const { return key_; }
     [[nodiscard]] listed_session listed() const;
@@ -56,7 +57,6 @@ class session final : public event_handler {
     [[nodiscard]] decision decide() const;
     void count_bytes(local_backend&, session_report&);
 
-    [[nodiscard]] bool is_moving() const { return mysql_ && mysql_->moving() != moving::none; }
     [[nodiscard]] bool can_go(draining const& how) const;
     void ask_state();
     void depart();
@@ -65,6 +65,7 @@ class session final : public event_handler {
     void next_server();
     void go_back();
     void arrive();
+    void end_entry();
 
     local_pool& pool_;
     unique_fd client_; ///< until the relay has it
@@ -82,6 +83,7 @@ class session final : public event_handler {
     instant entry_ends_ = never;            ///< of its way into another backend
     instant queue_ends_ = never;            ///< once it has begun to wait for a backend
     std::shared_ptr<local_backend> origin_; ///< of a session that is away from it, until it arrives
+    bool has_turn_ = false;                 ///< to log in where it goes
     bool goes_back_ = false;                ///< there: no other has taken it
     bool is_held_ = false;                  ///< it may wait for a backend on its way
     std::uint64_t up_counted_ = 0;          ///< bytes, for backends that were left

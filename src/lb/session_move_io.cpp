@@ -11,7 +11,7 @@ namespace tasuki::lb {
 /// On a switchover there is nobody for a moment, and it is waited for.
 bool session::can_go(draining const& how) const {
     bool const another_comes = pool_.settings().follows.any() && how.is_urgent;
-    return another_comes || pool_.has_other(*backend_);
+    return (another_comes || pool_.has_other(*backend_)) && pool_.has_queue_room();
 }
 
 void session::ask_state() {
@@ -34,6 +34,8 @@ void session::depart() {
 
 void session::enter() {
     phase_ = phase::entering;
+    pool_.begin_entry();
+    has_turn_ = true;
     mysql_->enter();
     if (pool_.settings().sends_header != proxy_header::none)
         relay_->put_to_server(write_proxy_header(pool_.settings().sends_header, from_, to_));
@@ -51,6 +53,7 @@ void session::look_at_entry() {
 
 /// Only who does not even take a connection is doubted: an account may be missing on one server.
 void session::next_server() {
+    end_entry();
     bool const connected = relay_->is_connected();
     if (!connected)
         pool_.note_connect(*backend_, false);
@@ -69,7 +72,13 @@ void session::go_back() {
     take_place(origin_);
 }
 
+void session::end_entry() {
+    if (std::exchange(has_turn_, false))
+        pool_.end_entry();
+}
+
 void session::arrive() {
+    end_entry();
     relay_->keep_server_private(false);
     pool_.note_connect(*backend_, true);
     if (origin_ != backend_)

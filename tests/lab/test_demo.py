@@ -1,4 +1,4 @@
-"""scripts/demo as a program sees it: five JSON lines at the end, nothing left behind."""
+"""scripts/demo as a program sees it: six JSON lines at the end, nothing left behind."""
 
 import json
 import os
@@ -25,9 +25,14 @@ class DemoTest(unittest.TestCase):
     def test_all_stories_lose_nothing_and_leave_nothing(self):
         done = subprocess.run(DEMO, capture_output=True, text=True, timeout=280)
         self.assertEqual(done.returncode, 0, done.stderr[-3000:])
-        rows = [json.loads(line) for line in done.stdout.splitlines()[-5:]]
+        rows = [json.loads(line) for line in done.stdout.splitlines()[-6:]]
         self.assertEqual([row["story"] for row in rows],
-                         ["kill-mysqld", "lose-node", "switchover", "lose-standby", "drain"])
+                         ["kill-mysqld", "lose-node", "switchover", "lose-standby", "drain",
+                          "switchover-held"])
+        held = rows.pop()
+        self.assertEqual(set(held), {"story", "errors", "longest_ms", "statements"})
+        self.assertEqual(held["errors"], 0)
+        self.assertGreater(held["statements"], 1000)
         drained = rows.pop()
         self.assertEqual(set(drained), {"story", "sessions", "drained_ms", "errors", "requests"})
         self.assertEqual(drained["errors"], 0)

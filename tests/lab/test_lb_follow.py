@@ -7,6 +7,7 @@ import subprocess
 import time
 
 import rig
+from demo import held
 from lab import agents, balancers, mariadb, places, processes, stage
 from watched import BOUND_S, WatchedCase
 
@@ -68,6 +69,18 @@ class FollowTest(WatchedCase):
         self.assertLessEqual(counted["validation"] + counted["outside"], SESSIONS)
         self.assertEqual(self.servers()["db1"]["sessions"], 0)
         self.assertNotRegex(self.log(), r"end=(queue-timeout|no-backend)")
+
+    def test_a_switchover_holds_the_sessions_that_can_be_moved(self):
+        self.wait_for(lambda: self.serving("held") == ["db1"], "the master serves")
+        application, took = held.switch(self.lab, "db1", "db2")
+        counted = application.summary
+        print(f"switchover {took:.0f} ms, {counted['statements']} statements, the longest "
+              f"{counted['longest_statement_ms']:.0f} ms", end=" ... ", flush=True)
+        self.assertEqual((counted["errors"], counted["unknown"], counted["connects_failed"]),
+                         ({}, 0, 0))
+        self.assertEqual(counted["connects"], held.SESSIONS)  # nobody has opened another one
+        self.assertEqual(application.verify("db2")["lost"], 0)
+        self.assertEqual(self.servers("held")["db1"]["moved"], held.SESSIONS)
 
     def test_sessions_of_a_lost_master_end_at_once_and_new_ones_wait_for_the_next(self):
         load = self.begin_load()

@@ -1,8 +1,10 @@
 // What a balancer reads: MySQL connections in both directions, PROXY headers, a server's greeting.
 #include "seeds.hpp"
 
+#include "tasuki/lb/mysql_login.hpp"
 #include "tasuki/lb/mysql_wire.hpp"
 #include "tasuki/lb/proxy_header.hpp"
+#include "tasuki/lb/session_state.hpp"
 
 namespace tasuki::fuzz {
 
@@ -126,10 +128,74 @@ void add_talks(seeds& to) {
     add("validation", logged_in().ask("\x0e", ok(1, 2)));
 }
 
+/// Of a server that can be moved to, and from.
+std::string const movable_greeting = [] {
+    constexpr auto offered = wire::protocol_41 | wire::secure_connection | wire::names_plugin;
+    return packet_of(0, "\x0a"
+                        "10.11.6-MariaDB\0"s +
+                            little(7, 4) + "saltsalt\0"s + little(offered & 0xffffU, 2) + "\x2d" +
+                            little(2, 2) + little(offered >> 16U, 2) + "\x15" +
+                            std::string(10, '\0') + "moresaltmore\0mysql_native_password\0"s);
+}();
+
+std::string state_rows() {
+    std::string row;
+    auto const put = [&](std::string const& text) { row += little(text.size(), 1) + text; };
+    for (auto const* text : {"0", "app", "0", "0", "0"})
+        put(text);
+    for (auto const name : carried_variables)
+        put(name.starts_with("c") ? "utf8mb4" : "0");
+    auto const columns = 5 + std::size(carried_variables);
+    auto out = packet_of(1, little(columns, 1));
+    unsigned sequence = 2;
+    for (std::size_t each = 0; each < columns; ++each)
+        out += packet_of(sequence++, "\3def");
+    out += eof(sequence++, 2);
+    out += packet_of(sequence++, row);
+    return out + eof(sequence, 2);
+}
+
+void add_moves(seeds& to) {
+    auto const salt = text_bytes("saltsaltmoresaltmore");
+    auto const secret = answer_to(salt, secret_of("app-lab"));
+    std::string const answer{reinterpret_cast<char const*>(secret.data()), secret.size()};
+    constexpr auto capable = wire::protocol_41 | wire::secure_connection | wire::names_plugin;
+    auto const logged_in_there = [&](std::string const& user) {
+        return talk{}
+            .server(movable_greeting)
+            .client(packet_of(1, little(capable, 4) + little(1U << 24U, 4) + "\x2d" +
+                                     std::string(23, '\0') + user + "\0\x14"s + answer +
+                                     "mysql_native_password\0"s))
+            .server(ok(2, 2));
+    };
+    auto const add = [&](char const* name, talk const& what) {
+        to.push_back({"lb_move", name, text_bytes(what.text())});
+    };
+    add("moves", logged_in_there("app")
+                     .client(packet_of(0, "\x03"
+                                          "INSERT"))
+                     .server(state_rows())
+                     .server(movable_greeting)
+                     .server(ok(2, 2))
+                     .server(ok(1, 2))
+                     .server(ok(1, 2)));
+    add("refused", logged_in_there("app")
+                       .server(state_rows())
+                       .server(movable_greeting)
+                       .server(packet_of(2, "\xff" + little(1045, 2) + "#28000no"))
+                       .server(movable_greeting));
+    add("stays",
+        logged_in_there("app").server(packet_of(1, "\xff" + little(1969, 2) + "#70100no")));
+    add("stranger", logged_in_there("eve").ask("\x03"
+                                               "SELECT 1",
+                                               ok(1, 2)));
+}
+
 } // namespace
 
 void add_balanced_sessions(seeds& to) {
     add_talks(to);
+    add_moves(to);
     auto const client = *endpoint::parse("192.0.2.7:40000");
     auto const client6 = *endpoint::parse("[2001:db8::7]:40000");
     for (auto const version : {proxy_header::v1, proxy_header::v2}) {

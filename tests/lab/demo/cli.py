@@ -12,7 +12,7 @@ import traceback
 from lab import cli, places, processes, stage
 from lab.places import LabError, open_lab
 
-from . import drain, stories
+from . import drain, held, stories
 from .timeline import Teller
 
 
@@ -51,15 +51,18 @@ def prepare(lab, teller: Teller) -> None:
 
 
 def play(lab, teller: Teller) -> list:
-    count = len(stories.STORIES) + 1
+    count = len(stories.STORIES) + 2
     facts = [stories.run(lab, teller, story, f"{number} of {count}")
              for number, story in enumerate(stories.STORIES, 1)]
-    title = f"{count} of {count}  drain: a web server and a replica are taken out under load"
-    return facts + [drain.run(lab, teller, title)]
+    drained = drain.run(lab, teller, f"{count - 1} of {count}  drain: a web server and a replica are "
+                        "taken out under load")
+    stories.wait_settled(lab)
+    return facts + [drained, held.run(lab, teller, f"{count} of {count}  switchover-held: a planned "
+                                      "switchover that no session notices")]
 
 
 def summary(teller: Teller, facts: list) -> None:
-    *faults, drained = facts
+    *faults, drained, kept = facts
     teller.title("story           writes stopped   acknowledged   lost   two answered")
     for row in faults:
         teller.say(f"{row['story']:<14}{row['write_outage_ms']:>13} ms{row['acked']:>15,}"
@@ -67,6 +70,9 @@ def summary(teller: Teller, facts: list) -> None:
     teller.title("story           sessions left within   requests   lost")
     teller.say(f"{'drain':<14}{drained['sessions']:>10}{drained['drained_ms']:>11} ms"
                f"{drained['requests']:>11,}{drained['errors']:>7}")
+    teller.title("story             longest statement   statements   errors")
+    teller.say(f"{'switchover-held':<18}{kept['longest_ms']:>14} ms{kept['statements']:>13,}"
+               f"{kept['errors']:>9}")
 
 
 def farewell(lab, teller: Teller) -> None:

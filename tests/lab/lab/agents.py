@@ -61,6 +61,15 @@ listen = [{listen}]
 follow = { group = "db", role = "master" }
 check = { interval_ms = 300, fast_interval_ms = 50, rise = 1, fall = 2, user = "app" }
 [[pool]]
+name = "held"
+nodes = [{nodes}]
+listen = [{listen}]
+follow = { group = "db", role = "master" }
+check = { interval_ms = 300, fast_interval_ms = 50, rise = 1, fall = 2, user = "app" }
+[[pool.user]]
+name = "app"
+password_file = "{secret}"
+[[pool]]
 name = "read"
 nodes = [{nodes}]
 listen = [{listen}]
@@ -75,7 +84,7 @@ drain = { silence_ms = 100 }
 backend = [ { name = "db3", address = "10.77.0.3:8080" },
             { name = "wit", address = "10.77.0.9:8080" } ]
 """
-PORTS = {"write": 3307, "read": 3308, "web": 8081}
+PORTS = {"write": 3307, "held": 3309, "read": 3308, "web": 8081}
 
 # On whichever member has the address of the group.
 SHOP = """
@@ -116,7 +125,8 @@ def pools(nodes: tuple) -> str:
     for at, port in enumerate(PORTS.values(), 1):
         addresses = ", ".join(f'"{places.address(node)}:{port}"' for node in nodes)
         parts[at] = parts[at].replace("{listen}", addresses)
-    return literal("[[pool]]".join(parts))
+    # The place of the secrets is told with all the others.
+    return literal("[[pool]]".join(parts)).replace("{{secret}}", "{folder}/app.pw")
 
 
 def write_config(lab: Lab, options) -> None:
@@ -135,7 +145,7 @@ def write_config(lab: Lab, options) -> None:
                                                 timing=timing,
                                                 enforcement=options.enforcement,
                                                 on_no_acker=options.on_no_acker))
-    for name, account in (("mysql.pw", "tasuki"), ("repl.pw", "repl")):
+    for name, account in (("mysql.pw", "tasuki"), ("repl.pw", "repl"), ("app.pw", "app")):
         secret(lab.folder / name, mariadb.PASSWORD[account] + "\n")
 
 

@@ -26,6 +26,9 @@ class mysql_double {
     }
     /// Of the logins from now on.
     std::atomic<bool> refuses{false};
+    /// It answers no login from now on.
+    std::atomic<bool> delays{false};
+    std::atomic<unsigned> greeted{0};
     /// It answers no command from now on.
     std::atomic<bool> hangs{false};
     std::atomic<unsigned> logins{0};
@@ -53,11 +56,12 @@ class mysql_double {
             ::poll(all.data(), all.size(), 10);
             std::size_t index = 1;
             for (auto& one : peers)
-                if ((all[index++].revents & (POLLIN | POLLHUP)) != 0)
+                if ((all[index++].revents & (POLLIN | POLLHUP)) != 0 && (one.is_in || !delays))
                     hear(one);
             peers.remove_if([](peer const& one) { return one.is_over; });
             if ((all[0].revents & POLLIN) == 0)
                 continue;
+            ++greeted;
             auto& made = peers.emplace_back();
             made.socket.reset(::accept4(door_->socket.get(), nullptr, nullptr, SOCK_CLOEXEC));
             say(made, 0, greeting_of());

@@ -175,6 +175,26 @@ TEST_CASE("a statement that looks back at another server's work is not sent", "[
     CHECK(std::count(asked.begin(), asked.end(), "SELECT ROW_COUNT()") == 0);
 }
 
+TEST_CASE("only so many sessions at a time log in to where they go", "[lb][move]") {
+    two_servers on;
+    std::list<mysql_client> clients;
+    for (int each = 0; each < 40; ++each)
+        clients.emplace_back(on.rig::at());
+    on.two.delays = true;
+    on.use_second();
+    on.drain_first();
+    CHECK(on.soon([&] { return on.two.greeted >= 16; }));
+    CHECK(on.list().size() == 40); // all that was to be done at once is done
+    CHECK(on.list().size() == 40);
+    CHECK(on.two.greeted == 16);
+    on.two.delays = false;
+    CHECK(on.soon([&] { return on.moved() == 40; }));
+    for (auto const& one : clients)
+        CHECK(one.query("SELECT 1") == "two");
+    CHECK(on.at(0) == 0);
+    CHECK(on.counts->queued == 0);
+}
+
 TEST_CASE("a server that does not answer holds nobody beyond the time for it", "[lb][move]") {
     two_servers on;
     on.settings.limits.connect = 200ms;

@@ -31,6 +31,7 @@ struct settings {
     unsigned retry_ms = 2;
     unsigned gap_ms = 100;
     double seconds = 0;
+    bool transactions = false;
     std::string ids_file;
 };
 
@@ -52,7 +53,8 @@ writer_plan plan_for(settings const& wanted, int client, std::int64_t first) {
             .period = period,
             .offset = period * (client - 1) / wanted.clients,
             .limit = std::chrono::milliseconds{wanted.limit_ms},
-            .retry = std::chrono::milliseconds{wanted.retry_ms}};
+            .retry = std::chrono::milliseconds{wanted.retry_ms},
+            .transactions = wanted.transactions};
 }
 
 int stop_descriptor() {
@@ -165,6 +167,7 @@ void add_run(CLI::App& options, settings& wanted) {
         ->capture_default_str();
     options.add_option("--gap-ms", wanted.gap_ms, "tell gaps from this length")
         ->capture_default_str();
+    options.add_flag("--transactions", wanted.transactions, "each write is BEGIN, INSERT, COMMIT");
     options.add_option("--seconds", wanted.seconds, "end by itself; 0: on SIGTERM");
     options.add_option("--ids", wanted.ids_file, "write acknowledged and unknown ids here");
 }

@@ -27,6 +27,8 @@ void count(run_summary& out, client_tally const& client, std::vector<write_recor
     out.failed += client.failed;
     out.connects += client.connects;
     out.connects_failed += client.connects_failed;
+    out.statements += client.statements;
+    out.longest_statement = std::max(out.longest_statement, client.longest_statement);
     for (auto const& [number, times] : client.errors)
         out.errors[number] += times;
     for (auto const& write : client.writes) {
@@ -99,11 +101,13 @@ std::string to_json(run_summary const& run, moment began, moment ended) {
         "\"per_second\":{:.1f},"
         "\"connects\":{},\"connects_failed\":{},\"longest_gap_ms\":{:.3f},\"gap_from_ms\":{:.3f},"
         "\"gap_to_ms\":{:.3f},\"silent_at_end_ms\":{:.3f},\"p50_ms\":{:.3f},\"p99_ms\":{:.3f},"
-        "\"max_ms\":{:.3f},\"dual_acked_ms\":{:.3f},\"servers\":[{}],\"errors\":{{{}}}}}",
+        "\"max_ms\":{:.3f},\"statements\":{},\"longest_statement_ms\":{:.3f},"
+        "\"dual_acked_ms\":{:.3f},\"servers\":[{}],\"errors\":{{{}}}}}",
         seconds, run.acked, run.failed, run.unknown, static_cast<double>(run.acked) / seconds,
         run.connects, run.connects_failed, in_ms(run.gap.length()), in_ms(run.gap.from),
         in_ms(run.gap.to), in_ms(run.silent_at_end), in_ms(run.median), in_ms(run.p99),
-        in_ms(run.slowest), in_ms(run.dual_acked), servers_json(run), errors_json(run));
+        in_ms(run.slowest), run.statements, in_ms(run.longest_statement), in_ms(run.dual_acked),
+        servers_json(run), errors_json(run));
 }
 
 comparison compare(std::set<write_id> const& acked, std::set<write_id> const& unknown,

@@ -37,6 +37,8 @@ struct client_tally {
     std::uint64_t failed = 0;
     std::uint64_t connects = 0;
     std::uint64_t connects_failed = 0;
+    std::uint64_t statements = 0;
+    moment longest_statement{}; ///< failed ones included
 };
 
 /// An error number of the protocol: did the server refuse, or is it not known what it did?
@@ -50,6 +52,8 @@ struct run_summary {
     silence gap;            ///< longest between two acknowledged writes, over all clients
     moment silent_at_end{}; ///< from the last acknowledged write to the end of the run
     moment median{}, p99{}, slowest{};
+    std::uint64_t statements = 0;
+    moment longest_statement{};
     moment dual_acked{}; ///< time during which two servers acknowledged
     std::map<std::string, std::vector<answer_span>> servers;
     std::map<unsigned, std::uint64_t> errors;

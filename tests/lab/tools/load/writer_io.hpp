@@ -15,10 +15,11 @@ struct writer_plan {
     server_address where;
     int client = 1;
     std::int64_t first_sequence = 1;
-    moment period{}; ///< between this client's writes
-    moment offset{}; ///< so that the clients do not write all at once
-    moment limit{};  ///< for a connect and for a statement, each
-    moment retry{};  ///< pause after a failed connect
+    moment period{};           ///< between this client's writes
+    moment offset{};           ///< so that the clients do not write all at once
+    moment limit{};            ///< for a connect and for a statement, each
+    moment retry{};            ///< pause after a failed connect
+    bool transactions = false; ///< each write is BEGIN, INSERT, COMMIT
 };
 
 struct shared_state {
