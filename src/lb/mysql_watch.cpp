@@ -93,7 +93,7 @@ passage mysql_watch::from_client(std::span<std::byte> bytes) {
             return {passage::all, 0, true, false, quit, {}};
     }
     last_byte_ = now_;
-    if (guards_ && begins_command())
+    if (!guarded_.empty() || (guards_ && begins_command()))
         return guard(bytes);
     see_login(true, bytes);
     session_.from_client(bytes);

@@ -186,6 +186,12 @@ TEST_CASE("on another server no statement looks back at what the former one did"
         on.server(ok(autocommit));
         CHECK(say("SHOW WARNINGS"));
     }
+    SECTION("whatever the server says meanwhile, what comes in pieces goes on in order") {
+        auto const whole = packet_of(0, "\x03UPDATE t SET a = 1");
+        CHECK(on.pass(whole.substr(0, 10), true).on.empty());
+        on.pass("\x07", false); // the beginning of a packet that nobody has asked for
+        CHECK(on.pass(whole.substr(10), true).on == whole);
+    }
     SECTION("and a long one is none of them") {
         CHECK(say("INSERT INTO t VALUES ('" + std::string(100'000, 'x') + "')"));
     }
