@@ -74,7 +74,6 @@ void mysql_move::on_login_packet_of_server(byte_view payload) {
     if (payload[0] == ok_mark)
         return finish_login();
     switch_ = read_switch_request(payload);
-    proven_ = false;
     if (!switch_)
         keep(obstacle::other_plugin);
 }

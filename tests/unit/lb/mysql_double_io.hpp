@@ -26,6 +26,11 @@ class mysql_double {
     }
     /// Of the logins from now on.
     std::atomic<bool> refuses{false};
+    /// It ends the connection of who logs in from now on.
+    std::atomic<bool> drops{false};
+    std::atomic<bool> drops_all{false}; ///< and of who says anything
+    /// Lines of the PROXY protocol that it has got.
+    std::atomic<unsigned> headers{0};
     /// It answers no login from now on.
     std::atomic<bool> delays{false};
     std::atomic<unsigned> greeted{0};
@@ -77,17 +82,26 @@ class mysql_double {
         std::byte buffer[4000];
         auto const got = ::recv(from.socket.get(), buffer, sizeof buffer, 0);
         from.is_over = got <= 0;
-        if (got > 0)
-            from.packets.read(byte_view{buffer}.first(static_cast<std::size_t>(got)),
-                              [&](std::uint8_t, byte_view it) { answer(from, text_of(it)); });
+        if (got <= 0)
+            return;
+        byte_view bytes{buffer, static_cast<std::size_t>(got)};
+        auto const text = text_of(bytes);
+        if (!from.is_in && text.starts_with("PROXY ")) {
+            ++headers;
+            bytes = bytes.subspan(text.find('\n') + 1);
+        }
+        from.packets.read(bytes, [&](std::uint8_t, byte_view it) { answer(from, text_of(it)); });
     }
     void answer(peer& to, std::string const& said) {
         if (!to.is_in) {
+            to.is_over = drops;
+            if (drops)
+                return;
             to.is_in = !refuses && said.find(answer_of(password)) != std::string::npos;
             logins += to.is_in ? 1 : 0;
             return say(to, 2, to.is_in ? ok(autocommit) : error(1045));
         }
-        if (said[0] == '\x01') {
+        if (said[0] == '\x01' || drops_all) {
             to.is_over = true;
             return;
         }

@@ -139,6 +139,43 @@ TEST_CASE("statements that look back, and the one that ends that, are known by t
     CHECK_FALSE(is_select({}));
 }
 
+TEST_CASE("what a session makes its server remember is followed with it", "[lb][move]") {
+    auto on = dialogue::open();
+    on.it.watch_state();
+    auto const keeps = [&] { return on.it.state()->keeps(); };
+    on.query("SET NAMES utf8mb4").server({ok(autocommit)});
+    CHECK(on.it.state()->settings() == 1);
+    CHECK(keeps() == obstacle::none);
+    SECTION("prepared statements, while they are open") {
+        on.client("\x16"
+                  "SELECT 1");
+        auto answer = little(0, 1);
+        answer.append(little(6, 4)).append(7, '\0');
+        on.server({answer});
+        CHECK(keeps() == obstacle::prepared);
+        on.client("\x19" + little(6, 4));
+        CHECK(keeps() == obstacle::none);
+    }
+    SECTION("commands that do not wait for answers") {
+        on.query("SELECT 1").query("SELECT 2");
+        CHECK(keeps() == obstacle::pipelined);
+    }
+    SECTION("until it is reset") {
+        on.query("SET @a = 1").server({ok(autocommit)});
+        CHECK(keeps() == obstacle::other_setting);
+        on.client("\x1f").server({error(1)});
+        CHECK(keeps() == obstacle::other_setting);
+        on.client("\x1f").server({ok(autocommit)});
+        CHECK(keeps() == obstacle::none);
+        CHECK(on.it.state()->settings() == 0);
+    }
+    SECTION("and no further") {
+        on.it.forget_state();
+        on.query("SET @a = 1").server({ok(autocommit)});
+        CHECK_FALSE(on.it.state());
+    }
+}
+
 TEST_CASE("each obstacle has words of its own", "[lb][move]") {
     std::set<std::string_view> words;
     for (int each = 0; each <= static_cast<int>(obstacle::not_let_in); ++each)

@@ -28,6 +28,11 @@ struct two_servers : rig {
         picture.backends[0].leaving = draining{now, now + deadline, urgent};
         show();
     }
+    void use_first() {
+        picture.backends[0].weight = 100;
+        picture.backends[0].leaving.reset();
+        show();
+    }
     void use_second() {
         picture.backends[1].weight = 100;
         show();
@@ -101,6 +106,27 @@ TEST_CASE("a session that another server refuses goes back, and leaves as any ot
         CHECK(client.hear() == "over"); // idle for long enough
         CHECK(on.wait_for(session_end::drained));
     }
+    SECTION("and another time") {
+        on.drain_first();
+        CHECK(on.soon([&] { return on.one.logins == 2; }));
+        on.use_first();
+        CHECK(client.query("SELECT 2") == "one");
+        on.drain_first();
+        CHECK(on.soon([&] { return on.one.logins == 3; }));
+        CHECK(client.query("SELECT 2") == "one");
+        return;
+    }
+    SECTION("not to one that is dead by then") {
+        on.two.delays = true;
+        on.drain_first();
+        CHECK(on.soon([&] { return on.two.greeted == 1; }));
+        on.picture.backends[0].is_dead = true;
+        on.show();
+        on.two.delays = false;
+        CHECK(client.hear() == "over");
+        CHECK(on.wait_for(session_end::not_moved));
+        CHECK(on.one.logins == 1);
+    }
     SECTION("nobody takes it: it is over, and why is told") {
         on.one.refuses = true;
         on.drain_first();
@@ -111,6 +137,47 @@ TEST_CASE("a session that another server refuses goes back, and leaves as any ot
     }
     CHECK(on.has_sessions(0));
     CHECK(on.at(0) + on.at(1) == 0);
+}
+
+TEST_CASE("a server that is lost while a session enters it costs the session nothing",
+          "[lb][move]") {
+    two_servers on;
+    mysql_client const client{on.rig::at()};
+    on.use_second();
+    SECTION("it ends the connection") {
+        on.two.drops = true;
+        on.drain_first();
+    }
+    SECTION("it is called dead") {
+        on.two.delays = true;
+        on.drain_first();
+        CHECK(on.soon([&] { return on.two.greeted == 1; }));
+        on.picture.backends[1].is_dead = true;
+        on.picture.backends[1].weight = 0;
+        on.show();
+    }
+    CHECK(on.soon([&] { return on.one.logins == 2; }));
+    CHECK(client.query("SELECT 2") == "one");
+    CHECK(on.moved() == 0);
+}
+
+TEST_CASE("where it has arrived a session is as any other", "[lb][move]") {
+    two_servers on;
+    on.settings.logs_all = true;
+    on.settings.sends_header = proxy_header::v1;
+    on.show();
+    mysql_client client{on.rig::at()};
+    on.use_second();
+    on.drain_first();
+    CHECK(on.soon([&] { return on.moved() == 1; }));
+    CHECK(on.one.headers == 1);
+    CHECK(on.two.headers == 1);
+    on.two.drops_all = true;
+    CHECK(client.query("SELECT 2") == "over"); // but its own half is open
+    client.socket.reset();
+    auto const report = on.wait_for(session_end::server);
+    REQUIRE(report);
+    CHECK(report->backend == "two");
 }
 
 TEST_CASE("what keeps a session is told, and it leaves as any other", "[lb][move]") {
@@ -151,9 +218,7 @@ TEST_CASE("in a switchover sessions are held until there is another master", "[l
         CHECK(on.moved() == 1);
     }
     SECTION("the old one stays") {
-        on.picture.backends[0].weight = 100;
-        on.picture.backends[0].leaving.reset();
-        on.show();
+        on.use_first();
         CHECK(client.answer() == "one");
         CHECK(on.moved() == 0);
     }
@@ -162,6 +227,37 @@ TEST_CASE("in a switchover sessions are held until there is another master", "[l
         CHECK(on.wait_for(session_end::client));
         CHECK(on.has_sessions(0));
     }
+}
+
+TEST_CASE("a second switchover gives as much time as the first one", "[lb][move]") {
+    two_servers on;
+    on.settings.follows.group = "db";
+    on.settings.limits.queue = 1000ms;
+    on.show();
+    mysql_client const client{on.rig::at()};
+    auto const is_held = [&] { return on.state() == "is held until a server can take it"; };
+    on.drain_first(60s, true);
+    CHECK(on.soon(is_held));
+    on.use_second();
+    CHECK(on.soon([&] { return on.moved() == 1; }));
+    CHECK(client.hear(1100ms).empty());
+    on.picture.backends[1].weight = 0;
+    on.picture.backends[1].leaving = on.picture.backends[0].leaving;
+    on.show();
+    CHECK(on.soon(is_held));
+    on.use_first();
+    CHECK(client.query("SELECT 2") == "one");
+}
+
+TEST_CASE("without a place to wait sessions leave as any other in a switchover", "[lb][move]") {
+    two_servers on;
+    on.settings.follows.group = "db";
+    on.settings.limits.queue_max = 0;
+    on.show();
+    mysql_client const client{on.rig::at()};
+    on.drain_first(60s, true);
+    CHECK(client.hear() == "over");
+    CHECK(on.wait_for(session_end::drained));
 }
 
 TEST_CASE("a statement that looks back at another server's work is not sent", "[lb][move]") {
