@@ -339,7 +339,7 @@ void mysql_session::end_answer(bool succeeded) {
     ++answered_;
     next_ = expects::first;
     if (state_ && newest)
-        state_->end();
+        state_->end(succeeded);
 }
 
 /// Of the command that was begun last. What is only prepared may be executed at any time.

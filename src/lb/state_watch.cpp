@@ -49,6 +49,26 @@ bool asks_for_what_was(std::string_view word) {
     return is_one_of(word, words);
 }
 
+/// What they do is known, and is asked for or followed. COM_REFRESH, for one, would make the server
+/// forget its counters.
+bool is_followed(std::uint8_t command) {
+    constexpr std::uint8_t all[] = {wire::com_quit,
+                                    wire::com_init_db,
+                                    wire::com_query,
+                                    wire::com_field_list,
+                                    wire::com_statistics,
+                                    wire::com_ping,
+                                    wire::com_stmt_prepare,
+                                    wire::com_stmt_execute,
+                                    wire::com_stmt_send_long_data,
+                                    wire::com_stmt_close,
+                                    wire::com_stmt_reset,
+                                    wire::com_stmt_fetch,
+                                    wire::com_stmt_bulk_execute,
+                                    wire::com_reset_connection};
+    return std::find(std::begin(all), std::end(all), command) != std::end(all);
+}
+
 /// Calls `use` with each word of a statement, until it says true.
 template<class Use>
 bool any_word(byte_view statement, Use&& use) {
@@ -114,11 +134,12 @@ void state_watch::bar(obstacle why) {
 }
 
 void state_watch::begin(std::uint8_t command, bool waits_for_answers) {
-    end();
+    end(true);
     if (!waits_for_answers)
         bar(obstacle::pipelined);
-    if (command == wire::com_change_user || command == wire::com_set_option)
+    if (!is_followed(command))
         bar(obstacle::other_command);
+    is_executed_ = command == wire::com_query;
     in_statement_ = command == wire::com_query || command == wire::com_stmt_prepare;
 }
 
@@ -173,13 +194,14 @@ void state_watch::sign(char it) {
         bar(obstacle::other_setting);
 }
 
-void state_watch::end() {
+void state_watch::end(bool succeeded) {
     if (!std::exchange(in_statement_, false))
         return;
     end_word();
     if (is_set_) {
-        ++settings_;
-        if (assignments_ == 0 && !names_form_)
+        settings_ += is_executed_ ? 1 : 0;
+        // Whether the server has counted one that failed is not known.
+        if (!succeeded || (assignments_ == 0 && !names_form_))
             bar(obstacle::other_setting);
     }
     words_ = 0;

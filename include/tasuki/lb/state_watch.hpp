@@ -23,7 +23,7 @@ enum class obstacle : std::uint8_t {
     other_plugin,     ///< it was not mysql_native_password that let it in
     not_mariadb,      ///< what other servers remember is not known well enough
     pipelined,        ///< commands were sent before the answers of others
-    other_command,    ///< that changes what is not asked for (COM_CHANGE_USER, COM_SET_OPTION)
+    other_command,    ///< that may change what is not asked for (COM_CHANGE_USER, COM_REFRESH)
     other_setting,    ///< SET of something that is not asked for
     several,          ///< statements in one command
     memory,           ///< words that ask for, or make, what only this server knows
@@ -48,10 +48,11 @@ enum class obstacle : std::uint8_t {
 
 class state_watch {
   public:
-    /// A command begins; the text of a statement comes in pieces of any size, then `end`.
+    /// A command begins; the text of a statement comes in pieces of any size, then `end`, with its
+    /// answer.
     void begin(std::uint8_t command, bool waits_for_answers);
     void read(byte_view text);
-    void end();
+    void end(bool succeeded);
 
     void prepared(std::uint32_t statement);
     void closed(std::uint32_t statement);
@@ -59,7 +60,7 @@ class state_watch {
     void reset() { *this = {}; }
 
     [[nodiscard]] obstacle keeps() const;
-    /// Statements that begin with SET: the server counts them, too.
+    /// Statements executed that begin with SET: the server counts them, too.
     [[nodiscard]] std::uint64_t settings() const { return settings_; }
 
   private:
@@ -80,6 +81,7 @@ class state_watch {
     bool last_is_next_ = false;
     bool after_end_ = false; ///< of a statement, by ";"
     bool in_statement_ = false;
+    bool is_executed_ = false; ///< and not only prepared
     obstacle kept_by_ = obstacle::none;
     std::uint64_t settings_ = 0;
     std::vector<std::uint32_t> prepared_;

@@ -17,7 +17,7 @@ obstacle after(std::string_view statement, std::size_t piece = 1000) {
     it.begin(wire::com_query, true);
     for (std::size_t at = 0; at < statement.size(); at += piece)
         it.read(bytes_of_text(statement.substr(at, piece)));
-    it.end();
+    it.end(true);
     return it.keeps();
 }
 
@@ -82,7 +82,7 @@ TEST_CASE("settings are counted as the server counts them, prepared statements a
     auto const say = [&](std::string_view text) {
         it.begin(wire::com_query, true);
         it.read(bytes_of_text(text));
-        it.end();
+        it.end(true);
     };
     say("SET NAMES utf8mb4");
     say("SELECT 1");
@@ -114,8 +114,29 @@ TEST_CASE("settings are counted as the server counts them, prepared statements a
         CHECK(it.keeps() == obstacle::pipelined);
     }
     SECTION("and who becomes another user, or changes the protocol") {
-        it.begin(GENERATE(wire::com_change_user, wire::com_set_option), true);
+        it.begin(GENERATE(std::uint8_t{wire::com_change_user}, std::uint8_t{wire::com_set_option},
+                          std::uint8_t{wire::com_binlog_dump}, std::uint8_t{7}, std::uint8_t{200}),
+                 true);
         CHECK(it.keeps() == obstacle::other_command);
+    }
+    SECTION("what is only prepared is not counted yet") {
+        it.begin(wire::com_stmt_prepare, true);
+        it.read(bytes_of_text("SET autocommit = ?"));
+        it.end(true);
+        CHECK(it.settings() == 2);
+        CHECK(it.keeps() == obstacle::none);
+    }
+    SECTION("of a setting that failed nobody knows whether it was counted") {
+        it.begin(wire::com_query, true);
+        it.read(bytes_of_text("SET autocommit = 1 1"));
+        it.end(false);
+        CHECK(it.keeps() == obstacle::other_setting);
+    }
+    SECTION("other statements may fail") {
+        it.begin(wire::com_query, true);
+        it.read(bytes_of_text("INSERT INTO t VALUES (1)"));
+        it.end(false);
+        CHECK(it.keeps() == obstacle::none);
     }
     SECTION("the first reason stays") {
         say("CALL p()");
@@ -159,6 +180,10 @@ TEST_CASE("what a session makes its server remember is followed with it", "[lb][
     SECTION("commands that do not wait for answers") {
         on.query("SELECT 1").query("SELECT 2");
         CHECK(keeps() == obstacle::pipelined);
+    }
+    SECTION("and whether a statement has failed") {
+        on.query("SET autocommit = 1 1").server({error(1064)});
+        CHECK(keeps() == obstacle::other_setting);
     }
     SECTION("until it is reset") {
         on.query("SET @a = 1").server({ok(autocommit)});

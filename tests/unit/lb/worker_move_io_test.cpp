@@ -142,6 +142,8 @@ TEST_CASE("a session that another server refuses goes back, and leaves as any ot
 TEST_CASE("a server that is lost while a session enters it costs the session nothing",
           "[lb][move]") {
     two_servers on;
+    on.settings.limits.connect = 60s; // it is not waited for
+    on.show();
     mysql_client const client{on.rig::at()};
     on.use_second();
     SECTION("it ends the connection") {
