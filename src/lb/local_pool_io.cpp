@@ -206,8 +206,10 @@ bool local_pool::enqueue(session& one) {
         return false;
     queue_.push_back(&one);
     picture_.counts->queued.fetch_add(1, std::memory_order_relaxed);
-    if (queue_.size() == 1)
-        serves_queue_ = loop_.at(event_loop::now() + queue_pause, [this] { serve_queue(); });
+    if (queue_.size() > 1)
+        return true;
+    loop_.cancel(serves_queue_);
+    serves_queue_ = loop_.at(event_loop::now() + queue_pause, [this] { serve_queue(); });
     return true;
 }
 
@@ -223,12 +225,16 @@ void local_pool::serve_queue() {
     for (auto left = std::min(queue_.size(), served_at_once); left > 0 && !queue_.empty(); --left) {
         auto& first = *queue_.front();
         if (first.has_waited_too_long(now)) {
-            first.end(session_end::queue_timeout);
+            first.stop_waiting();
             continue;
         }
         if (now < no_try_before_ || (first.is_moving() && !has_turn()))
             break;
         auto place = choose(first.key(), {});
+        if (!place && first.is_moving() && !first.is_held()) {
+            first.stop_waiting();
+            continue;
+        }
         if (!place)
             break;
         dequeue(first);

@@ -196,7 +196,9 @@ void mysql_move::greet(std::uint8_t sequence, byte_view payload, byte_string& re
     }
     bool const native = greeting->plugin == native_plugin;
     auto const answer = native ? answer_to(greeting->challenge, secret_) : byte_string{};
-    reply = packet_of(sequence, write_login(login_, answer, state_.schema));
+    auto login = login_; // nothing that was not agreed on with the first one
+    login.capabilities = agreed() | (login_.capabilities & mysql_server);
+    reply = packet_of(sequence, write_login(login, answer, state_.schema));
     entry_ = entry::login;
 }
 

@@ -143,7 +143,8 @@ passage mysql_watch::guard(byte_view bytes) {
                                                payload[0] == std::byte{wire::com_stmt_prepare});
     if (has_text && looks_back(payload.subspan(1)))
         return {passage::all, 0, true, false, quit, {}};
-    guards_ = !has_text || !is_select(payload.subspan(1));
+    bool const is_query = has_text && payload[0] == std::byte{wire::com_query};
+    guards_ = !is_query || !ends_looking_back(payload.subspan(1));
     session_.from_client(passing_);
     auto out = drop_all;
     out.instead = passing_;
@@ -156,7 +157,7 @@ passage mysql_watch::from_former_server(byte_view bytes) {
     if (!told)
         return out;
     guards_ = true;
-    moving_ = *told == obstacle::none ? moving::ready : moving::none;
+    moving_ = *told == obstacle::none && leaving_ ? moving::ready : moving::none;
     refused_ = *told;
     out.shows_held = moving_ == moving::none;
     decided_({deed::move, because::moving, never});
@@ -173,6 +174,8 @@ passage mysql_watch::from_next_server(byte_view bytes) {
     if (now == mysql_move::progress::more)
         return out;
     moving_ = now == mysql_move::progress::in ? moving::none : moving::refused;
+    if (moving_ == moving::none)
+        session_.note_move();
     out.shows_held = moving_ == moving::none;
     decided_({deed::move, because::moving, never});
     return out;
@@ -215,6 +218,10 @@ void mysql_watch::leave(draining const& how, bool may_go) {
 void mysql_watch::stay() {
     leaving_.reset();
     refused_ = obstacle::none;
+    if (moving_ != moving::ready)
+        return;
+    moving_ = moving::none;
+    holds_command_ = true; // perhaps
 }
 
 obstacle mysql_watch::keeps() const {
@@ -222,6 +229,8 @@ obstacle mysql_watch::keeps() const {
         return obstacle::none;
     if (move_->keeps() != obstacle::none)
         return move_->keeps();
+    if (!move_->has_logged_in())
+        return obstacle::unclear;
     return session_.state()->keeps() != obstacle::none ? session_.state()->keeps() : refused_;
 }
 

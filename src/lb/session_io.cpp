@@ -15,7 +15,6 @@ namespace tasuki::lb {
 
 namespace {
 
-constexpr std::size_t backends_tried_max = 3;
 constexpr milliseconds last_answer_max{2000};
 
 /// The same for all connections of a host, whatever their ports.
@@ -199,7 +198,7 @@ void session::on_relay_end(relay_end how) {
     if (phase_ == phase::connecting && how == relay_end::server_failed && !relay_->is_connected())
         return try_another();
     bool const of_server = how == relay_end::server_failed || how == relay_end::server_ended;
-    if (phase_ == phase::entering && of_server)
+    if (phase_ == phase::entering && is_moving() && of_server)
         return next_server();
     end(end_of(how));
 }
@@ -250,11 +249,20 @@ void session::look() {
     if (!wishes.leaving) {
         if (phase_ == phase::leaving)
             phase_ = phase::passing;
-        if (mysql_)
-            mysql_->stay();
-        return;
+        return stay();
     }
     leave_as_wished(*wishes.leaving);
+}
+
+/// Whatever was begun for its way out.
+void session::stay() {
+    if (!mysql_)
+        return;
+    mysql_->stay();
+    if (!is_moving())
+        relay_->keep_server_private(false);
+    if (mysql_->take_held())
+        relay_->show_held(); // which may end it
 }
 
 void session::leave_as_wished(draining const& how) {
@@ -263,6 +271,8 @@ void session::leave_as_wished(draining const& how) {
         mysql_->leave(how, can_go(how));
     if (mysql_ && mysql_->moving() == moving::ready)
         return depart();
+    if (mysql_ && !is_moving())
+        relay_->keep_server_private(false);
     auto const what = decide();
     if (what.what == deed::move)
         return ask_state();
@@ -280,6 +290,7 @@ void session::leave_as_wished(draining const& how) {
 /// Its connection stands.
 void session::settle() {
     pool_.note_connect(*backend_, true);
+    queue_ends_ = never;
     phase_ = phase::passing;
 }
 
@@ -291,14 +302,15 @@ void session::on_time() {
     case phase::header:
         return end(session_end::header_timeout);
     case phase::queued:
-        return end(session_end::queue_timeout);
+        return stop_waiting();
     case phase::connecting:
         if (!relay_->is_connected())
             return try_another();
         settle();
         break;
     case phase::entering:
-        return now >= entry_ends_ ? next_server() : look_at_entry();
+        return mysql_->moving() == moving::enters && now >= entry_ends_ ? next_server()
+                                                                        : look_at_entry();
     case phase::passing:
     case phase::leaving:
         break;

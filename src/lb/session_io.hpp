@@ -26,16 +26,21 @@ class session final : public event_handler {
     void take_place(std::shared_ptr<local_backend>);
     /// The wishes for its backend have changed.
     void look();
+    /// Nobody takes it, or not in time.
+    void stop_waiting();
     void end(session_end, std::string detail = {});
 
     [[nodiscard]] bool has_waited_too_long(instant now) const { return now >= queue_ends_; }
     [[nodiscard]] bool is_moving() const { return mysql_ && mysql_->moving() != moving::none; }
+    /// Where it comes from it cannot stay: it waits for a backend that takes it.
+    [[nodiscard]] bool is_held() const { return is_held_; }
     [[nodiscard]] local_backend const* backend() const { return backend_.get(); }
     [[nodiscard]] std::uint64_t key() const { return key_; }
     [[nodiscard]] listed_session listed() const;
     std::list<std::unique_ptr<session>>::iterator place; ///< its pool's
 
   private:
+    static constexpr std::size_t backends_tried_max = 3;
     enum class phase : std::uint8_t { header, queued, connecting, passing, leaving, entering };
 
     void happened(edges) override;
@@ -45,6 +50,7 @@ class session final : public event_handler {
     void on_relay_end(relay_end);
     void settle();
     void step_out();
+    void stay();
     void leave_as_wished(draining const& how);
     void refuse(session_end);
     void wait_for_backend();

@@ -16,6 +16,7 @@ bool session::can_go(draining const& how) const {
 
 void session::ask_state() {
     is_held_ = pool_.settings().follows.any() && backend_->now.leaving->is_urgent;
+    relay_->keep_server_private(true); // its end is the end of the session, or of nothing
     relay_->put_to_server(mysql_->ask_state());
     arm(std::min(backend_->now.leaving->deadline, next_limit()));
 }
@@ -23,7 +24,6 @@ void session::ask_state() {
 void session::depart() {
     relay_->put_to_server(mysql_->farewell());
     relay_->leave_server();
-    relay_->keep_server_private(true);
     session_report ignored;
     count_bytes(*backend_, ignored);
     origin_ = std::exchange(backend_, nullptr); // where it is counted until it has arrived
@@ -57,11 +57,21 @@ void session::next_server() {
     bool const connected = relay_->is_connected();
     if (!connected)
         pool_.note_connect(*backend_, false);
-    pool_.give_back(*backend_, !connected);
+    pool_.give_back(*backend_, !connected || is_held_); // who is held tries again after a pause
     relay_->leave_server();
     tried_.push_back(std::exchange(backend_, nullptr));
     mysql_->depart();
+    if (!is_held_ && tried_.size() > backends_tried_max) // its own is among them
+        return go_back();
     choose();
+}
+
+void session::stop_waiting() {
+    if (!is_moving() || is_held_)
+        return end(session_end::queue_timeout);
+    pool_.dequeue(*this);
+    phase_ = phase::entering;
+    go_back();
 }
 
 void session::go_back() {

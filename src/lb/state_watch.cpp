@@ -35,17 +35,19 @@ bool is_of_transactions(std::string_view variable) {
 
 /// Each of them makes a state that is not asked for, or reads one that another server has not.
 bool is_of_memory(std::string_view word) {
-    constexpr std::string_view words[] = {
-        "binlog",     "call",    "connection_id", "execute",
-        "flush",      "handler", "kill",          "sql_calc_found_rows",
-        "found_rows", "lastval", "nextval",       "next",
-        "previous",   "prepare", "role",          "xa"};
+    constexpr std::string_view words[] = {"last_gtid",     "binlog",   "call",
+                                          "connection_id", "execute",  "flush",
+                                          "handler",       "kill",     "sql_calc_found_rows",
+                                          "found_rows",    "lastval",  "nextval",
+                                          "next",          "previous", "prepare",
+                                          "role",          "xa"};
     return is_one_of(word, words);
 }
 
 bool asks_for_what_was(std::string_view word) {
-    constexpr std::string_view words[] = {"found_rows",    "row_count",   "warnings",   "errors",
-                                          "warning_count", "error_count", "diagnostics"};
+    constexpr std::string_view words[] = {
+        "found_rows",  "row_count",   "warnings",  "errors",  "warning_count",
+        "error_count", "diagnostics", "last_gtid", "lastval", "previous"};
     return is_one_of(word, words);
 }
 
@@ -119,13 +121,14 @@ bool looks_back(byte_view statement) {
     return any_word(statement, asks_for_what_was);
 }
 
-bool is_select(byte_view statement) {
-    bool found = false;
-    (void)any_word(statement, [&](std::string_view word) {
-        found = word == "select";
-        return true; // only the first one counts
+bool ends_looking_back(byte_view statement) {
+    bool is_first = true;
+    bool is_select = false;
+    return any_word(statement, [&](std::string_view word) {
+        is_select = is_first ? word == "select" : is_select;
+        is_first = false;
+        return is_select && word == "from";
     });
-    return found;
 }
 
 void state_watch::bar(obstacle why) {
@@ -148,9 +151,10 @@ void state_watch::read(byte_view text) {
         auto const letter = small(std::to_integer<char>(each));
         if (!is_letter(letter)) {
             end_word();
-            sign(letter);
+            sign(letter, std::exchange(before_, letter));
             continue;
         }
+        before_ = letter;
         too_long_ = too_long_ || count_ == letters_.size();
         if (!too_long_)
             letters_[count_++] = letter;
@@ -181,12 +185,13 @@ void state_watch::end_word() {
     too_long_ = false;
 }
 
-void state_watch::sign(char it) {
+void state_watch::sign(char it, char before) {
     after_end_ = after_end_ || it == ';';
     if (!is_set_)
         return;
-    if (it == '(')
-        bar(obstacle::other_setting); // whatever a function may do
+    bool const comments = it == '*' || it == '#' || (it == '-' && before == '-');
+    if (it == '(' || comments) // whatever a function may do, or a comment may hide
+        bar(obstacle::other_setting);
     if (it != '=')
         return;
     assignments_ = 1;

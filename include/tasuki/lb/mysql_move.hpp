@@ -36,6 +36,9 @@ class mysql_move {
     /// By the login alone. Nothing is an obstacle to a session that has not logged in yet.
     [[nodiscard]] obstacle keeps() const { return keeps_; }
 
+    /// Until then nothing is known for sure.
+    [[nodiscard]] bool has_logged_in() const { return logged_in_; }
+
     /// The packet that asks the server, which owes no answer.
     [[nodiscard]] byte_string ask();
     /// Nothing until the answer is whole, which tells whether the server may be left.

@@ -52,6 +52,11 @@ class mysql_session {
     /// From before the login on: what the session makes its server remember.
     void watch_state() { state_.emplace(); }
     void forget_state() { state_.reset(); }
+    /// Another server goes on with it, and was told everything in one SET.
+    void note_move() {
+        if (state_)
+            state_->note_move();
+    }
     [[nodiscard]] std::optional<state_watch> const& state() const { return state_; }
     [[nodiscard]] bool is_safe_to_close() const {
         return doing() == activity::idle && !in_transaction_ && !unknown_ && cursors_.empty() &&

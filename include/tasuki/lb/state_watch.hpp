@@ -43,8 +43,8 @@ enum class obstacle : std::uint8_t {
 /// Words by which a statement asks for what the one before it has left behind: after a question of
 /// the proxy's own, or on another server, the answer would be another one.
 [[nodiscard]] bool looks_back(byte_view statement);
-/// Words by which a statement ends the time in which the next one could look back.
-[[nodiscard]] bool is_select(byte_view statement);
+/// A SELECT from a table: what was before it nobody can look back at.
+[[nodiscard]] bool ends_looking_back(byte_view statement);
 
 class state_watch {
   public:
@@ -58,6 +58,8 @@ class state_watch {
     void closed(std::uint32_t statement);
     /// Its server has forgotten everything (COM_RESET_CONNECTION).
     void reset() { *this = {}; }
+    /// Another server goes on, whose count begins with the one SET that told it everything.
+    void note_move() { settings_ = 1; }
 
     [[nodiscard]] obstacle keeps() const;
     /// Statements executed that begin with SET: the server counts them, too.
@@ -66,12 +68,13 @@ class state_watch {
   private:
     [[nodiscard]] std::string_view word() const { return {letters_.data(), count_}; }
     void end_word();
-    void sign(char);
+    void sign(char it, char before);
     void bar(obstacle);
 
     std::array<char, 32> letters_{};
     std::uint8_t count_ = 0;       ///< of the letters of a word that goes on
     bool too_long_ = false;        ///< that word
+    char before_ = ' ';            ///< the letter or sign before this one
     std::uint32_t words_ = 0;      ///< of this statement
     std::uint8_t assignments_ = 0; ///< in it; more are as many
     bool is_set_ = false;

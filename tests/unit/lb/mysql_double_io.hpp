@@ -114,7 +114,7 @@ class mysql_double {
             return;
         if (text == state_question())
             return send_text(to, rows_of(state_row_of("app", to.settings), agreed));
-        to.settings += text.starts_with("SET") && !text.starts_with("SET @@SESSION.") ? 1 : 0;
+        to.settings += text.starts_with("SET") ? 1 : 0;
         to.works = (to.works || text == "BEGIN") && text != "COMMIT";
         say(to, 1, ok(autocommit | (to.works ? wire::in_transaction : 0), name_));
     }

@@ -60,7 +60,10 @@ TEST_CASE("statements whose effects cannot be carried over keep their session", 
           "SET sql_mode=(SELECT 'x')", "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE",
           "SET STATEMENT sql_mode='' FOR SELECT 1", "SET PASSWORD = 'x'", "SET GLOBAL x = 1",
           "SET tx_isolation='SERIALIZABLE'", "SET @@tx_isolation='SERIALIZABLE'",
-          "SET transaction_read_only=1", "SET autocommit /* not this = */ = 1",
+          "SET transaction_read_only=1", "SET wait_timeout /* sql_mode */ = 1",
+          "SET x -- sql_mode\n = 1", "SET x # sql_mode\n = 1",
+          "SET /*x*/ TRANSACTION ISOLATION LEVEL SERIALIZABLE",
+          "SET autocommit /* not this = */ = 1",
           "SET a_name_that_is_much_longer_than_any_variable_that_there_is = 1", "SET"}) {
         INFO(text);
         CHECK(after(text, piece) == obstacle::other_setting);
@@ -70,7 +73,7 @@ TEST_CASE("statements whose effects cannot be carried over keep their session", 
     for (std::string_view const text :
          {"CALL p()", "PREPARE s FROM 'x'", "EXECUTE s", "HANDLER t OPEN", "XA START 'a'",
           "FLUSH STATUS", "SELECT CONNECTION_ID()", "SELECT SQL_CALC_FOUND_ROWS * FROM t",
-          "SELECT FOUND_ROWS()", "SELECT NEXTVAL(s)", "SELECT LASTVAL(s)",
+          "SELECT FOUND_ROWS()", "SELECT NEXTVAL(s)", "SELECT LASTVAL(s)", "SELECT @@last_gtid",
           "SELECT NEXT VALUE FOR s", "SELECT PREVIOUS VALUE FOR s", "KILL 7", "BINLOG 'x'"})
         CHECK(after(text, piece) == obstacle::memory);
     CHECK(after("SET ROLE admin", piece) == obstacle::memory);
@@ -153,14 +156,15 @@ TEST_CASE("statements that look back, and the one that ends that, are known by t
     auto const looks = [](std::string_view text) { return looks_back(bytes_of_text(text)); };
     for (auto const* text :
          {"SELECT ROW_COUNT()", "show warnings", "SHOW COUNT(*) ERRORS", "SELECT @@warning_count",
-          "GET DIAGNOSTICS @n = NUMBER", "SELECT FOUND_ROWS()"})
+          "GET DIAGNOSTICS @n = NUMBER", "SELECT FOUND_ROWS()", "SELECT @@last_gtid"})
         CHECK(looks(text));
     for (auto const* text :
          {"SELECT 1", "SELECT row_counts FROM t", "INSERT INTO error VALUES (1)"})
         CHECK_FALSE(looks(text));
-    CHECK(is_select(bytes_of_text(" /* */ SELECT 1")));
-    CHECK_FALSE(is_select(bytes_of_text("INSERT INTO t SELECT 1")));
-    CHECK_FALSE(is_select({}));
+    CHECK(ends_looking_back(bytes_of_text(" /* */ SELECT 1 FROM t")));
+    CHECK_FALSE(ends_looking_back(bytes_of_text("SELECT LAST_INSERT_ID()"))); // uses no table
+    CHECK_FALSE(ends_looking_back(bytes_of_text("INSERT INTO t SELECT 1 FROM t")));
+    CHECK_FALSE(ends_looking_back({}));
 }
 
 TEST_CASE("what a session makes its server remember is followed with it", "[lb][move]") {
