@@ -110,6 +110,7 @@ class MoveTest(unittest.TestCase):
         for node in SERVERS:
             self.lb("ready", "write", node)
             self.lb("weight", "write", node, 100)
+            mariadb.sql(self.lab, node, "TRUNCATE app.writes")
         processes.wait_until(
             lambda: all(one["health"] == "up" for one in self.servers().values()), BOUND_S,
             "both servers are up")
