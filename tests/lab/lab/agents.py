@@ -84,7 +84,7 @@ drain = { silence_ms = 100 }
 backend = [ { name = "db3", address = "10.77.0.3:8080" },
             { name = "wit", address = "10.77.0.9:8080" } ]
 """
-PORTS = {"write": 3307, "held": 3309, "read": 3308, "web": 8081}
+PORTS = {"write": 3307, "held": 3310, "read": 3308, "web": 8081}
 
 # On whichever member has the address of the group.
 SHOP = """
