@@ -197,6 +197,26 @@ TEST_CASE("on another server no statement looks back at what the former one did"
     }
 }
 
+TEST_CASE("a drain that is called off holds nobody", "[lb][move]") {
+    rig on;
+    on.log_in();
+    on.it.leave(an_hour, true);
+    (void)on.it.ask_state();
+    SECTION("while the question is on its way") {
+        on.it.stay();
+        on.pass(rows_of(state_row_of("app", 0), agreed), false);
+        CHECK(on.last.shows_held);
+    }
+    SECTION("when the server might have been left") {
+        on.pass(rows_of(state_row_of("app", 0), agreed), false);
+        REQUIRE(on.it.moving() == moving::ready);
+        on.it.stay();
+        CHECK(on.it.take_held());
+    }
+    CHECK(on.it.moving() == moving::none);
+    CHECK(on.query("SELECT 2").on == packet_of(0, "\x03SELECT 2"));
+}
+
 TEST_CASE("a server that refuses the session is told to its owner", "[lb][move]") {
     rig on;
     on.log_in();

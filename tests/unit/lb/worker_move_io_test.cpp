@@ -251,6 +251,25 @@ TEST_CASE("a second switchover gives as much time as the first one", "[lb][move]
     CHECK(client.query("SELECT 2") == "one");
 }
 
+TEST_CASE("who has waited for a place once may wait again", "[lb][move]") {
+    two_servers on;
+    on.settings.follows.group = "db";
+    on.settings.limits.queue = 1000ms;
+    on.picture.backends[0].weight = 0;
+    on.show();
+    std::thread serves{[&] {
+        (void)on.soon([&] { return on.counts->queued == 1; });
+        on.use_first();
+    }};
+    mysql_client const client{on.rig::at()};
+    serves.join();
+    CHECK(client.hear(1100ms).empty());
+    on.drain_first(60s, true);
+    CHECK(on.soon([&] { return on.state() == "is held until a server can take it"; }));
+    on.use_second();
+    CHECK(client.query("SELECT 2") == "two");
+}
+
 TEST_CASE("without a place to wait sessions leave as any other in a switchover", "[lb][move]") {
     two_servers on;
     on.settings.follows.group = "db";
