@@ -31,10 +31,9 @@ section_reader inner(section_reader& around, std::string_view key) {
                           {around.path_of(key), fmt::format("\"{}\" in {}", key, around.title())}};
 }
 
-void read_check(section_reader& pool, lb::pool_settings& out) {
-    auto section = inner(pool, "check");
-    auto& check = out.check;
+lb::check_kind read_check_kind(section_reader& section, lb::protocol speaks) {
     auto const path = section.text("http");
+    auto const command = section.text("command");
     auto const kind =
         section.word<lb::check_kind>("kind",
                                      {{"none", lb::check_kind::none},
@@ -44,21 +43,60 @@ void read_check(section_reader& pool, lb::pool_settings& out) {
                                       {"postgresql", lb::check_kind::postgresql},
                                       {"redis", lb::check_kind::redis},
                                       {"memcached", lb::check_kind::memcached},
-                                      {"smtp", lb::check_kind::smtp}},
-                                     path                                ? lb::check_kind::http
-                                     : out.speaks == lb::protocol::mysql ? lb::check_kind::mysql
-                                                                         : lb::check_kind::tcp);
-    if (path && kind != lb::check_kind::http)
-        section.wrong(
-            "http", fmt::format("goes with kind = \"http\", and that is \"{}\"", to_string(kind)));
+                                      {"smtp", lb::check_kind::smtp},
+                                      {"command", lb::check_kind::command}},
+                                     path                             ? lb::check_kind::http
+                                     : command                        ? lb::check_kind::command
+                                     : speaks == lb::protocol::mysql ? lb::check_kind::mysql
+                                                                      : lb::check_kind::tcp);
+    auto const goes_with = [&](std::string_view key, lb::check_kind wanted) {
+        if (kind != wanted)
+            section.wrong(key, fmt::format("goes with kind = \"{}\", and that is \"{}\"",
+                                           to_string(wanted), to_string(kind)));
+    };
+    if (path)
+        goes_with("http", lb::check_kind::http);
     if (path && !path->starts_with('/'))
         section.wrong("http", fmt::format("is \"{}\": a path begins with /", *path));
-    check.kind = kind;
-    check.path = path.value_or("/");
+    if (command)
+        goes_with("command", lb::check_kind::command);
+    if (kind == lb::check_kind::command && !command)
+        section.wrong("kind", "is \"command\": name its program, as command = \"/path\"");
+    for (auto const* const key : {"password_file", "role", "max_lag_ms"})
+        if (section.find(key) != nullptr)
+            goes_with(key, lb::check_kind::mysql);
+    return kind;
+}
+
+/// What a server of MySQL has to be, beside up.
+void read_check_state(section_reader& section, lb::pool_settings& out) {
+    auto& check = out.check;
+    check.password_file = section.path("password_file", "");
+    check.role = section.word<lb::server_role>(
+        "role",
+        {{"any", lb::server_role::any},
+         {"master", lb::server_role::master},
+         {"replica", lb::server_role::replica}},
+        lb::server_role::any);
+    check.lag_max = section.ms("max_lag_ms", {0, hour_ms, 0});
+    if (check.lag_max > duration::zero() && check.role != lb::server_role::replica)
+        section.wrong("max_lag_ms", "goes with role = \"replica\": a master does not lag");
+    if (out.follows.any() && check.asks_for_state())
+        section.wrong("role", "is not asked of a server where the pool follows a group: its agents "
+                              "tell who is master, and how the others keep up");
+}
+
+void read_check(section_reader& pool, lb::pool_settings& out) {
+    auto section = inner(pool, "check");
+    auto& check = out.check;
+    check.kind = read_check_kind(section, out.speaks);
+    check.path = section.text("http").value_or("/");
+    check.command = section.path("command", "");
     check.host = section.text("host", "");
     check.body = section.text("body", "");
     check.status = static_cast<unsigned>(section.integer("status", {100, 599, 0}));
     check.user = section.text("user", check.user);
+    read_check_state(section, out);
     check.timeout = section.ms("timeout_ms", ms_range(check.timeout, 60'000));
     auto& rules = out.health;
     rules.interval = section.ms("interval_ms", ms_range(rules.interval, hour_ms, 50));
@@ -313,6 +351,10 @@ std::string canonical_text(pool_config const& pool) {
                        in_quotes(it.check.user), it.check.status, to_ms(it.check.timeout),
                        to_ms(it.health.interval), to_ms(it.health.fast_interval), it.health.rise,
                        it.health.fall);
+    if (it.check.asks_for_state() || !it.check.password_file.empty() || !it.check.command.empty())
+        out += fmt::format("pool check more {} {} {} {}\n", in_quotes(it.check.password_file),
+                           to_string(it.check.role), to_ms(it.check.lag_max),
+                           in_quotes(it.check.command));
     for (auto const& one : it.users)
         out += fmt::format("pool user {} {}\n", in_quotes(one.name), in_quotes(one.password_file));
     for (auto const& one : it.backends)

@@ -21,12 +21,6 @@ mysql::failover::policy promotion_policy(mysql_settings const& settings) {
     return rules;
 }
 
-mysql::switchover::policy planned_policy(mysql_settings const& settings) {
-    mysql::switchover::policy rules;
-    rules.hold = settings.hold;
-    return rules;
-}
-
 mysql::ackers::policy keeper_policy(mysql_settings const& settings) {
     mysql::ackers::policy rules;
     rules.degrade_without_acker = settings.degrade_without_acker;
@@ -131,8 +125,14 @@ void database::switch_over(opening const& input, std::optional<node_id> to, bool
         .silent = input.silent,
         .standby = input.standby,
         .dry_run = dry_run,
+        .balancers = settings_.balancers,
     };
     step_planned(begin, now);
+}
+
+void database::held(epoch under, mysql::switchover::held const& told, instant now) {
+    if (planned_ && under == input_.under)
+        step_planned(told, now);
 }
 
 void database::read(node_id node, mysql::server_facts const& facts, instant now) {
@@ -283,8 +283,7 @@ void database::step_promotion(mysql::failover::event const& event, instant now) 
 }
 
 void database::step_planned(mysql::switchover::event const& event, instant now) {
-    auto outcome =
-        mysql::switchover::step(std::move(*planned_), event, now, planned_policy(settings_));
+    auto outcome = mysql::switchover::step(std::move(*planned_), event, now, {});
     planned_ = std::move(outcome.next);
     if (planned_->shown)
         plan_ = planned_->shown;

@@ -78,6 +78,8 @@ void desk::told_by(node_id node, peer_reports const& said) {
 
 void desk::told_by(node_id node, peer_pools said) {
     said.what.node = settings_.name_of(node);
+    if (!said.what.held.empty())
+        links_.held(node, said.what.held);
     links_.publish({std::string{http::pools_event}, to_json(said.what), {}, false});
     pools_.told(node, std::move(said.what), links_.clocks().now);
 }
@@ -96,6 +98,8 @@ void desk::on(http::post_pools const& it, answer done) {
     auto told = it.report;
     told.deeds.clear();
     links_.broadcast(peer_pools{told});
+    if (!told.held.empty())
+        links_.held(settings_.self, told.held);
     pools_.told(settings_.self, std::move(told), links_.clocks().now);
     done(http::json_response(R"({"schema":1,"message":"done"})"));
 }

@@ -43,6 +43,11 @@ void front::body::open_desk(history_file file) {
         forward(to, std::move(wish), std::move(done));
     };
     links.broadcast = [this](peer_message const& message) { broadcast(message); };
+    links.held = [this](node_id by, std::vector<http::held_master> const& all) {
+        for (auto const& each : all)
+            lease_->post(
+                sessions_held{group_named(each.group), epoch{each.epoch}, by, each.sessions});
+    };
     links.reload = [this](on_refused refused) { reload(std::move(refused)); };
     links.examine = [this](on_items done) { examine(std::move(done)); };
     links.publish = [this](http::stream_event event) {

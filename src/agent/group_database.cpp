@@ -239,6 +239,13 @@ void group::release_if_master_is_dead(work& job) {
     hand_over(job, *ready.to);
 }
 
+void group::held(work& job, sessions_held const& told) {
+    if (!data_)
+        return;
+    data_->held(told.under, {told.by, told.sessions}, job.at.now);
+    grant_wishes(job);
+}
+
 void group::answered(work& job, mysql::answer const& what) {
     if (!data_)
         return;

@@ -13,13 +13,17 @@ namespace {
 constexpr std::string_view search_path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:"
                                          "/sbin:/bin";
 
-hook_call call_of(hook_config const& hook, std::string_view node) {
+hook_call call_of(std::string const& program, milliseconds limit, std::string_view node) {
     hook_call out;
-    out.program = for_node(hook.program, node);
+    out.program = for_node(program, node);
     out.environment.emplace_back(search_path);
     out.environment.emplace_back("LANG=C.UTF-8");
-    out.limit = hook.timeout;
+    out.limit = limit;
     return out;
+}
+
+hook_call call_of(hook_config const& hook, std::string_view node) {
+    return call_of(hook.program, hook.timeout, node);
 }
 
 /// A zero byte would end the value, and nothing of ours has one.
@@ -107,6 +111,21 @@ hook_call fence_call(configuration const& from, std::string_view node, node_conf
     tell(out, "ACTION", "off");
     tell(out, "PEER", peer.name);
     tell(out, "PEER_ADDRESSES", addresses);
+    return out;
+}
+
+hook_call check_call(lb::pool_settings const& pool, lb::backend_settings const& backend,
+                     std::string_view node) {
+    auto const limit = std::chrono::duration_cast<milliseconds>(pool.check.timeout);
+    auto out = call_of(pool.check.command, limit, node);
+    auto const address = backend.address.address.to_string();
+    auto const port = std::to_string(backend.address.port);
+    out.arguments = {backend.name, address, port};
+    tell(out, "NODE", node);
+    tell(out, "POOL", pool.name);
+    tell(out, "BACKEND", backend.name);
+    tell(out, "ADDRESS", address);
+    tell(out, "PORT", port);
     return out;
 }
 

@@ -35,7 +35,7 @@ struct arguments {
     std::string runtime_dir;
     bool check = false;
     int inherit = -1;
-    agent::program self;
+    program self;
 };
 
 int failed(std::string const& text) {
@@ -146,7 +146,7 @@ int main(int count, char** values) {
     } catch (CLI::ParseError const& error) {
         return app.exit(error) == 0 ? 0 : exit_usage;
     }
-    auto self = agent::this_program(count, values);
+    auto self = this_program(count, values);
     if (!self)
         return failed(self.error().text);
     given.self = std::move(*self);

@@ -10,14 +10,17 @@ namespace {
 
 static_assert(addresses_of_node_max == heartbeat::paths_max);
 
-/// Longer than most transactions take; a switchover takes so much longer.
-constexpr duration hold_for_balancers = milliseconds{150};
-
-bool has_follower(configuration const& from, std::string const& group) {
-    return std::any_of(from.pools.begin(), from.pools.end(), [&](pool_config const& pool) {
+std::set<node_id> balancers_before(configuration const& from, std::string const& group) {
+    std::set<node_id> out;
+    for (auto const& pool : from.pools) {
         auto const& follows = pool.settings.follows;
-        return follows.group == group && follows.role == lb::group_role::master;
-    });
+        if (follows.group != group || follows.role != lb::group_role::master)
+            continue;
+        for (auto const& node : from.nodes)
+            if (from.serves(pool, node.name))
+                out.insert(node.id);
+    }
+    return out;
 }
 
 mysql_settings database_of(configuration const& from, group_config const& group) {
@@ -25,8 +28,7 @@ mysql_settings database_of(configuration const& from, group_config const& group)
     auto const& mysql = *group.mysql;
     out.degrade_without_acker = mysql.on_no_acker == no_acker_policy::degrade;
     out.promote_degraded = mysql.when_degraded == degraded_policy::promote;
-    if (has_follower(from, group.name))
-        out.hold = hold_for_balancers;
+    out.balancers = balancers_before(from, group.name);
     for (auto const& name : group.members) {
         auto const host = mysql.host_of.find(name);
         auto const address =

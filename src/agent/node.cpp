@@ -232,6 +232,9 @@ void node::dispatch(work& job, happening const& what) {
                        roll_.clock(job, it.within_bound);
                    },
                    [&](fence_ended const& it) { fence_.ended(job, it); },
+                   [&](sessions_held const& it) {
+                       in_group(it.group, [&](group& to) { to.held(job, it); });
+                   },
                },
                what);
 }

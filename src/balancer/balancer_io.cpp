@@ -18,8 +18,17 @@ namespace {
 
 constexpr unsigned reports_waiting_max = 10'000;
 constexpr std::size_t sessions_listed_max = 1000;
+// A switchover waits until the last session has left.
+constexpr milliseconds held_looked_at_each{10};
 constexpr auto own_fault = "all backends went down at once: more likely this node's network than "
                            "all of them; they are used as before";
+
+/// Without those that are on their way to another. Who arrives between the two is counted here.
+std::uint32_t sessions_at(lb::backend_counts const& it) {
+    auto const all = it.sessions.load();
+    auto const away = it.away.load();
+    return all > away ? all - away : 0;
+}
 
 } // namespace
 
@@ -27,6 +36,7 @@ balancer::balancer(asio::io_context& io, balancer_options const& options, wishes
     : io_(io)
     , store_(std::move(store))
     , node_(options.node)
+    , programs_(io)
     , on_change_(options.on_change)
     , timer_(io) {}
 
@@ -51,16 +61,19 @@ result<std::unique_ptr<balancer>> balancer::open(asio::io_context& io, balancer_
             return made.error();
         out->workers_.push_back(std::move(*made));
     }
-    if (auto const begun = out->configure(pools); !begun)
+    if (auto const begun = out->inherit(std::move(options.inherited), pools); !begun)
         return begun.error();
     return out;
 }
 
 /// Those that are open already are not opened again.
-result<balancer::doors> balancer::open_doors(lb::pool_settings const& wanted) const {
+result<balancer::doors> balancer::open_doors(lb::pool_settings const& wanted) {
     doors out;
     for (auto const& at : wanted.listen) {
         std::shared_ptr<lb::listener const> door;
+        for (auto const& one : inherited_)
+            if (one->at == at)
+                door = one;
         for (auto const& [name, known] : pools_)
             for (auto const& one : known->open)
                 if (one->at == at)
@@ -127,6 +140,7 @@ void balancer::show(pool& it) {
 }
 
 void balancer::follow(std::vector<lb::group_standing> const& all) {
+    standings_ = all;
     for (auto const& [name, it] : pools_) {
         auto const& group = it->roster.settings().follows.group;
         auto const found = std::find_if(all.begin(), all.end(),
@@ -137,6 +151,7 @@ void balancer::follow(std::vector<lb::group_standing> const& all) {
         if (note_places(name, *it)) // a lease that lasts longer is no news for who looks
             on_change_();
     }
+    held_ = held();
     arm();
 }
 
@@ -158,7 +173,28 @@ bool balancer::note_places(std::string const& name, pool& it) {
     return out;
 }
 
+std::vector<http::held_master> balancer::held() const {
+    std::map<std::string, http::held_master> out;
+    for (auto const& [name, it] : pools_) {
+        auto const& follows = it->roster.settings().follows;
+        auto const& known = it->roster.standing();
+        if (!follows.any() || follows.role != lb::group_role::master || !known.is_leaving)
+            continue;
+        auto& sum = out.try_emplace(follows.group, http::held_master{follows.group, known.epoch, 0})
+                        .first->second;
+        for (auto const& one : it->roster.settings().backends)
+            if (one.name == known.master)
+                sum.sessions += sessions_at(*it->counts_of(one));
+    }
+    std::vector<http::held_master> all;
+    for (auto& [group, one] : out)
+        all.push_back(std::move(one));
+    return all;
+}
+
 void balancer::tick() {
+    if (auto all = held(); std::exchange(held_, all) != all)
+        on_change_();
     auto const now = clock_now();
     for (auto const& [name, it] : pools_) {
         if (it->roster.pass(now)) {
@@ -167,12 +203,7 @@ void balancer::tick() {
         }
         auto const& settings = it->roster.settings();
         for (auto const& one : it->roster.take_due(now))
-            lb::probe(
-                io_, one.address, settings.check,
-                [this, name = name, one, alive = std::weak_ptr{alive_}](lb::check_result what) {
-                    if (!alive.expired())
-                        on_check(name, one, std::move(what));
-                });
+            ask(name, settings, one);
         if (settings.slow_start > duration::zero())
             show(*it);
     }
@@ -184,6 +215,8 @@ void balancer::arm() {
     auto next = never;
     for (auto const& [name, it] : pools_)
         next = std::min(next, it->roster.next(now));
+    if (!held_.empty())
+        next = std::min(next, now + held_looked_at_each);
     if (next == never) {
         timer_.cancel();
         return;
@@ -195,6 +228,23 @@ void balancer::arm() {
     });
 }
 
+void balancer::ask(std::string const& name, lb::pool_settings const& settings,
+                   lb::backend_settings const& of) {
+    if (settings.check.kind == lb::check_kind::command) {
+        (void)programs_.run(agent::check_call(settings, of, node_),
+                            [this, name, of](agent::hook_end const& how) {
+                                bool const good = succeeded(how);
+                                on_check(name, of, {good, good ? "" : describe(how)});
+                            });
+        return;
+    }
+    lb::probe(io_, of.address, settings.check,
+              [this, name, of, alive = std::weak_ptr{alive_}](lb::check_result what) {
+                  if (!alive.expired())
+                      on_check(name, of, std::move(what));
+              });
+}
+
 void balancer::on_check(std::string const& name, lb::backend_settings const& of,
                         lb::check_result what) {
     auto const found = pools_.find(name);
@@ -203,16 +253,17 @@ void balancer::on_check(std::string const& name, lb::backend_settings const& of,
     auto& it = *found->second;
     bool const was_own_fault = it.roster.is_own_fault();
     auto const why = what.why;
-    if (it.roster.checked(of.name, std::move(what), clock_now())) {
+    bool const changes = it.roster.checked(of.name, std::move(what), clock_now());
+    bool const placed = note_places(name, it);
+    if (changes) {
         if (why.empty())
             spdlog::info("pool {}: backend {} is up", name, of.name);
         else
             spdlog::warn("pool {}: backend {} is down: {}", name, of.name, why);
         if (it.roster.is_own_fault() && !was_own_fault)
             spdlog::error("pool {}: {}", name, own_fault);
-        return changed(it);
     }
-    arm();
+    changes || placed ? changed(it) : arm();
 }
 
 /// On a thread of the data path. What nobody keeps up with is counted, and not kept.

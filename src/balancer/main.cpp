@@ -1,7 +1,8 @@
 // tasuki-lb: the load balancer of one node.
 //   tasuki-lb [--config FILE] [--node NAME] [--state-dir DIR] [--runtime-dir DIR] [--threads N]
-//             [--agent-dir DIR]
-// SIGHUP reads the configuration again. Exit codes: 0 ended on request, 1 could not start, 2 usage,
+//             [--agent-dir DIR] [--check]
+// SIGHUP reads the configuration again, SIGUSR2 puts the program that lies at this one's place now
+// in its place, with all sessions. Exit codes: 0 ended on request, 1 could not start, 2 usage,
 // 78 the configuration is invalid.
 #include "tasuki/agent/config_io.hpp"
 #include "tasuki/agent/folder_io.hpp"
@@ -11,6 +12,8 @@
 #include "tasuki/balancer/agent_link_io.hpp"
 #include "tasuki/balancer/desk_io.hpp"
 #include "tasuki/balancer/report_link_io.hpp"
+#include "tasuki/balancer/upgrade_io.hpp"
+#include "tasuki/core/program_io.hpp"
 #include "tasuki/http/server_io.hpp"
 #include "tasuki/lb/standing_text.hpp"
 
@@ -50,6 +53,9 @@ struct arguments {
     std::string runtime_dir;
     std::string agent_dir;
     unsigned threads = 0;
+    int inherit = -1;
+    bool check = false;
+    program self;
 };
 
 int failed(std::string const& text) {
@@ -57,8 +63,17 @@ int failed(std::string const& text) {
     return exit_failed;
 }
 
-/// Whose password cannot be read is served all the same: those sessions are closed, not moved.
+/// Whose password cannot be read is served all the same: those sessions are closed, not moved, and
+/// checks are denied access.
 void read_passwords(lb::pool_settings& pool, std::string const& node) {
+    if (!pool.check.password_file.empty()) {
+        auto const password = agent::read_secret(agent::for_node(pool.check.password_file, node));
+        if (password)
+            pool.check.password = *password;
+        else
+            spdlog::error("pool {}: its checks have no password: {}", pool.name,
+                          password.error().text);
+    }
     std::erase_if(pool.users, [&](lb::pool_user& user) {
         auto const password = agent::read_secret(agent::for_node(user.password_file, node));
         if (password)
@@ -129,6 +144,7 @@ void hear(balancer::balancer& subject, std::string_view event, std::string_view 
 
 http::pools_report report_of(balancer::balancer const& subject) {
     http::pools_report out;
+    out.held = subject.held(); // before the pools, whose counts may only be newer
     out.pools = subject.view();
     if (!subject.wishes().empty())
         out.wishes = to_text(subject.wishes());
@@ -139,6 +155,31 @@ std::string agent_socket(arguments const& given, agent::configuration const& con
                          std::string const& node) {
     auto const folder = given.agent_dir.empty() ? config.runtime_dir : given.agent_dir;
     return agent::for_node(folder, node) + "/control.sock";
+}
+
+/// Of the process before this one, if that has left anything.
+balancer::estate inherited(int descriptor) {
+    if (descriptor < 0)
+        return {};
+    auto const bytes = read_estate_bytes(descriptor);
+    auto left = bytes ? balancer::decode_estate(*bytes) : result<balancer::estate>{bytes.error()};
+    if (!left) {
+        spdlog::error("all sessions are lost: {}", left.error().text);
+        return {};
+    }
+    keep_private(left->descriptors());
+    return std::move(*left);
+}
+
+result<std::unique_ptr<http::http_server>>
+open_server(boost::asio::io_context& io, std::string const& runtime_dir, balancer::desk& desk) {
+    http::server_options options;
+    options.socket_path = runtime_dir + "/control.sock";
+    options.owner = ::geteuid();
+    return http::http_server::open(
+        io, options, [&](http::api_call const& call, http::http_server::answer answer) {
+            desk.serve(call, std::move(answer));
+        });
 }
 
 int run(arguments const& given, agent::configuration const& config, std::string const& node) {
@@ -158,19 +199,14 @@ int run(arguments const& given, agent::configuration const& config, std::string 
         if (reports)
             reports->tell(std::move(what)...);
     };
-    auto subject = balancer::balancer::open(io, {state_dir, node, threads, [&] { tell(); }}, pools);
+    auto subject = balancer::balancer::open(
+        io, {state_dir, node, threads, [&] { tell(); }, inherited(given.inherit)}, pools);
     if (!subject)
         return failed(subject.error().text);
     (*subject)->expect(nodes_of(config, node));
     balancer::desk desk{**subject, config.cluster.name, node,
                         [&](http::pool_deed deed) { tell(std::move(deed)); }};
-    http::server_options options;
-    options.socket_path = runtime_dir + "/control.sock";
-    options.owner = ::geteuid();
-    auto server = http::http_server::open(
-        io, options, [&](http::api_call const& call, http::http_server::answer answer) {
-            desk.serve(call, std::move(answer));
-        });
+    auto server = open_server(io, runtime_dir, desk);
     if (!server)
         return failed(server.error().text);
     auto const agent_at = agent_socket(given, config, node);
@@ -179,13 +215,19 @@ int run(arguments const& given, agent::configuration const& config, std::string 
     balancer::agent_link const link{
         io, agent_at,
         [&](std::string_view event, std::string_view text) { hear(**subject, event, text); }};
-    boost::asio::signal_set signals{io, SIGTERM, SIGINT, SIGHUP};
+    balancer::upgrade upgrade{io, **subject, given.self};
+    boost::asio::signal_set signals{io};
+    for (int const each : {SIGTERM, SIGINT, SIGHUP, SIGUSR2})
+        signals.add(each);
     std::function<void(boost::system::error_code, int)> heard = [&](auto const& error, int number) {
         if (error)
             return;
-        if (number != SIGHUP)
+        if (number == SIGUSR2)
+            upgrade.begin();
+        else if (number == SIGHUP)
+            reload(**subject, given.config, node);
+        else
             return io.stop();
-        reload(**subject, given.config, node);
         tell();
         signals.async_wait(heard);
     };
@@ -210,6 +252,10 @@ int start(arguments const& given) {
         std::fprintf(stderr, "tasuki-lb: %s\n", node.error().text.c_str());
         return exit_configuration;
     }
+    if (given.check) {
+        std::printf("%s\n", balancer::estate_form().c_str());
+        return 0;
+    }
     agent::open_log(config->log);
     return run(given, *config, *node);
 }
@@ -228,6 +274,9 @@ int main(int count, char** values) {
     app.add_option("--threads", given.threads, "of the data path (0: one for each processor)")
         ->check(CLI::Range(0, 256))
         ->capture_default_str();
+    app.add_flag("--check", given.check,
+                 "only read the configuration, and say which sessions could be taken over");
+    app.add_option("--inherit", given.inherit, "what another process has left")->group("");
     app.set_version_flag("--version", version);
     try {
         app.parse(count, values);
@@ -235,6 +284,10 @@ int main(int count, char** values) {
         return app.exit(error) == 0 ? 0 : exit_usage;
     }
     try {
+        auto self = this_program(count, values);
+        if (!self)
+            return failed(self.error().text);
+        given.self = std::move(*self);
         return start(given);
     } catch (std::exception const& error) {
         return failed(error.what());

@@ -135,6 +135,16 @@ json::value json_of(pool_deed const& it) {
                         {"wall_ms", it.wall_ms}};
 }
 
+held_master held_of(json::value const& from, bool& spoilt) {
+    object const in{from, spoilt};
+    return {in.text("group"), in.number<std::uint64_t>("epoch"),
+            in.number<std::uint32_t>("sessions")};
+}
+
+json::value json_of(held_master const& it) {
+    return json::object{{"group", it.group}, {"epoch", it.epoch}, {"sessions", it.sessions}};
+}
+
 std::size_t backends_in(pools_report const& it) {
     std::size_t out = 0;
     for (auto const& pool : it.pools)
@@ -190,6 +200,7 @@ std::string to_json(pools_report const& it) {
         {"node", it.node},
         {"pools", json_list(it.pools, [](pool_view const& one) { return json_of(one); })},
         {"deeds", json_list(it.deeds, [](pool_deed const& one) { return json_of(one); })},
+        {"held", json_list(it.held, [](held_master const& one) { return json_of(one); })},
         {"wishes", it.wishes}});
 }
 
@@ -208,6 +219,8 @@ result<pools_report> parse_pools_report(std::string_view text) {
             [&](json::value const& one) { out.pools.push_back(pool_of(one, spoilt)); });
     in.each("deeds", listed_max,
             [&](json::value const& one) { out.deeds.push_back(deed_of(one, spoilt)); });
+    in.each("held", pools_max,
+            [&](json::value const& one) { out.held.push_back(held_of(one, spoilt)); });
     out.node = in.text("node");
     out.wishes = in.text("wishes", report_wishes_max);
     if (spoilt || backends_in(out) > report_backends_max)

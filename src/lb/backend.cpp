@@ -125,16 +125,15 @@ void want(backend_state& it, administration wanted, instant deadline, instant no
     it.leaving = draining{was_leaving && it.leaving ? it.leaving->began : now, deadline};
 }
 
-bool put_in_place(backend_state& it, placement where, group_role role, duration drain_deadline,
+bool put_in_place(backend_state& it, placement where, bool writes, duration drain_deadline,
                   instant now) {
     if (it.where == where)
         return false;
     bool const was_out = it.where.is == place::leaves || it.where.is == place::lost;
     it.where = std::move(where);
     if (it.where.is == place::leaves) {
-        // Whoever writes has nowhere else to go: the sooner its session is closed, the better.
         if (!it.displaced)
-            it.displaced = draining{now, now + drain_deadline, role == group_role::master};
+            it.displaced = draining{now, now + drain_deadline, writes};
         return true;
     }
     it.displaced.reset();

@@ -126,6 +126,37 @@ std::vector<placement> places(follow_settings const& rules, group_standing const
     return out;
 }
 
+std::vector<placement> places_by_word(server_role role, duration lag_max,
+                                      std::span<std::string const> backends,
+                                      std::span<std::optional<server_seen> const> seen,
+                                      std::span<placement const> before, instant now) {
+    group_standing said;
+    said.epoch = 1;
+    for (std::size_t index = 0; index < backends.size(); ++index)
+        if (seen[index])
+            said.replicas.push_back({backends[index], seen[index]->applies, seen[index]->lag});
+    follow_settings const rules{{}, group_role::replica, lag_max};
+    std::vector<placement> out;
+    for (std::size_t index = 0; index < backends.size(); ++index) {
+        auto const* const last = index < before.size() ? &before[index] : nullptr;
+        auto const& it = seen[index];
+        if (role == server_role::any || !it)
+            out.emplace_back();
+        else if (!it->why.empty())
+            out.push_back(doubted(it->why, last, now));
+        else if (role == server_role::master)
+            out.push_back(it->read_only ? placement{place::leaves, "read_only is on"}
+                                        : placement{});
+        else if (!it->read_only && !it->applies)
+            out.push_back({place::last, "it is no replica, and takes writes"});
+        else
+            out.push_back(as_replica(rules, said, backends[index], last, now));
+    }
+    if (role == server_role::replica)
+        keep_the_last(said, backends, out);
+    return out;
+}
+
 instant places_change_at(follow_settings const& rules, group_standing const& it,
                          std::span<placement const> places, instant now) {
     bool const is_bound = rules.any() && rules.role == group_role::master && now < it.until;

@@ -297,11 +297,15 @@ void local_pool::admit(unique_fd client, endpoint const& from, endpoint const& t
         picture_.counts->refused.fetch_add(1, std::memory_order_relaxed);
         return turn_away(std::move(client));
     }
+    put_in(std::move(client), from, to).start();
+}
+
+session& local_pool::put_in(unique_fd client, endpoint const& from, endpoint const& to) {
     picture_.counts->sessions.fetch_add(1, std::memory_order_relaxed);
     sessions_.push_back(std::make_unique<session>(*this, std::move(client), from, to));
     auto& it = *sessions_.back();
     it.place = std::prev(sessions_.end());
-    it.start();
+    return it;
 }
 
 void local_pool::open_doors() {

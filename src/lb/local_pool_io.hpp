@@ -3,6 +3,7 @@
 
 #include "tasuki/lb/event_loop_io.hpp"
 #include "tasuki/lb/schedule.hpp"
+#include "tasuki/lb/session_estate_io.hpp"
 #include "tasuki/lb/worker_io.hpp"
 
 #include <deque>
@@ -34,12 +35,19 @@ class local_pool {
     [[nodiscard]] bool is_over() const { return closed_ && sessions_.empty(); }
     [[nodiscard]] std::vector<listed_session> list(std::string const& backend) const;
 
+    /// What another process is to go on with.
+    void leave(sessions_left&) const;
+    void adopt(session_estate);
+
     // For its sessions:
     /// A place on a backend but for those that were tried; its sessions are counted by then.
     [[nodiscard]] std::shared_ptr<local_backend>
     choose(std::uint64_t key, std::vector<std::shared_ptr<local_backend>> const& tried);
     /// A session of its own, without a choice.
     static void count_in(local_backend&);
+    /// For a session that was there before this process.
+    [[nodiscard]] std::shared_ptr<local_backend> take_back(std::string const& backend,
+                                                           endpoint const& at);
     /// Another one could be chosen if it were not full.
     [[nodiscard]] bool has_other(local_backend const&) const;
     /// Some backend could be chosen if it were not full.
@@ -79,6 +87,7 @@ class local_pool {
 
     void open_doors();
     void admit(unique_fd client, endpoint const& from, endpoint const& to);
+    session& put_in(unique_fd client, endpoint const& from, endpoint const& to);
     void take_backends(std::vector<backend_picture> const&);
     void make_schedule();
     void tell_sessions();

@@ -2,6 +2,7 @@
 // specification"; memcached: protocol.txt; SMTP: RFC 5321, section 3.1; PostgreSQL:
 // "Frontend/Backend Protocol", message formats.
 #include "printable.hpp"
+#include "tasuki/lb/mysql_check.hpp"
 #include "tasuki/lb/probe.hpp"
 
 #include <algorithm>
@@ -170,9 +171,10 @@ std::unique_ptr<check_talk> talk_of(check_settings const& wanted) {
     case check_kind::none:
     case check_kind::tcp:
     case check_kind::http:
+    case check_kind::command:
         return nullptr;
     case check_kind::mysql:
-        return std::make_unique<mysql_check>(wanted.user);
+        return std::make_unique<mysql_check>(wanted);
     case check_kind::postgresql:
         return std::make_unique<postgresql_check>(wanted.user);
     case check_kind::redis:

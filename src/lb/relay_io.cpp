@@ -52,6 +52,39 @@ result<void> relay::start() {
     return loop_.add(server_.socket.get(), server_);
 }
 
+relay_estate relay::estate() const {
+    auto const of = [](direction const& it) {
+        return relay_estate::direction{
+            {it.kept.begin() + static_cast<std::ptrdiff_t>(it.kept_from), it.kept.end()},
+            it.held,
+            it.passed,
+            it.told_end};
+    };
+    return {of(up_),       of(down_),     client_.ended, server_.ended,
+            client_first_, passed_before_, last_byte_};
+}
+
+/// The edges of both sockets are told anew, and what was held is shown again.
+result<void> relay::resume(relay_estate from) {
+    auto const take = [](direction& it, relay_estate::direction& what) {
+        it.kept = std::move(what.kept);
+        it.held = std::move(what.held);
+        it.passed = what.passed;
+        it.told_end = what.told_end;
+        it.shows = true;
+    };
+    take(up_, from.up);
+    take(down_, from.down);
+    client_.ended = from.client_ended;
+    server_.ended = from.server_ended;
+    server_.connected = true;
+    client_first_ = from.client_first;
+    passed_before_ = from.passed_before;
+    auto const started = start();
+    last_byte_ = from.last_byte;
+    return started;
+}
+
 void relay::drop_server() {
     if (server_.socket)
         loop_.remove(server_.socket.get(), server_);

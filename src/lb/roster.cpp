@@ -37,10 +37,14 @@ roster::roster(pool_settings const& configured, pool_wishes const& before, insta
 
 /// What was known of another group says nothing, and who does not follow any more has no place.
 void roster::configure(pool_settings const& configured, instant now) {
-    if (configured.follows != configured_.follows)
-        for (auto& each : states_) {
+    bool const same_places = configured.follows == configured_.follows &&
+                             configured.check.role == configured_.check.role &&
+                             configured.check.lag_max == configured_.check.lag_max;
+    for (auto& each : states_)
+        if (!same_places) {
             each.where = {};
             each.displaced.reset();
+            each.seen.reset();
         }
     if (configured.follows.group != configured_.follows.group)
         standing_ = {};
@@ -98,18 +102,25 @@ bool roster::pass(instant now) {
 }
 
 bool roster::place_all(instant now) {
-    if (!settings_.follows.any())
+    auto const& check = settings_.check;
+    bool const by_word = !settings_.follows.any() && check.asks_for_state();
+    if (!settings_.follows.any() && !by_word)
         return false;
     std::vector<std::string> names;
     std::vector<placement> before;
+    std::vector<std::optional<server_seen>> seen;
     for (std::size_t index = 0; index < states_.size(); ++index) {
         names.push_back(settings_.backends[index].name);
         before.push_back(states_[index].where);
+        seen.push_back(states_[index].seen);
     }
-    auto after = places(settings_.follows, standing_, names, before, now);
+    auto after = by_word ? places_by_word(check.role, check.lag_max, names, seen, before, now)
+                         : places(settings_.follows, standing_, names, before, now);
+    bool const writes = by_word ? check.role == server_role::master
+                                : settings_.follows.role == group_role::master;
     bool changed = false;
     for (std::size_t index = 0; index < states_.size(); ++index)
-        changed = put_in_place(states_[index], std::move(after[index]), settings_.follows.role,
+        changed = put_in_place(states_[index], std::move(after[index]), writes,
                                settings_.drain_deadline, now) ||
                   changed;
     return changed;
@@ -168,11 +179,14 @@ bool roster::checked(std::string_view backend, check_result what, instant now) {
     asked_[*index] = false;
     auto& it = states_[*index];
     bool const was_down = it.health.now == health::down;
+    if (what.good)
+        it.seen = what.seen;
     bool const changed = lb::checked(it.health, settings_.health, std::move(what), now);
     if (changed && was_down)
         it.served_since = now;
     bool const before = own_fault_;
     judge_all(now);
+    (void)place_all(now);
     return changed || own_fault_ != before;
 }
 

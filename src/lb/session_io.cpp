@@ -71,9 +71,10 @@ session::~session() {
     if (phase_ == phase::queued)
         pool_.dequeue(*this);
     end_entry();
-    for (auto const* at : {&backend_, &origin_})
-        if (*at)
-            pool_.give_back(**at);
+    if (backend_)
+        pool_.give_back(*backend_);
+    if (origin_)
+        leave_origin();
 }
 
 void session::start() {
@@ -169,17 +170,24 @@ void session::connect() {
             return end(session_end::connect_failed, replaced.error().text);
         return is_moving() ? enter() : arm(next_limit());
     }
+    make_relay(std::move(server));
+    if (!unsent_.empty())
+        relay_->put_to_server(std::exchange(unsent_, {}));
+    else if (settings.sends_header != proxy_header::none)
+        relay_->put_to_server(write_proxy_header(settings.sends_header, from_, to_));
+    arm(next_limit());
+    if (auto const started = relay_->start(); !started)
+        end(session_end::connect_failed, started.error().text);
+}
+
+void session::make_relay(unique_fd server) {
+    auto const& settings = pool_.settings();
     if (settings.speaks == protocol::mysql)
         mysql_ = std::make_unique<mysql_watch>(
             settings.drain, pool_.loop().round(), [this](decision const& what) { step_down(what); },
             settings.users);
     relay_ = std::make_unique<relay>(pool_.loop(), std::move(client_), std::move(server),
                                      mysql_.get(), [this](relay_end how) { on_relay_end(how); });
-    if (settings.sends_header != proxy_header::none)
-        relay_->put_to_server(write_proxy_header(settings.sends_header, from_, to_));
-    arm(next_limit());
-    if (auto const started = relay_->start(); !started)
-        end(session_end::connect_failed, started.error().text);
 }
 
 /// The client notices nothing: no byte of its has reached a server yet.

@@ -1,11 +1,13 @@
 #pragma once
 // One client's connection, from the door to its end: PROXY header, choice of a backend, connection,
-// relay, ladder; and, in session_move_io.cpp, its way from one backend to another.
+// relay, ladder; in session_move_io.cpp, its way from one backend to another; and, in
+// session_estate_io.cpp, that from one process to another.
 
 #include "local_pool_io.hpp"
 #include "tasuki/lb/mysql_watch.hpp"
 #include "tasuki/lb/proxy_header.hpp"
 #include "tasuki/lb/relay_io.hpp"
+#include "tasuki/lb/session_estate_io.hpp"
 
 #include <list>
 #include <memory>
@@ -22,6 +24,10 @@ class session final : public event_handler {
 
     /// May end it at once; so may all the others.
     void start();
+    /// In the place of that: it goes on where another process has left it.
+    void resume(session_estate);
+    /// Nothing while it is in the midst of something.
+    [[nodiscard]] std::optional<session_estate> estate() const;
     /// It was waiting, and this place is its own.
     void take_place(std::shared_ptr<local_backend>);
     /// The wishes for its backend have changed.
@@ -56,6 +62,8 @@ class session final : public event_handler {
     void wait_for_backend();
     [[nodiscard]] bool watch_client();
     void leave_client();
+    void make_relay(unique_fd server);
+    void resume_with_server(session_estate);
     void step_down(decision const&);
     void on_time();
     void arm(instant when);
@@ -71,6 +79,7 @@ class session final : public event_handler {
     void next_server();
     void go_back();
     void arrive();
+    void leave_origin();
     void end_entry();
 
     local_pool& pool_;
@@ -92,6 +101,7 @@ class session final : public event_handler {
     bool has_turn_ = false;                 ///< to log in where it goes
     bool goes_back_ = false;                ///< there: no other has taken it
     bool is_held_ = false;                  ///< it may wait for a backend on its way
+    byte_string unsent_;                    ///< what its first server is to get before all else
     std::uint64_t up_counted_ = 0;          ///< bytes, for backends that were left
     std::uint64_t down_counted_ = 0;
     bool steps_out_ = false; ///< and waits only for the client to take what it is owed

@@ -27,6 +27,7 @@ void session::depart() {
     session_report ignored;
     count_bytes(*backend_, ignored);
     origin_ = std::exchange(backend_, nullptr); // where it is counted until it has arrived
+    origin_->now.counts->away.fetch_add(1, std::memory_order_relaxed);
     tried_ = {origin_};
     mysql_->depart();
     choose();
@@ -82,6 +83,11 @@ void session::go_back() {
     take_place(origin_);
 }
 
+void session::leave_origin() {
+    origin_->now.counts->away.fetch_sub(1, std::memory_order_relaxed);
+    pool_.give_back(*std::exchange(origin_, nullptr));
+}
+
 void session::end_entry() {
     if (std::exchange(has_turn_, false))
         pool_.end_entry();
@@ -93,7 +99,7 @@ void session::arrive() {
     pool_.note_connect(*backend_, true);
     if (origin_ != backend_)
         origin_->now.counts->moved.fetch_add(1, std::memory_order_relaxed);
-    pool_.give_back(*std::exchange(origin_, nullptr));
+    leave_origin();
     goes_back_ = false;
     tried_.clear();
     queue_ends_ = never;

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <future>
 #include <map>
 #include <thread>
 #include <utility>
@@ -60,7 +61,19 @@ class worker::body {
     std::map<std::string, std::unique_ptr<local_pool>> pools;
     std::vector<std::unique_ptr<local_pool>> closing;
     std::thread thread;
+    std::promise<void> thaws;
 
+    [[nodiscard]] sessions_left leave() const {
+        sessions_left out;
+        for (auto const& [name, pool] : pools)
+            pool->leave(out);
+        for (auto const& pool : closing) { // nobody is there to go on with them
+            sessions_left lost;
+            pool->leave(lost);
+            out.on_their_way += lost.all.size() + lost.on_their_way;
+        }
+        return out;
+    }
     void forget_closed() {
         std::erase_if(closing, [](auto const& it) { return it->is_over(); });
     }
@@ -118,6 +131,32 @@ void worker::list_sessions(std::string pool, std::string backend,
                        use = std::move(use)] {
         auto const known = it.pools.find(pool);
         use(known == it.pools.end() ? std::vector<listed_session>{} : known->second->list(backend));
+    });
+}
+
+sessions_left worker::freeze() {
+    std::promise<sessions_left> told;
+    auto left = told.get_future();
+    body_->thaws = {};
+    body_->loop->post([&it = *body_, &told] {
+        auto const may_go_on = it.thaws.get_future();
+        told.set_value(it.leave());
+        may_go_on.wait();
+    });
+    return left.get();
+}
+
+void worker::thaw() {
+    body_->thaws.set_value();
+}
+
+void worker::adopt(session_estate from) {
+    body_->loop->post([&it = *body_, from = std::move(from)]() mutable {
+        auto const known = it.pools.find(from.pool);
+        if (known != it.pools.end())
+            return known->second->adopt(std::move(from));
+        for (int const each : {from.client, from.server})
+            unique_fd{each}.reset();
     });
 }
 

@@ -3,18 +3,48 @@
 #include "switchover_run.hpp"
 #include "tasuki/core/planted.hpp"
 
+#include <algorithm>
+
 namespace tasuki::mysql::switchover {
 
 void run::start_hold() {
-    if (rules_.hold <= duration::zero())
+    if (s_.input.balancers.empty())
         return try_to_close();
     enter(phase::hold, rules_.hold);
+    s_.hold_ends = now_ + rules_.hold_limit;
     say("balancers begin no more transactions here");
 }
 
+/// Each one that leaves is worth a wait for the next.
+void run::on(held const& told) {
+    if (s_.at != phase::hold || !s_.input.balancers.contains(told.by))
+        return;
+    auto const known = s_.held.find(told.by);
+    if (known == s_.held.end() || told.sessions < known->second)
+        s_.bound = std::min(now_ + rules_.hold, s_.hold_ends);
+    s_.held[told.by] = told.sessions;
+    advance();
+}
+
+std::uint32_t run::sessions_held() const {
+    std::uint32_t out = 0;
+    for (auto const& [by, sessions] : s_.held)
+        out += sessions;
+    return out;
+}
+
 void run::check_hold() {
-    if (now_ >= s_.bound)
-        try_to_close();
+    auto const left = sessions_held();
+    bool const all_told = s_.held.size() == s_.input.balancers.size();
+    if (all_told && left == 0)
+        say("balancers have no session left here");
+    else if (now_ < s_.bound)
+        return;
+    else if (!all_told)
+        say("not every balancer has told what it has left here");
+    else
+        say("balancers have sessions left here: " + std::to_string(left));
+    try_to_close();
 }
 
 void run::try_to_close() {

@@ -15,6 +15,7 @@ class run {
     void on(begin const&);
     void on(answered const&);
     void on(journalled const&);
+    void on(held const&);
     void on(tick const&);
     [[nodiscard]] outcome result() &&;
 
@@ -36,6 +37,7 @@ class run {
     void check_catch_up();
     void start_hold();
     void check_hold();
+    [[nodiscard]] std::uint32_t sessions_held() const;
     void try_to_close();
     void closing_answered(answer const&);
     void reopened(answer const&);

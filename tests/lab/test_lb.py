@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import time
 import unittest
@@ -12,6 +13,7 @@ from lab import balancers, network, places, processes, stage
 SESSIONS = 40
 REST_MS = 150
 BOUND_S = 10
+UPGRADES = int(os.environ.get("TASUKI_UPGRADES", "5"))  # a second each
 RELOADS = int(os.environ.get("TASUKI_RELOADS", "6"))  # a second each
 
 
@@ -162,6 +164,36 @@ class BalancerTest(unittest.TestCase):
             for _ in range(RELOADS):
                 self.reload("lb1")
                 time.sleep(1)
+        self.assertEqual((clients.counted["errors"], clients.counted["reopened"]), (0, 0))
+
+    def test_an_upgrade_each_second_loses_nobody(self):
+        running = processes.running(self.lab, "lb1", "lb")
+        with Clients(self.lab, rest_ms=20) as clients:
+            self.wait_for_sessions()
+            for _ in range(UPGRADES):
+                balancers.upgrade(self.lab, "lb1")
+                shown = balancers.backends(self.lab)
+                self.assertEqual(sum(one["sessions"] for one in shown.values()), SESSIONS)
+                time.sleep(1)
+        self.assertEqual((clients.counted["errors"], clients.counted["reopened"]), (0, 0))
+        self.assertEqual(processes.running(self.lab, "lb1", "lb"), running)  # it is still alive
+
+    def test_a_program_that_cannot_take_over_does_not(self):
+        good = self.lab.config.read_text()
+        log = self.lab.log("lb1", "lb")
+        size = log.stat().st_size
+        with Clients(self.lab) as clients:
+            self.wait_for_sessions()
+            try:
+                self.lab.config.write_text(good.replace('name = "web"', 'name = "web"\nwieght = 3'))
+                for process in processes.running(self.lab, "lb1", "lb"):
+                    processes.send_signal(process, signal.SIGUSR2)
+                processes.wait_until(lambda: "all goes on as before" in log.read_text()[size:],
+                                     BOUND_S, "it is refused")
+            finally:
+                self.lab.config.write_text(good)
+            self.assertRegex(log.read_text()[size:], r'upgrade: .*unknown key "wieght"')
+            self.assertNotIn("takes over", log.read_text()[size:])
         self.assertEqual((clients.counted["errors"], clients.counted["reopened"]), (0, 0))
 
     def test_a_broken_file_changes_nothing_and_a_taken_port_is_named(self):

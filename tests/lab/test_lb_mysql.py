@@ -1,6 +1,7 @@
 """A balancer before two real servers: a drain closes no session inside a transaction."""
 
 import json
+import os
 import subprocess
 import time
 import unittest
@@ -12,6 +13,7 @@ SESSIONS = 45  # below what a server grants the account
 PORT = 3307
 SERVERS = ("db1", "db2")
 BOUND_S = 20
+UPGRADES = int(os.environ.get("TASUKI_UPGRADES", "5"))
 
 POOL = """
 [[pool]]
@@ -109,6 +111,18 @@ class MysqlBalancerTest(unittest.TestCase):
         self.assertGreater(counted["validation"], 0)
         self.assertLessEqual(counted["validation"] + counted["outside"], before)
         balancers.tasuki(self.lab, "lb1", "ready", "write", "db1")
+
+    def test_an_upgrade_disturbs_no_transaction(self):
+        load = self.begin_load()
+        for _ in range(UPGRADES):
+            time.sleep(1)
+            balancers.upgrade(self.lab, "lb1")
+        time.sleep(0.5)
+        shown = self.servers()
+        self.assertEqual(sum(one["sessions"] for one in shown.values()), SESSIONS)
+        self.assertEqual(sum(one["connections"] for one in shown.values()), 0)  # none is new
+        counted = self.end_load(load)
+        self.assertEqual([counted[where] for where in ("inside", "outside", "validation")], [0] * 3)
 
     def test_an_open_transaction_is_waited_for_and_named_and_cut_at_the_deadline(self):
         balancers.tasuki(self.lab, "lb1", "weight", "write", "db2", 0)

@@ -81,6 +81,9 @@ class database {
     void server_lost();
     void switch_over(opening const&, std::optional<node_id> to, bool dry_run, instant now);
 
+    /// What a balancer has left on the master of this epoch, which is about to be closed.
+    void held(epoch under, mysql::switchover::held const&, instant now);
+
     void read(node_id, mysql::server_facts const&, instant now);
     void presence(node_id, bool alive, bool standby, instant now);
     void answered(mysql::answer const&, instant now);

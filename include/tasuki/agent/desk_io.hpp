@@ -30,6 +30,8 @@ struct desk_links {
     std::function<void(group_id, std::function<void(result<void>)>)> announce;
     std::function<void(node_id, peer_wish, std::function<void(result<answer_operator>)>)> forward;
     std::function<void(peer_message const&)> broadcast;
+    /// A balancer tells of masters that are about to be closed.
+    std::function<void(node_id, std::vector<http::held_master> const&)> held;
     /// Looks at this node's servers; bounded.
     std::function<void(std::function<void(std::vector<http::check_item_view>)>)> examine;
     /// Ends this program in favour of another; calls back only if that does not come to pass.

@@ -7,7 +7,7 @@
 
 #include "tasuki/agent/config.hpp"
 #include "tasuki/agent/lease_loop_io.hpp"
-#include "tasuki/agent/program_io.hpp"
+#include "tasuki/agent/estate_io.hpp"
 #include "tasuki/core/result.hpp"
 #include "tasuki/heartbeat/keys.hpp"
 

@@ -34,6 +34,7 @@ class group {
     void facts(work&, node_id, mysql::server_facts const&);
     void gone(work&, server_incarnation life);
     void answered(work&, mysql::answer const&);
+    void held(work&, sessions_held const&);
     void wish(work&, operator_asked const&);
     void woke(work&);
     [[nodiscard]] instant next_wake() const;

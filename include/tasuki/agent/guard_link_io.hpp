@@ -5,7 +5,7 @@
 // second. What is held when one comes is opened in its page at once. One io_context, one thread,
 // nothing here waits.
 
-#include "tasuki/agent/program_io.hpp"
+#include "tasuki/agent/estate_io.hpp"
 #include "tasuki/core/ids.hpp"
 #include "tasuki/core/time.hpp"
 #include "tasuki/guard/orders.hpp"

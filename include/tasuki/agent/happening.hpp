@@ -1,6 +1,6 @@
 #pragma once
-// What can happen to a node, and what it can want: the two closed lists between the pure core and
-// whoever runs it (the agent's runtime, or a simulator). Effects are carried out in order.
+// What can happen to a node: one of the two closed lists between the pure core and whoever runs it
+// (the agent's runtime, or a simulator). The other one is in effect.hpp.
 
 #include "tasuki/agent/wish.hpp"
 #include "tasuki/core/bytes.hpp"
@@ -9,14 +9,12 @@
 #include "tasuki/core/time.hpp"
 #include "tasuki/election/role.hpp"
 #include "tasuki/heartbeat/message.hpp"
-#include "tasuki/http/operations.hpp"
 #include "tasuki/mysql/operation.hpp"
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <variant>
-#include <vector>
 
 namespace tasuki::agent {
 
@@ -25,8 +23,6 @@ struct moment {
     instant now = long_ago;
     std::uint64_t wall_ms = 0;
 };
-
-// --- happenings ---------------------------------------------------------------------------------
 
 /// An authentic heartbeat; its payload is borrowed for the call.
 struct heard {
@@ -80,6 +76,14 @@ struct order_answered {
     mysql::answer what;
 };
 
+/// The balancer of a node begins no more statements on the master of this epoch.
+struct sessions_held {
+    group_id group;
+    epoch under;
+    node_id by;
+    std::uint32_t sessions = 0; ///< that are still to leave it
+};
+
 /// The program of `fence_peer` has ended; `confirmed` says that the machine is off.
 struct fence_ended {
     std::uint64_t ticket = 0;
@@ -93,106 +97,9 @@ struct operator_asked {
     operator_wish wish{};
 };
 
-using happening = std::variant<heard, refused_datagram, woke, state_stored, address_changed,
-                               address_conflict, link_changed, server_facts_read, server_gone,
-                               order_answered, operator_asked, clock_checked, fence_ended>;
-
-// --- effects ------------------------------------------------------------------------------------
-
-struct transmit {
-    heartbeat::message header; ///< its payload is set from `payload` when it is sealed
-    byte_string payload;
-    std::uint8_t path = 0;
-};
-/// An authentic heartbeat that was not believed (it is counted already): worth a log line, at most
-/// one each while.
-struct refused_heartbeat {
-    heartbeat::reject why = heartbeat::reject::bad_body;
-    node_id from;
-    std::uint8_t path = 0;
-};
-struct store_state {
-    group_id group;
-    election::store what;
-};
-struct stamp_grant {
-    group_id group;
-    election::live_grant what;
-};
-/// Bring the addresses here; `address_changed` comes back.
-struct open_address {
-    group_id group;
-    epoch under;
-    election::deadlines until;
-};
-struct extend_address {
-    group_id group;
-    epoch under;
-    election::deadlines until;
-};
-/// Take the addresses away; `address_changed` comes back when they are gone.
-struct close_address {
-    group_id group;
-    epoch under;
-};
-/// Ask the wire who answers for the addresses, before we may want them.
-struct probe_address {
-    group_id group;
-};
-struct submit_order { ///< to our own mysqld
-    group_id group;
-    mysql::order what;
-};
-struct ask_peer { ///< to the agent of another node
-    group_id group;
-    node_id node;
-    mysql::order what;
-};
-/// For the log and `why`: one line at each change of state.
-struct transition {
-    group_id group;
-    std::string change; ///< "standby -> claiming"
-    std::string why;
-    epoch under;
-    std::string detail;
-};
-/// A line of an operation's timeline, for the history of every node.
-struct progress_note {
-    operation_id operation;
-    group_id group;
-    std::string kind;
-    node_id from;
-    node_id to;
-    epoch under;
-    node_id node; ///< where the step was done
-    std::string step;
-    std::string text;
-    std::string result; ///< empty while it goes on; else done, failed, refused, undone
-    std::string reason; ///< the operator's, or what set it off
-    std::uint64_t wall_ms = 0;
-    bool automatic = true;
-};
-struct answer_operator {
-    std::uint64_t request = 0;
-    bool accepted = false;
-    node_id forward_to{}; ///< set: not our business, ask this node
-    std::string code{};
-    std::string text{};
-    std::string next_command{};
-    std::optional<http::plan_view> plan{}; ///< of a dry run
-    std::string plan_text{};               ///< the same, as another node has written it
-};
-/// Have the machine of the other voter switched off; `fence_ended` comes back.
-struct fence_peer {
-    node_id node;
-    std::uint64_t ticket = 0;
-};
-struct wake {
-    instant when = never;
-};
-
-using effect = std::variant<transmit, store_state, stamp_grant, open_address, extend_address,
-                            close_address, probe_address, submit_order, ask_peer, transition,
-                            progress_note, answer_operator, wake, refused_heartbeat, fence_peer>;
+using happening =
+    std::variant<heard, refused_datagram, woke, state_stored, address_changed, address_conflict,
+                 link_changed, server_facts_read, server_gone, order_answered, operator_asked,
+                 clock_checked, fence_ended, sessions_held>;
 
 } // namespace tasuki::agent

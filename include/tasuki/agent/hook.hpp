@@ -68,6 +68,9 @@ struct hook_event {
 /// To have the machine of `peer` switched off.
 [[nodiscard]] hook_call fence_call(configuration const&, std::string_view node,
                                    node_config const& peer);
+/// To tell whether a backend is fit.
+[[nodiscard]] hook_call check_call(lb::pool_settings const&, lb::backend_settings const&,
+                                   std::string_view node);
 [[nodiscard]] hook_call event_call(configuration const&, std::string_view node, hook_event const&);
 
 } // namespace tasuki::agent

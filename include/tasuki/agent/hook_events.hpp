@@ -1,6 +1,7 @@
 #pragma once
 // What of a group's life is told to the operator's program, as docs/hooks.md lists it. Pure.
 
+#include "tasuki/agent/effect.hpp"
 #include "tasuki/agent/happening.hpp"
 #include "tasuki/agent/hook.hpp"
 #include "tasuki/agent/settings.hpp"

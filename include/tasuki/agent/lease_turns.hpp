@@ -7,6 +7,7 @@
 // nor an older order to open an address can come after a newer one. Simulations keep this order
 // too.
 
+#include "tasuki/agent/effect.hpp"
 #include "tasuki/agent/happening.hpp"
 
 #include <deque>

@@ -7,6 +7,7 @@
 // order.
 
 #include "tasuki/agent/group.hpp"
+#include "tasuki/agent/effect.hpp"
 #include "tasuki/agent/happening.hpp"
 #include "tasuki/agent/peer_fence.hpp"
 #include "tasuki/agent/settings.hpp"

@@ -6,6 +6,7 @@
 //
 // Total and bounded like every codec here: any bytes in, a message or a problem out. Version 1.
 
+#include "tasuki/agent/effect.hpp"
 #include "tasuki/agent/happening.hpp"
 #include "tasuki/agent/history.hpp"
 #include "tasuki/agent/key_message.hpp"

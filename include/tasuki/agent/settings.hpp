@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,8 +21,7 @@ struct mysql_settings {
     std::vector<mysql::member> members; ///< in order of preference
     bool degrade_without_acker = true;  ///< on_no_acker = "degrade"
     bool promote_degraded = false;      ///< when_degraded = "promote"
-    /// In a switchover: for the balancers to let what runs come to its end.
-    duration hold{};
+    std::set<node_id> balancers{};      ///< where one follows the master
 };
 
 struct group_settings {

@@ -3,6 +3,7 @@
 // interval. The holder of a lease is asked how much of it is left; notes of a switchover say that
 // its master is about to be closed. On the front thread only.
 
+#include "tasuki/agent/effect.hpp"
 #include "tasuki/agent/happening.hpp"
 #include "tasuki/agent/settings.hpp"
 #include "tasuki/agent/standing.hpp"

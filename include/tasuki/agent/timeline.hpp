@@ -2,6 +2,7 @@
 // The lines of an operation, written on several nodes, put together into one entry of the history,
 // and that entry as the API shows it. Pure.
 
+#include "tasuki/agent/effect.hpp"
 #include "tasuki/agent/happening.hpp"
 #include "tasuki/agent/history.hpp"
 #include "tasuki/agent/settings.hpp"

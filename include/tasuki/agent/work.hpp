@@ -1,6 +1,7 @@
 #pragma once
 // What the functions of a group hand to each other: the call they serve, and what is under way.
 
+#include "tasuki/agent/effect.hpp"
 #include "tasuki/agent/happening.hpp"
 #include "tasuki/agent/outbox.hpp"
 #include "tasuki/agent/settings.hpp"

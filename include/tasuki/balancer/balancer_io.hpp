@@ -5,6 +5,8 @@
 // Everything happens on the io_context's thread; the data path waits for none of it. A change is
 // durable, and shown to the threads, before it is answered; the other balancers hear of it after.
 
+#include "tasuki/agent/hook_io.hpp"
+#include "tasuki/balancer/estate_io.hpp"
 #include "tasuki/balancer/neighbours.hpp"
 #include "tasuki/balancer/wishes_store_io.hpp"
 #include "tasuki/http/pools_report.hpp"
@@ -27,6 +29,7 @@ struct balancer_options {
     std::string node;
     unsigned threads = 1;
     std::function<void()> on_change = [] {}; ///< somebody who looks at the pools would see another
+    estate inherited{};
 };
 
 class balancer {
@@ -45,12 +48,18 @@ class balancer {
     [[nodiscard]] result<void> add(std::string const& pool, lb::backend_settings const&);
     [[nodiscard]] result<void> remove(std::string const& pool, std::string const& backend);
 
+    /// The data path stands still from here to `thaw`, or to the end of the process.
+    [[nodiscard]] estate freeze();
+    void thaw();
+
     /// What is known of the groups that pools follow.
     void follow(std::vector<lb::group_standing> const&);
     /// What the balancer of another node reports.
     void hear(http::pools_report const&);
     [[nodiscard]] shared_wishes const& wishes() const { return wishes_; }
 
+    /// The masters that are about to be closed, as planned.
+    [[nodiscard]] std::vector<http::held_master> held() const;
     [[nodiscard]] std::vector<http::pool_view> view() const;
     /// Which other nodes are to serve them.
     void expect(std::map<std::string, std::vector<std::string>> nodes_by_pool) {
@@ -67,7 +76,8 @@ class balancer {
     using doors = std::vector<std::shared_ptr<lb::listener const>>;
 
     balancer(boost::asio::io_context&, balancer_options const&, wishes_store);
-    [[nodiscard]] result<doors> open_doors(lb::pool_settings const&) const;
+    [[nodiscard]] result<doors> open_doors(lb::pool_settings const&);
+    [[nodiscard]] result<void> inherit(estate, std::vector<lb::pool_settings> const&);
     [[nodiscard]] result<pool*> find(std::string const& name);
     /// Makes a command of `it` durable and shows it; `before` comes back if it cannot be.
     [[nodiscard]] result<void> keep(pool& it, lb::roster before, std::string const& backend,
@@ -83,17 +93,22 @@ class balancer {
     void heard(lb::worker_report);
     void on(lb::session_report const&);
     void on(lb::connect_report const&);
+    void ask(std::string const& pool, lb::pool_settings const&, lb::backend_settings const& of);
     void on_check(std::string const& pool, lb::backend_settings const& of, lb::check_result);
 
     boost::asio::io_context& io_;
     wishes_store store_;
     std::string node_;
+    agent::hook_runner programs_; ///< of checks
     std::function<void()> on_change_;
     shared_wishes wishes_; ///< of pools that are not here, too
     neighbours others_;
     bool unclear_said_ = false;
+    std::vector<http::held_master> held_; ///< as it was last looked at
     std::map<std::string, std::unique_ptr<pool>> pools_;
     std::vector<std::string> order_; ///< of the file
+    doors inherited_;                ///< of the process before this one, at its start
+    std::vector<lb::group_standing> standings_;
     boost::asio::steady_timer timer_;
     std::atomic<unsigned> reports_waiting_{0};
     std::atomic<std::uint64_t> reports_dropped_{0};

@@ -31,10 +31,19 @@ struct pool_deed {
     friend bool operator==(pool_deed const&, pool_deed const&) = default;
 };
 
+/// A master that is about to be closed: the balancer begins no more statements there.
+struct held_master {
+    std::string group;
+    std::uint64_t epoch = 0;    ///< its own
+    std::uint32_t sessions = 0; ///< that are still to leave it
+    friend bool operator==(held_master const&, held_master const&) = default;
+};
+
 struct pools_report {
     std::string node; ///< whose; empty: of the node where it is told
     std::vector<pool_view> pools;
     std::vector<pool_deed> deeds; ///< since the last report
+    std::vector<held_master> held;
     std::string wishes;           ///< empty: too many to be shared, or none
     friend bool operator==(pools_report const&, pools_report const&) = default;
 };

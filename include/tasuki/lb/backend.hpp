@@ -31,7 +31,8 @@ struct backend_state {
     std::optional<unsigned> weight; ///< by command; else that of the file
     health_state health;
     std::optional<draining> leaving;   ///< by the operator's wish
-    placement where;                   ///< in the group that its pool follows
+    std::optional<server_seen> seen;   ///< as its last check that went well saw it
+    placement where;                   ///< in the group that its pool follows, or by its own word
     std::optional<draining> displaced; ///< by its place there
     instant served_since = long_ago;   ///< it became usable: slow start counts from here
 };
@@ -58,6 +59,7 @@ struct backend_state {
 /// After a command. Ready again, it begins with its slow start.
 void want(backend_state&, administration, instant deadline, instant now);
 /// True if it is news. Whoever serves again begins with its slow start.
-bool put_in_place(backend_state&, placement, group_role, duration drain_deadline, instant now);
+/// `writes`: sessions have nowhere else to go, and the sooner one is closed, the better.
+bool put_in_place(backend_state&, placement, bool writes, duration drain_deadline, instant now);
 
 } // namespace tasuki::lb

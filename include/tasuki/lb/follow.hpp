@@ -8,6 +8,8 @@
 // takes. Pure.
 
 #include "tasuki/core/time.hpp"
+#include "tasuki/lb/health.hpp"
+#include "tasuki/lb/probe.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -72,6 +74,12 @@ struct placement {
 [[nodiscard]] std::vector<placement> places(follow_settings const&, group_standing const&,
                                             std::span<std::string const> backends,
                                             std::span<placement const> before, instant now);
+/// The same for a pool that follows no group, by what its servers say of themselves (mysql checks);
+/// nothing is known of one that was not asked yet, and it serves.
+[[nodiscard]] std::vector<placement> places_by_word(server_role, duration lag_max,
+                                                    std::span<std::string const> backends,
+                                                    std::span<std::optional<server_seen> const>,
+                                                    std::span<placement const> before, instant now);
 /// When these places change by time alone.
 [[nodiscard]] instant places_change_at(follow_settings const&, group_standing const&,
                                        std::span<placement const>, instant now);

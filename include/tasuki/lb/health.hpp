@@ -10,6 +10,7 @@
 #include "tasuki/core/time.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -39,9 +40,18 @@ struct health_state {
 /// The first check of `name` comes within one interval, always at the same place in it.
 [[nodiscard]] health_state begin_checks(health_rules const&, std::string_view name, instant now);
 
+/// What a server of MySQL says of itself.
+struct server_seen {
+    bool read_only = false;
+    bool applies = false; ///< receives and applies what another one writes
+    std::optional<milliseconds> lag;
+    std::string why; ///< it cannot be seen
+    friend bool operator==(server_seen const&, server_seen const&) = default;
+};
 struct check_result {
     bool good = false;
-    std::string why; ///< empty if good
+    std::string why;                   ///< empty if good
+    std::optional<server_seen> seen{}; ///< if it was asked for
 };
 /// True if the health has changed.
 bool checked(health_state&, health_rules const&, check_result, instant now);

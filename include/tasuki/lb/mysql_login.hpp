@@ -34,6 +34,10 @@ struct server_greeting {
     std::uint64_t capabilities = 0;
     byte_string challenge;
     std::string plugin;
+    template<class Archive>
+    void members(Archive& it) {
+        it(is_mariadb, capabilities, challenge, plugin);
+    }
 };
 [[nodiscard]] std::optional<server_greeting> read_greeting(byte_view payload);
 
@@ -41,6 +45,10 @@ struct server_greeting {
 struct switch_request {
     std::string plugin;
     byte_string challenge;
+    template<class Archive>
+    void members(Archive& it) {
+        it(plugin, challenge);
+    }
 };
 [[nodiscard]] std::optional<switch_request> read_switch_request(byte_view payload);
 
@@ -52,6 +60,10 @@ struct client_login {
     byte_string answer;
     std::string plugin;
     byte_string attributes; ///< with their length in front, as they came
+    template<class Archive>
+    void members(Archive& it) {
+        it(capabilities, packet_max, character_set, user, answer, plugin, attributes);
+    }
 };
 /// Nothing for what is no login of protocol 4.1, and for the request to speak TLS.
 [[nodiscard]] std::optional<client_login> read_login(byte_view payload);
@@ -70,6 +82,10 @@ class short_packets {
     /// longer than `size_max`: nothing more is read then.
     bool read(byte_view bytes, std::function<void(std::uint8_t, byte_view)> const& use);
     [[nodiscard]] bool is_at_boundary() const { return kept_.empty(); }
+    template<class Archive>
+    void members(Archive& it) {
+        it(kept_, failed_);
+    }
 
   private:
     byte_string kept_;

@@ -51,6 +51,12 @@ class mysql_move {
     [[nodiscard]] progress entered(byte_view, byte_string& reply);
     /// In its own words.
     [[nodiscard]] std::string const& refusal() const { return refusal_; }
+    /// While it is not on its way.
+    template<class Archive>
+    void members(Archive& it) {
+        it(from_client_, from_server_, greeting_, switch_, login_, secret_, offered_, has_login_,
+           proven_, logged_in_, keeps_);
+    }
 
   private:
     void on_login_packet_of_server(byte_view payload);

@@ -59,6 +59,13 @@ class packet_stream {
     [[nodiscard]] bool is_at_boundary() const {
         return to_pass_ == 0 && kept_size_ == 0 && !continues_;
     }
+    template<class Archive>
+    void members(Archive& it) {
+        byte_string some{kept_.data(), kept_.data() + kept_size_};
+        it(to_pass_, continues_, some);
+        kept_size_ = std::min(some.size(), kept_.size());
+        std::copy_n(some.begin(), kept_size_, kept_.begin());
+    }
 
   private:
     static std::uint32_t length_of(byte_view bytes) {

@@ -68,6 +68,12 @@ class mysql_session {
     [[nodiscard]] bool is_between_packets() const {
         return client_.is_at_boundary() && server_.is_at_boundary();
     }
+    template<class Archive>
+    void members(Archive& it) {
+        it(client_, server_, questions_, answered_, capabilities_, cursors_, sql_, locks_,
+           last_prepared_, left_, flags_, last_sequence_, next_, blind_, logged_in_, reads_file_,
+           reads_text_, streams_, in_transaction_, unknown_, state_);
+    }
 
   private:
     /// What the next packet of the server is.
@@ -86,6 +92,10 @@ class mysql_session {
         std::uint32_t statement = 0;
         bool wants_cursor = false;
         lock_effect locks; ///< known once another command has begun
+        template<class Archive>
+        void members(Archive& it) {
+            it(command, statement, wants_cursor, locks);
+        }
     };
 
     void client_packet(packet const&);

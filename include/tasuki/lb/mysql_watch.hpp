@@ -80,6 +80,21 @@ class mysql_watch final : public relay_watcher {
     /// would not be understood.
     [[nodiscard]] byte_view farewell() const;
 
+    /// Between two moves; what its backend's wishes are is told anew.
+    template<class Archive>
+    void members(Archive& it) {
+        bool movable = move_ != nullptr;
+        it(movable);
+        if (!movable)
+            move_.reset(); // its login was not seen as one that could be given again
+        else if (!move_)
+            move_ = std::make_unique<mysql_move>(std::span<pool_user const>{});
+        if (movable)
+            it(*move_);
+        it(session_, last_byte_, transaction_since_, greeting_, is_greeted_, validates_, is_asking_,
+           refused_, guards_, guarded_);
+    }
+
   private:
     [[nodiscard]] passage greet(std::span<std::byte>);
     [[nodiscard]] passage from_former_server(byte_view);

@@ -25,8 +25,17 @@ enum class check_kind : std::uint8_t {
     redis,
     memcached,
     smtp,
+    command, ///< a program of the operator's says so
 };
 [[nodiscard]] std::string_view to_string(check_kind);
+
+/// What a server of MySQL has to be, by its own word, to serve.
+enum class server_role : std::uint8_t {
+    any,
+    master,  ///< it takes writes
+    replica, ///< it applies what another one writes
+};
+[[nodiscard]] std::string_view to_string(server_role);
 
 struct check_settings {
     check_kind kind = check_kind::tcp;
@@ -35,7 +44,14 @@ struct check_settings {
     std::string body;                  ///< http: what must stand in the answer; empty: anything
     unsigned status = 0;               ///< http: exactly this; 0: 200 to 399
     std::string user = "tasuki_check"; ///< mysql, postgresql; needs no password and no rights
+    std::string password_file;         ///< mysql; read by whoever asks; empty: no password
+    std::string password;
+    server_role role = server_role::any; ///< mysql
+    duration lag_max{};                  ///< mysql: of a replica; zero: any
+    std::string command;                 ///< absolute path
     duration timeout = milliseconds{1000};
+    /// A server that denies us access, or shows us nothing, is not enough.
+    [[nodiscard]] bool asks_for_state() const { return role != server_role::any; }
     friend bool operator==(check_settings const&, check_settings const&) = default;
 };
 
@@ -60,21 +76,5 @@ class check_talk {
 };
 /// Null for a kind that does not speak.
 [[nodiscard]] std::unique_ptr<check_talk> talk_of(check_settings const&);
-
-/// To its end: whoever only connects and leaves is counted as a broken client, and after a hundred
-/// of those the server blocks our host (max_connect_errors).
-class mysql_check : public check_talk {
-  public:
-    explicit mysql_check(std::string_view user)
-        : user_(user) {}
-    [[nodiscard]] step hear(byte_view) override;
-
-  private:
-    [[nodiscard]] step answer(std::uint8_t sequence, byte_view payload);
-
-    std::string user_;
-    byte_string heard_;
-    bool greeted_ = false;
-};
 
 } // namespace tasuki::lb

@@ -26,6 +26,31 @@ enum class relay_end : std::uint8_t {
     watcher,
 };
 
+/// What one process leaves to the next of a relay, but for its sockets.
+struct relay_estate {
+    struct direction {
+        byte_string kept; ///< is to be passed on, and not taken yet
+        byte_string held; ///< by the watcher
+        std::uint64_t passed = 0;
+        bool told_end = false;
+        template<class Archive>
+        void members(Archive& it) {
+            it(kept, held, passed, told_end);
+        }
+    };
+    direction up;
+    direction down;
+    bool client_ended = false;
+    bool server_ended = false;
+    bool client_first = false;
+    std::uint64_t passed_before = 0;
+    instant last_byte = long_ago;
+    template<class Archive>
+    void members(Archive& it) {
+        it(up, down, client_ended, server_ended, client_first, passed_before, last_byte);
+    }
+};
+
 class relay {
   public:
     using ended = std::function<void(relay_end)>;
@@ -38,6 +63,11 @@ class relay {
     ~relay();
 
     [[nodiscard]] result<void> start();
+    /// In the place of that: it goes on where another process has left it.
+    [[nodiscard]] result<void> resume(relay_estate);
+    [[nodiscard]] relay_estate estate() const;
+    [[nodiscard]] int client() const { return client_.socket.get(); }
+    [[nodiscard]] int server() const { return server_.socket.get(); }
     /// It goes on with another server, which gets what the former one has not taken.
     [[nodiscard]] result<void> replace_server(unique_fd);
     /// It waits for another server: only whether the client is still there is looked at.
@@ -53,6 +83,7 @@ class relay {
     void show_held();
     /// Reads nothing more, and is over (by the watcher) as soon as what was read is passed on.
     void finish();
+    [[nodiscard]] bool is_finishing() const { return finishing_; }
 
     /// The server has taken the connection.
     [[nodiscard]] bool is_connected() const {

@@ -47,7 +47,7 @@ class roster {
     [[nodiscard]] result<void> add(backend_settings const&, instant now);
     [[nodiscard]] result<void> remove(std::string_view backend);
 
-    /// True if the health of the backend has changed by it.
+    /// True if the health of the backend has changed by it; its place may have, too.
     bool checked(std::string_view backend, check_result, instant now);
     /// A client's connection to it succeeded, or did not.
     void connected(std::string_view backend, bool good, instant now);
@@ -65,6 +65,8 @@ class roster {
     [[nodiscard]] pool_settings const& settings() const { return settings_; }
     [[nodiscard]] std::span<backend_state const> states() const { return states_; }
     [[nodiscard]] std::vector<unsigned> weights(instant now) const;
+    /// What is known of the group that the pool follows.
+    [[nodiscard]] group_standing const& standing() const { return standing_; }
     /// All went down at once: it is more likely us, and they are used all the same.
     [[nodiscard]] bool is_own_fault() const { return own_fault_; }
     [[nodiscard]] bool is_dead(std::size_t index) const;

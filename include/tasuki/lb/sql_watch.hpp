@@ -18,6 +18,10 @@ struct held_locks {
     bool named = false;  ///< GET_LOCK
     [[nodiscard]] bool any() const { return tables || named; }
     friend bool operator==(held_locks const&, held_locks const&) = default;
+    template<class Archive>
+    void members(Archive& it) {
+        it(tables, named);
+    }
 };
 
 struct lock_effect {
@@ -25,6 +29,10 @@ struct lock_effect {
     held_locks given_back;
     /// What may be held after a statement that `succeeded`; of one that failed a part may have.
     [[nodiscard]] held_locks on(held_locks before, bool succeeded) const;
+    template<class Archive>
+    void members(Archive& it) {
+        it(taken, given_back);
+    }
 };
 
 class sql_watch {
@@ -33,6 +41,10 @@ class sql_watch {
     void begin() { *this = {}; }
     void read(byte_view text);
     [[nodiscard]] lock_effect effect() const;
+    template<class Archive>
+    void members(Archive& it) {
+        it(letters_, count_, before_, flushes_, found_);
+    }
 
   private:
     enum class word : std::uint8_t {

@@ -64,6 +64,12 @@ class state_watch {
     [[nodiscard]] obstacle keeps() const;
     /// Statements executed that begin with SET: the server counts them, too.
     [[nodiscard]] std::uint64_t settings() const { return settings_; }
+    template<class Archive>
+    void members(Archive& it) {
+        it(letters_, count_, too_long_, before_, words_, assignments_, is_set_, names_form_,
+           last_is_carried_, last_is_session_, last_is_next_, after_end_, in_statement_,
+           is_executed_, kept_by_, settings_, prepared_);
+    }
 
   private:
     [[nodiscard]] std::string_view word() const { return {letters_.data(), count_}; }

@@ -9,6 +9,7 @@
 #include "tasuki/core/result.hpp"
 #include "tasuki/core/unique_fd_io.hpp"
 #include "tasuki/lb/pool.hpp"
+#include "tasuki/lb/session_estate_io.hpp"
 
 #include <atomic>
 #include <cstdint>
@@ -25,6 +26,7 @@ namespace tasuki::lb {
 /// Of one backend, over all threads.
 struct backend_counts {
     std::atomic<std::uint32_t> sessions{0}; ///< now, those that connect included
+    std::atomic<std::uint32_t> away{0};     ///< of them: those that have left, and not arrived
     std::atomic<std::uint64_t> connections{0};
     std::atomic<std::uint64_t> failed_connects{0};
     std::atomic<std::uint64_t> to_server_bytes{0}; ///< of sessions that have ended
@@ -124,6 +126,13 @@ class worker {
     /// Of a pool, and of one backend if it is named. The answer comes on the worker's thread.
     void list_sessions(std::string pool, std::string backend,
                        std::function<void(std::vector<listed_session>)> use);
+
+    /// The thread stands still with all it has, until `thaw` or the end of the process. Waits for
+    /// it.
+    [[nodiscard]] sessions_left freeze();
+    void thaw();
+    /// Of a process before this one; a pool of that name was shown.
+    void adopt(session_estate);
 
   private:
     worker() = default;

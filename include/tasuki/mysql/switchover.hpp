@@ -4,7 +4,8 @@
 //   precheck -> (plan shown; a dry run ends here) -> catch_up -> hold -> close -> settle_down ->
 //   journal `closed` -> hand_over
 //
-// Where balancers follow the master they hear of `hold`, and begin no more statements there.
+// Where balancers follow the master they hear of `hold`, and begin no more statements there. It
+// lasts until they have no session left there, or as long as they get on with it, within a bound.
 // Writes go on while the candidate catches up. The point of no return is the journal of `closed`;
 // any overrun before it opens the writes again and says so. When that journal's fate is unknown the
 // writes stay closed: a successor may already believe the position. The second half is `failover`
@@ -13,6 +14,8 @@
 #include "tasuki/mysql/candidate.hpp"
 #include "tasuki/mysql/procedure.hpp"
 
+#include <cstdint>
+#include <map>
 #include <set>
 
 namespace tasuki::mysql::switchover {
@@ -26,8 +29,14 @@ struct begin {
     std::set<node_id> silent;
     std::set<node_id> standby;
     bool dry_run = false;
+    std::set<node_id> balancers{}; ///< where one follows the master; none: there is no `hold`
 };
-using event = std::variant<begin, answered, journalled, tick>;
+/// The balancer of a node begins no more statements here; so many sessions are still to leave.
+struct held {
+    node_id by;
+    std::uint32_t sessions = 0;
+};
+using event = std::variant<begin, answered, journalled, held, tick>;
 
 /// Who replicates from whom, for the operator's eye.
 struct tree {
@@ -51,7 +60,8 @@ struct policy {
     duration precheck_limit = milliseconds{3000};
     duration lag_limit = milliseconds{60'000}; ///< for the candidate to catch up, writes going on
     duration caught_up = milliseconds{500};    ///< reached the position of just now within this
-    duration hold{};                           ///< for what runs to end; zero: no balancer follows
+    duration hold = milliseconds{150};         ///< for what runs to end, since the last one left
+    duration hold_limit = milliseconds{1000};  ///< in all
     duration close_limit = milliseconds{200};  ///< one try of read_only
     unsigned close_tries = 5;
     duration close_pause = milliseconds{300};  ///< writes flow between two tries
@@ -91,6 +101,8 @@ struct state {
     instant bound = never;
     instant poll_at = never;
     instant closing_since = never;
+    std::map<node_id, std::uint32_t> held; ///< sessions that are still to leave, by balancer
+    instant hold_ends = never;
     conclude verdict;
 };
 

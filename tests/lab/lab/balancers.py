@@ -1,6 +1,7 @@
 """The load balancers of a lab and the web backends behind them: two of each, no agents."""
 
 import json
+import signal
 import subprocess
 
 from . import network, places, processes
@@ -83,6 +84,19 @@ def start(lab: Lab, node: str) -> None:
     spawn(lab, node)
     processes.wait_until(lambda: tasuki(lab, node, "list", check=False).returncode == 0, READY_S,
                          f"tasuki-lb on {node} answers")
+
+
+def upgrade(lab: Lab, node: str) -> None:
+    """Another process of the same program takes its place, with all it has."""
+    log = lab.log(node, "lb")
+    size = log.stat().st_size
+    for process in processes.running(lab, node, "lb"):
+        processes.send_signal(process, signal.SIGUSR2)
+    processes.wait_until(lambda: " takes over " in log.read_text()[size:] and
+                         "threads" in log.read_text()[size:], READY_S,
+                         f"another process serves on {node}")
+    processes.wait_until(lambda: tasuki(lab, node, "list", check=False).returncode == 0, READY_S,
+                         f"tasuki-lb on {node} answers again")
 
 
 def socket(lab: Lab, node: str):

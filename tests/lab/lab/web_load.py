@@ -1,6 +1,7 @@
 """Web clients that keep their connections: each asks, rests, asks again, until its input ends.
 
-  web_load.py ADDRESS PORT SESSIONS REST_MS   prints one JSON line: requests, errors, reopened, by
+  web_load.py ADDRESS PORT SESSIONS REST_MS
+      prints one JSON line: requests, errors, reopened, longest_ms, by
 
 A connection that the other side has closed while it rested is opened again, and the request
 repeated once, as HTTP clients do: that is no error. An error is a request without an answer.
@@ -9,6 +10,7 @@ repeated once, as HTTP clients do: that is no error. An error is a request witho
 import asyncio
 import json
 import sys
+import time
 from collections import Counter
 
 BOUND_S = 5
@@ -24,14 +26,17 @@ async def ask(reader, writer) -> str:
     return (await asyncio.wait_for(reader.readexactly(length), BOUND_S)).decode()
 
 
-async def client(address: str, port: int, rest_s: float, over: asyncio.Event) -> None:
+async def client(address: str, port: int, rest_s: float, over: asyncio.Event) -> float:
     link = None
+    longest = 0.0
     while not over.is_set():
         for attempt in range(2):
+            began = time.monotonic()
             try:
                 if link is None:
                     link = await asyncio.wait_for(asyncio.open_connection(address, port), BOUND_S)
                 BY[await ask(*link)] += 1
+                longest = max(longest, time.monotonic() - began)
                 TALLY["requests"] += 1
                 break
             except (OSError, asyncio.IncompleteReadError, asyncio.TimeoutError):
@@ -44,6 +49,7 @@ async def client(address: str, port: int, rest_s: float, over: asyncio.Event) ->
         await asyncio.sleep(rest_s)
     if link is not None:
         link[1].close()
+    return longest
 
 
 async def main(address: str, port: int, sessions: int, rest_s: float) -> None:
@@ -51,9 +57,9 @@ async def main(address: str, port: int, sessions: int, rest_s: float) -> None:
     clients = [asyncio.create_task(client(address, port, rest_s, over)) for _ in range(sessions)]
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
     over.set()
-    await asyncio.gather(*clients)
+    longest = max(await asyncio.gather(*clients))
     print(json.dumps({**{key: TALLY[key] for key in ("requests", "errors", "reopened")},
-                      "by": dict(BY)}))
+                      "longest_ms": round(1000 * longest), "by": dict(BY)}))
 
 
 if __name__ == "__main__":

@@ -76,6 +76,9 @@ struct played {
         };
         links.forward = [](auto const&...) { FAIL("nothing is forwarded here"); };
         links.broadcast = [this](peer_message const& it) { sent.push_back(it); };
+        links.held = [this](node_id by, std::vector<http::held_master> const& all) {
+            held.emplace_back(by, all);
+        };
         links.examine = [](auto const& done) { done({}); };
         links.publish = [this](http::stream_event it) { events.push_back(std::move(it)); };
         links.warn = [this](std::string text) { warnings.push_back(std::move(text)); };
@@ -115,6 +118,7 @@ struct played {
     std::vector<group_report> own;
     bool web_refuses = false;
     std::vector<peer_message> sent;
+    std::vector<std::pair<node_id, std::vector<http::held_master>>> held;
     std::vector<http::stream_event> events;
     std::vector<std::string> warnings;
     std::unique_ptr<desk> front;
@@ -263,6 +267,8 @@ TEST_CASE("desk: what a load balancer reports is shown by all nodes, with whose 
     CHECK(std::none_of(on.events.begin(), on.events.end(),
                        [](auto const& it) { return it.name == http::pools_event; }));
 
+    CHECK(on.held.empty());
+
     on.front->told_by(b, peer_pools{passed_on});
     REQUIRE_FALSE(on.events.empty());
     CHECK(on.events.back().name == http::pools_event);
@@ -277,6 +283,18 @@ TEST_CASE("desk: what a load balancer reports is shown by all nodes, with whose 
     for (auto const& pool : pools)
         CHECK(pool.at("trouble") ==
               (pool.at("node") == "a" ? "" : "the load balancer of b has said nothing for 7 s"));
+}
+
+TEST_CASE("desk: what balancers have left on a master that closes is told to the lease thread",
+          "[agent][desk]") {
+    played on;
+    http::pools_report said;
+    said.held = {{"db", 4, 7}};
+    CHECK(on.ask(http::post_pools{said}).status == 200);
+    on.front->told_by(b, peer_pools{said});
+    REQUIRE(on.held.size() == 2);
+    CHECK(on.held[0] == std::pair{a, said.held});
+    CHECK(on.held[1] == std::pair{b, said.held});
 }
 
 TEST_CASE("desk: why shows the decisions of that group only", "[agent][desk]") {

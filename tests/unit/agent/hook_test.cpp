@@ -67,6 +67,21 @@ TEST_CASE("hook: a program that moves addresses is told which, and nothing else"
     CHECK(call.limit == milliseconds{700});
 }
 
+TEST_CASE("hook: a program that checks a backend is told which", "[agent]") {
+    lb::pool_settings pool;
+    pool.name = "queue";
+    pool.check.command = "/opt/{node}/check";
+    pool.check.timeout = milliseconds{300};
+    lb::backend_settings const backend{"mq1", *endpoint::parse("[fd77::21]:5672"), 100, false, 0};
+    auto const it = check_call(pool, backend, "lb1");
+    CHECK(it.program == "/opt/lb1/check");
+    CHECK(it.limit == milliseconds{300});
+    CHECK(it.arguments == std::vector<std::string>{"mq1", "fd77::21", "5672"});
+    for (auto const* each : {"TASUKI_NODE=lb1", "TASUKI_POOL=queue", "TASUKI_BACKEND=mq1",
+                             "TASUKI_ADDRESS=fd77::21", "TASUKI_PORT=5672"})
+        CHECK(std::count(it.environment.begin(), it.environment.end(), each) == 1);
+}
+
 TEST_CASE("hook: the end of a program is told in one line", "[agent]") {
     CHECK(describe(ended(0)) == "ended with exit code 0 after 20 ms");
     CHECK(describe({hook_end::kind::exited, 3, milliseconds{9}, "no such instance"}) ==

@@ -2,6 +2,7 @@
 #include "tasuki/agent/make_settings.hpp"
 
 #include <catch2/catch.hpp>
+#include <fmt/format.h>
 
 using namespace tasuki;
 using namespace tasuki::agent;
@@ -111,4 +112,20 @@ TEST_CASE("make settings: the database's members with server, account and rule",
     CHECK_FALSE(mysql.members[0].never_master);
     CHECK(mysql.members[1].server.to_string() == "10.79.0.1:3307");
     CHECK(mysql.members[2].never_master);
+    CHECK(mysql.balancers.empty());
+}
+
+TEST_CASE("make settings: a switchover waits for the balancers that follow the master",
+          "[agent][make_settings]") {
+    auto const pool = [](char const* name, char const* node, int port, char const* group,
+                         char const* role) {
+        return fmt::format("[[pool]]\nname = \"{}\"\nnodes = [{}]\nlisten = \"10.77.0.60:{}\"\n"
+                           "protocol = \"mysql\"\nfollow = {{ group = \"{}\", role = \"{}\" }}\n",
+                           name, node, port, group, role);
+    };
+    auto const it = make_settings(parsed(shop + pool("write", "\"wit\"", 3310, "db", "master") +
+                                         pool("also", "\"db3\", \"wit\"", 3311, "db", "master") +
+                                         pool("read", "\"db1\"", 3312, "db", "replica")),
+                                  "db1");
+    CHECK(it.groups[0].mysql->balancers == std::set{node_named("db3"), node_named("wit")});
 }

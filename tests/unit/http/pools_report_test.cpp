@@ -23,6 +23,7 @@ pools_report some() {
     backend.drain_left = milliseconds{59'000};
     out.node = "lb1";
     out.deeds = {{"web", "app1", "weight 20", "root", 1'767}};
+    out.held = {{"db", 1ULL << 40U, 3}};
     out.wishes = R"({"form":2})";
     return out;
 }
@@ -42,6 +43,7 @@ TEST_CASE("a report of pools that is no such thing is refused as a whole", "[htt
           R"({"pools":[{"sessions":-1}]})", R"({"pools":[{"listen":[7]}]})",
           R"({"pools":[{"backends":[{"weight":7}]}]})",
           R"({"pools":[{"backends":[{"backup":1}]}]})", R"({"deeds":[{"by":[]}]})",
+          R"({"held":{}})", R"({"held":[{"sessions":-1}]})",
           R"({"wishes":{}})"}) {
         INFO(text);
         CHECK_FALSE(parse_pools_report(text).has_value());

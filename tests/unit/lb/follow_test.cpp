@@ -323,4 +323,77 @@ TEST_CASE("what an agent tells is read back, and nonsense is not", "[lb][follow]
     CHECK(parse_standings(R"({"groups": [], "more": 7})").has_value());
 }
 
+TEST_CASE("a pool that follows nobody goes by what its servers say of themselves",
+          "[lb][check]") {
+    auto settings = pool(group_role::replica);
+    settings.follows = {};
+    settings.check.role = server_role::replica;
+    settings.check.lag_max = 2s;
+    rig on{settings};
+    auto const say = [&](char const* name, server_seen const& seen) {
+        (void)on.it.checked(name, {true, {}, seen}, on.now);
+    };
+    CHECK(on.weights() == shares{100, 100, 100}); // not asked yet
+    say("db1", {true, true, 0ms, {}});
+    say("db2", {true, true, 2001ms, {}});
+    say("db3", {false, false, {}, {}});
+    CHECK(on.weights() == shares{100, 0, 0});
+    CHECK(on.why(1) == "lags 2001 ms");
+    CHECK(on.why(2) == "it is no replica, and takes writes");
+    CHECK(drain_of(on.it.states()[1])->is_urgent == false);
+    SECTION("it serves again when it lags half as much") {
+        say("db2", {true, true, 1001ms, {}});
+        CHECK(on.weights() == shares{100, 0, 0});
+        say("db2", {true, true, 1000ms, {}});
+        CHECK(on.weights() == shares{100, 100, 0});
+    }
+    SECTION("the last one stays, however much it lags") {
+        say("db1", {true, true, 9000ms, {}});
+        CHECK(on.weights() == shares{0, 100, 0});
+        CHECK(on.why(1) == "lags 2001 ms, and no other is better");
+    }
+    SECTION("one that does not replicate is left after a while") {
+        say("db2", {true, true, 0ms, {}});
+        say("db1", {true, false, {}, {}});
+        CHECK(on.weights() == shares{100, 100, 0});
+        on.now += 3s;
+        CHECK(on.it.next(on.now) <= on.now);
+        say("db1", {true, false, {}, {}});
+        CHECK(on.weights() == shares{0, 100, 0});
+        CHECK(on.why(0) == "it does not replicate");
+    }
+    SECTION("one that does not show it is doubted, too") {
+        say("db2", {true, true, 0ms, {}});
+        say("db1", {true, true, {}, "it lets no tasuki_check see what it is"});
+        on.now += 3s;
+        CHECK(on.it.pass(on.now));
+        CHECK(on.weights() == shares{0, 100, 0});
+    }
+    SECTION("a check that fails says nothing of it") {
+        (void)on.it.checked("db2", {false, "no answer", {}}, on.now);
+        CHECK(on.why(1) == "lags 2001 ms");
+    }
+    SECTION("another file forgets it") {
+        settings.check.role = server_role::any;
+        on.it.configure(settings, on.now);
+        CHECK(on.weights() == shares{100, 100, 100});
+        CHECK_FALSE(drain_of(on.it.states()[1]).has_value());
+    }
+}
+
+TEST_CASE("a pool for writing leaves a server that is read-only", "[lb][check]") {
+    auto settings = pool(group_role::master);
+    settings.follows = {};
+    settings.check.role = server_role::master;
+    rig on{settings};
+    (void)on.it.checked("db1", {true, {}, server_seen{false, false, {}, {}}}, on.now);
+    (void)on.it.checked("db2", {true, {}, server_seen{true, true, 0ms, {}}}, on.now);
+    CHECK(on.weights() == shares{100, 0, 100});
+    CHECK(on.why(1) == "read_only is on");
+    CHECK(drain_of(on.it.states()[1])->is_urgent);
+    CHECK(on.dead() == "---"); // what runs there comes to its end
+    (void)on.it.checked("db2", {true, {}, server_seen{false, true, 0ms, {}}}, on.now);
+    CHECK(on.weights() == shares{100, 100, 100});
+}
+
 } // namespace tasuki::lb

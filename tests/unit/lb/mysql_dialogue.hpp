@@ -1,6 +1,10 @@
 #pragma once
-// A MySQL connection written down packet by packet, and shown to a follower in pieces of any size.
+// A MySQL connection written down packet by packet, and shown to a follower in pieces of any size,
+// each of them to another process, which goes on where the one before has left it.
+#include "tasuki/core/archive.hpp"
 #include "tasuki/lb/mysql_session.hpp"
+
+#include <catch2/catch.hpp>
 
 #include <string>
 #include <string_view>
@@ -94,6 +98,9 @@ class dialogue {
             auto const some = rest.first(std::min(piece_, rest.size()));
             from_client ? it.from_client(some) : it.from_server(some);
             rest = rest.subspan(some.size());
+            mysql_session next;
+            REQUIRE(unarchive(archived(it), next));
+            it = std::move(next);
         }
     }
     std::size_t piece_;

@@ -50,6 +50,32 @@ struct group {
     switchover::state last;
 };
 
+constexpr node_id lb1{11};
+constexpr node_id lb2{12};
+
+/// A switchover that waits for two balancers; times in milliseconds since it began to.
+struct holding {
+    holding() {
+        auto input = here.begin();
+        input.balancers = {lb1, lb2};
+        play.tell(input);
+        while (play.state.at != switchover::phase::hold)
+            play.run(milliseconds{1});
+        began = play.now;
+    }
+    void at(int ms, node_id by, unsigned sessions) {
+        tick(ms);
+        play.tell(switchover::held{by, sessions});
+    }
+    void tick(int ms) {
+        play.now = began + milliseconds{ms};
+        play.tell(mysql::tick{});
+    }
+    group here;
+    rotation play{here.servers, switchover::step, switchover::next_wake};
+    instant began;
+};
+
 } // namespace
 
 TEST_CASE("switchover: the old master is closed and everything is on its successor",
@@ -218,20 +244,80 @@ TEST_CASE("switchover: a try that fails lets writes flow before the next", "[swi
 }
 
 TEST_CASE("switchover: balancers that follow are told, and have time, before it closes",
-          "[switchover]") {
+          "[switchover][hold]") {
     group here;
-    rotation one(here.servers, switchover::step, switchover::next_wake, {.hold = milliseconds{50}});
-    one.tell(here.begin());
-    auto const seen = one.run();
+    auto input = here.begin();
+    input.balancers = {lb1};
+    auto const seen = here.play(input);
     CHECK(seen.verdict->how == conclusion::hand_over);
     auto const told = std::find(seen.notes.begin(), seen.notes.end(),
                                 "hold: balancers begin no more transactions here");
     REQUIRE(told != seen.notes.end());
     CHECK(std::find_if(seen.notes.begin(), told,
                        [](auto const& line) { return line.starts_with("close"); }) == told);
+    CHECK(seen.has_noted("not every balancer has told what it has left here"));
     auto const without = here.play(here.begin());
     CHECK(std::none_of(without.notes.begin(), without.notes.end(),
                        [](auto const& line) { return line.starts_with("hold"); }));
+}
+
+TEST_CASE("switchover: it closes at once when no balancer has a session left",
+          "[switchover][hold]") {
+    holding one;
+    one.at(10, lb1, 3);
+    one.at(20, db2, 0); // no balancer of the group
+    one.at(30, lb2, 0);
+    CHECK(one.play.state.at == switchover::phase::hold);
+    one.at(40, lb1, 0);
+    CHECK(one.play.state.at == switchover::phase::close);
+    CHECK(one.play.result.has_noted("balancers have no session left here"));
+}
+
+TEST_CASE("switchover: it waits as long as sessions leave, but not for ever",
+          "[switchover][hold]") {
+    SECTION("each that leaves prolongs it") {
+        holding one;
+        one.at(0, lb2, 0);
+        for (auto left : {9U, 8U, 7U})
+            one.at(140 * (10 - static_cast<int>(left)), lb1, left);
+        one.at(140 * 3 + 149, lb1, 7); // no news
+        CHECK(one.play.state.at == switchover::phase::hold);
+        one.tick(140 * 3 + 150);
+        CHECK(one.play.state.at == switchover::phase::close);
+        CHECK(one.play.result.has_noted("balancers have sessions left here: 7"));
+    }
+    SECTION("who holds on is not waited for") {
+        holding one;
+        one.at(0, lb2, 0);
+        one.at(100, lb1, 3);
+        one.at(249, lb1, 3);
+        CHECK(one.play.state.at == switchover::phase::hold);
+        one.tick(250);
+        CHECK(one.play.state.at == switchover::phase::close);
+    }
+    SECTION("a second in all") {
+        holding one;
+        for (int each = 0; each < 10; ++each)
+            one.at(100 * each, lb1, static_cast<unsigned>(100 - each));
+        one.tick(999);
+        CHECK(one.play.state.at == switchover::phase::hold);
+        one.tick(1000);
+        CHECK(one.play.state.at == switchover::phase::close);
+    }
+}
+
+TEST_CASE("switchover: what balancers tell at another time means nothing", "[switchover][hold]") {
+    group here;
+    auto input = here.begin();
+    input.balancers = {lb1};
+    rotation one(here.servers, switchover::step, switchover::next_wake);
+    one.tell(switchover::held{lb1, 0});
+    one.tell(input);
+    one.tell(switchover::held{lb1, 0}); // of the switchover before
+    CHECK(one.run().verdict->how == conclusion::hand_over);
+    CHECK(one.result.has_noted("not every balancer has told"));
+    one.tell(switchover::held{lb1, 0});
+    CHECK(one.state.at == switchover::phase::finished);
 }
 
 TEST_CASE("switchover: commits that wait keep it from closing", "[switchover]") {

@@ -130,6 +130,7 @@ bool may_balancer_know(std::string const& room, std::string const& name) {
                                "tasuki/http/",
                                "tasuki/agent/config",
                                "tasuki/agent/folder_io",
+                               "tasuki/agent/hook",
                                "tasuki/agent/local_names_io",
                                "tasuki/agent/log_io",
                                "tasuki/agent/secret_io"};

@@ -1,5 +1,6 @@
-#include "tasuki/agent/program_io.hpp"
+#include "tasuki/core/program_io.hpp"
 
+#include "tasuki/core/time.hpp"
 #include "tasuki/core/unique_fd_io.hpp"
 
 #include <fcntl.h>
@@ -12,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -20,12 +22,13 @@
 
 extern char** environ;
 
-namespace tasuki::agent {
+namespace tasuki {
 
 namespace {
 
-constexpr std::size_t estate_bytes_max = 1U << 20U;
+constexpr std::size_t read_at_once = 1U << 20U;
 constexpr std::size_t output_bytes_max = 64U << 10U;
+constexpr std::array wishes{SIGHUP, SIGUSR2};
 constexpr milliseconds check_limit{5'000};
 constexpr milliseconds end_limit{1'000};
 
@@ -34,38 +37,6 @@ std::vector<char*> pointers_to(std::vector<std::string>& arguments) {
     for (auto& each : arguments)
         out.push_back(each.data());
     out.push_back(nullptr);
-    return out;
-}
-
-byte_string text_of(estate const& it) {
-    byte_writer out;
-    out.u32(static_cast<std::uint32_t>(it.guard.socket));
-    out.u32(static_cast<std::uint32_t>(it.guard.page));
-    out.u64(it.guard.serial);
-    out.u16(static_cast<std::uint16_t>(it.guard.slots.size()));
-    for (auto const& [group, slot] : it.guard.slots) {
-        out.u32(group.value());
-        out.u16(static_cast<std::uint16_t>(slot));
-    }
-    out.append(encode(it.left));
-    return std::move(out).take();
-}
-
-result<estate> estate_in(byte_view bytes) {
-    byte_reader in{bytes};
-    estate out;
-    out.guard.socket = static_cast<int>(in.u32());
-    out.guard.page = static_cast<int>(in.u32());
-    out.guard.serial = in.u64();
-    std::size_t const count = in.u16();
-    for (std::size_t index = 0; index < count && !in.failed(); ++index) {
-        group_id const group{in.u32()};
-        out.guard.slots[group] = in.u16();
-    }
-    auto left = decode_inheritance(in.take(in.left()));
-    if (!left)
-        return left.error();
-    out.left = std::move(*left);
     return out;
 }
 
@@ -153,8 +124,8 @@ result<program> this_program(int count, char const* const* arguments) {
     return out;
 }
 
-problem replace_program(program const& it, estate const& what) {
-    auto const memory = memory_with(text_of(what));
+problem replace_program(program const& it, byte_view estate, std::span<int const> kept) {
+    auto const memory = memory_with(estate);
     if (!memory)
         return memory.error();
     auto arguments = it.arguments;
@@ -170,37 +141,46 @@ problem replace_program(program const& it, estate const& what) {
     sigset_t none{};
     ::sigemptyset(&none);
     ::pthread_sigmask(SIG_SETMASK, &none, &blocked_before);
-    // Until the new program listens to signals, a second wish to reload must not end it.
+    // Until the new program listens to signals, a second wish of that kind must not end it.
     struct sigaction ignore {};
-    struct sigaction handled {};
+    std::array<struct sigaction, wishes.size()> handled{};
     ignore.sa_handler = SIG_IGN;
-    ::sigaction(SIGHUP, &ignore, &handled);
+    for (std::size_t index = 0; index < wishes.size(); ++index)
+        ::sigaction(wishes[index], &ignore, &handled[index]);
     ::close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
-    for (int const each : {memory->get(), what.guard.socket, what.guard.page})
+    hand_on(memory->get());
+    for (int const each : kept)
         hand_on(each);
     ::execv(it.path.c_str(), pointers_to(arguments).data());
 
     auto const why = problem_of_errno(errno, "cannot run " + it.path);
     ::close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
-    ::sigaction(SIGHUP, &handled, nullptr);
+    for (std::size_t index = 0; index < wishes.size(); ++index)
+        ::sigaction(wishes[index], &handled[index], nullptr);
     ::pthread_sigmask(SIG_SETMASK, &blocked_before, nullptr);
     ::sched_setscheduler(0, policy, &before);
     return why;
 }
 
-result<estate> read_estate(int descriptor) {
+result<byte_string> read_estate_bytes(int descriptor) {
     unique_fd const memory{descriptor};
-    byte_string bytes(estate_bytes_max);
-    auto const got = ::read(memory.get(), bytes.data(), bytes.size());
-    if (got < 0)
-        return problem_of_errno(errno, "what the program before this one has left");
-    auto found = estate_in(byte_view{bytes}.first(static_cast<std::size_t>(got)));
-    if (!found)
-        return found.error();
-    for (int const each : {found->guard.socket, found->guard.page})
+    byte_string out;
+    for (;;) {
+        auto const size = out.size();
+        out.resize(size + read_at_once);
+        auto const got = ::read(memory.get(), out.data() + size, read_at_once);
+        if (got < 0 && errno != EINTR)
+            return problem_of_errno(errno, "what the program before this one has left");
+        out.resize(size + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+        if (got == 0)
+            return out;
+    }
+}
+
+void keep_private(std::span<int const> descriptors) {
+    for (int const each : descriptors)
         if (each >= 0)
             ::fcntl(each, F_SETFD, FD_CLOEXEC);
-    return found;
 }
 
 result<std::string> check_program(program const& it) {
@@ -220,4 +200,4 @@ result<std::string> check_program(program const& it) {
     return said;
 }
 
-} // namespace tasuki::agent
+} // namespace tasuki
