@@ -14,4 +14,11 @@ namespace tasuki::lab {
     return std::chrono::seconds{now.tv_sec} + std::chrono::nanoseconds{now.tv_nsec};
 }
 
+inline void rest_until(moment due) {
+    auto const whole = std::chrono::duration_cast<std::chrono::seconds>(due);
+    timespec const until{static_cast<time_t>(whole.count()),
+                         static_cast<long>((due - whole).count())};
+    ::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr);
+}
+
 } // namespace tasuki::lab

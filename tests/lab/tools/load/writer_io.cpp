@@ -4,8 +4,6 @@
 
 #include <fmt/format.h>
 
-#include <ctime>
-
 namespace tasuki::lab {
 
 namespace {
@@ -17,13 +15,6 @@ struct write_result {
     unsigned error = 0;
     outcome became = outcome::unknown; ///< unless there was no error
 };
-
-void rest_until(moment due) {
-    auto const whole = std::chrono::duration_cast<std::chrono::seconds>(due);
-    timespec const until{static_cast<time_t>(whole.count()),
-                         static_cast<long>((due - whole).count())};
-    ::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr);
-}
 
 bool connected(session& server, writer_plan const& plan, client_tally& tally) {
     if (server.is_open())
