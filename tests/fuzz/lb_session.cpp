@@ -1,8 +1,9 @@
 // Two directions of a MySQL connection, in pieces: each piece a byte for direction and size, then
 // so many bytes. What the follower says does not depend on where the pieces end; a session on the
 // way out is decided about at every moment; but for the greeting, and what answers a question of
-// its own, every byte is passed on as it came.
+// its own, every byte is passed on as it came. Another process can go on with it at any moment.
 #include "fuzz.hpp"
+#include "tasuki/core/archive.hpp"
 #include "tasuki/lb/mysql_watch.hpp"
 
 namespace tasuki::fuzz {
@@ -43,6 +44,8 @@ void require_same(mysql_session const& one, mysql_session const& other) {
     TASUKI_REQUIRE(one.is_transaction_unknown() == other.is_transaction_unknown());
     TASUKI_REQUIRE(one.has_cursor() == other.has_cursor());
     TASUKI_REQUIRE(one.may_hold_locks() == other.may_hold_locks());
+    TASUKI_REQUIRE(one.state()->keeps() == other.state()->keeps());
+    TASUKI_REQUIRE(one.state()->settings() == other.state()->settings());
     if (one.doing() != activity::blind) // who is blind reads no further
         TASUKI_REQUIRE(one.is_between_packets() == other.is_between_packets());
     TASUKI_REQUIRE(!one.is_safe_to_close() || one.doing() == activity::idle);
@@ -59,10 +62,19 @@ std::size_t passed(mysql_watch& to, piece const& what) {
 void follow(std::vector<piece> const& all) {
     mysql_session at_once;
     mysql_session in_bits;
+    mysql_session reborn; // in another process, after each piece
+    at_once.watch_state();
+    in_bits.watch_state();
+    reborn.watch_state();
     for (auto const& each : all) {
         show(at_once, each, each.bytes.size());
         show(in_bits, each, 1);
+        show(reborn, each, each.bytes.size());
+        mysql_session next;
+        TASUKI_REQUIRE(unarchive(archived(reborn), next));
+        reborn = std::move(next);
         require_same(at_once, in_bits);
+        require_same(at_once, reborn);
     }
 }
 

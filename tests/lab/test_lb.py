@@ -20,14 +20,14 @@ RELOADS = int(os.environ.get("TASUKI_RELOADS", "6"))  # a second each
 class Clients:
     """Run while the block does; `counted` afterwards."""
 
-    def __init__(self, lab, sessions=SESSIONS, rest_ms=REST_MS):
-        self.lab, self.sessions, self.rest_ms = lab, sessions, rest_ms
+    def __init__(self, lab, sessions=SESSIONS, rest_ms=REST_MS, port=balancers.PORT):
+        self.lab, self.sessions, self.rest_ms, self.port = lab, sessions, rest_ms, port
 
     def __enter__(self):
         script = places.SOURCE / "tests" / "lab" / "lab" / "web_load.py"
         self.process = subprocess.Popen(
             processes.in_namespace(self.lab, "client", [
-                "python3", "-B", script, balancers.LISTEN, balancers.PORT, self.sessions,
+                "python3", "-B", script, balancers.LISTEN, self.port, self.sessions,
                 self.rest_ms]),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         return self

@@ -2,9 +2,9 @@
 // The check of a server of MySQL: logs in, asks what it has to be asked, and leaves in order.
 //
 // To its end: whoever only connects and leaves is counted as a broken client, and after a hundred
-// of those the server blocks our host (max_connect_errors). The plugins are mysql_native_password and
-// caching_sha2_password (MySQL 8.0 source documentation, "Authentication Methods"); the password
-// goes over the wire only sealed with the server's own key.
+// of those the server blocks our host (max_connect_errors). The plugins are mysql_native_password
+// and caching_sha2_password (MySQL 8.0 source documentation, "Authentication Methods"); the
+// password goes over the wire only sealed with the server's own key.
 
 #include "tasuki/lb/mysql_login.hpp"
 #include "tasuki/lb/probe.hpp"

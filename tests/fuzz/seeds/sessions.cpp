@@ -58,6 +58,22 @@ std::string ok(unsigned sequence, unsigned status) {
 std::string eof(unsigned sequence, unsigned status) {
     return packet_of(sequence, "\xfe" + little(0, 2) + little(status, 2));
 }
+std::string with_length(std::string const& text) {
+    return little(text.size(), 1) + text;
+}
+/// One row with the names of its columns.
+std::string row_of(std::vector<std::pair<std::string, std::string>> const& fields) {
+    unsigned sequence = 1;
+    auto out = packet_of(sequence++, little(fields.size(), 1));
+    std::string values;
+    for (auto const& [name, value] : fields) {
+        out += packet_of(sequence++, "\3def\0\0\0"s + with_length(name));
+        values += with_length(value);
+    }
+    out += eof(sequence++, 2);
+    out += packet_of(sequence++, values);
+    return out + eof(sequence, 2);
+}
 
 talk logged_in(std::uint64_t more = 0) {
     auto const capable = wire::protocol_41 | wire::mysql_server | more;
@@ -209,6 +225,16 @@ void add_balanced_sessions(seeds& to) {
     auto const denied = packet_of(2, "\xff" + little(1045, 2) + "#28000Access denied");
     to.push_back({"lb_check", "denied", text_bytes("\0"s + greeting + denied)});
     to.push_back({"lb_check", "let_in", text_bytes("\0"s + greeting + ok(2, 2))});
+    to.push_back({"lb_check", "replica",
+                  text_bytes("\x41" + greeting + ok(2, 2) + row_of({{"r", "1"}}) +
+                             row_of({{"Slave_IO_Running", "Yes"},
+                                     {"Slave_SQL_Running", "Yes"},
+                                     {"Seconds_Behind_Master", "2"}}))});
+    to.push_back({"lb_check", "wants_the_password",
+                  text_bytes("\x82" + greeting + packet_of(2, "\x01\x04") +
+                             packet_of(4, "\x01-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA\n"
+                                          "-----END PUBLIC KEY-----\n") +
+                             ok(6, 2))});
     to.push_back({"lb_check", "other_plugin",
                   text_bytes("\0"s + greeting +
                              packet_of(2, "\xfe"
