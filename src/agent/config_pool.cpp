@@ -45,10 +45,10 @@ lb::check_kind read_check_kind(section_reader& section, lb::protocol speaks) {
                                       {"memcached", lb::check_kind::memcached},
                                       {"smtp", lb::check_kind::smtp},
                                       {"command", lb::check_kind::command}},
-                                     path                             ? lb::check_kind::http
-                                     : command                        ? lb::check_kind::command
+                                     path                            ? lb::check_kind::http
+                                     : command                       ? lb::check_kind::command
                                      : speaks == lb::protocol::mysql ? lb::check_kind::mysql
-                                                                      : lb::check_kind::tcp);
+                                                                     : lb::check_kind::tcp);
     auto const goes_with = [&](std::string_view key, lb::check_kind wanted) {
         if (kind != wanted)
             section.wrong(key, fmt::format("goes with kind = \"{}\", and that is \"{}\"",
@@ -72,12 +72,11 @@ lb::check_kind read_check_kind(section_reader& section, lb::protocol speaks) {
 void read_check_state(section_reader& section, lb::pool_settings& out) {
     auto& check = out.check;
     check.password_file = section.path("password_file", "");
-    check.role = section.word<lb::server_role>(
-        "role",
-        {{"any", lb::server_role::any},
-         {"master", lb::server_role::master},
-         {"replica", lb::server_role::replica}},
-        lb::server_role::any);
+    check.role = section.word<lb::server_role>("role",
+                                               {{"any", lb::server_role::any},
+                                                {"master", lb::server_role::master},
+                                                {"replica", lb::server_role::replica}},
+                                               lb::server_role::any);
     check.lag_max = section.ms("max_lag_ms", {0, hour_ms, 0});
     if (check.lag_max > duration::zero() && check.role != lb::server_role::replica)
         section.wrong("max_lag_ms", "goes with role = \"replica\": a master does not lag");

@@ -16,7 +16,6 @@ namespace tasuki::lb {
 namespace {
 
 constexpr std::byte greeting_version{0x0a};
-constexpr std::byte ok_mark{0x00};
 constexpr std::byte more_data_mark{0x01};
 constexpr std::byte switch_mark{0xfe};
 constexpr std::byte error_mark{0xff};
@@ -225,8 +224,9 @@ check_talk::step mysql_check::go_on_with_login(std::uint8_t sequence, byte_view 
         if (wanted)
             challenge_ = wanted->challenge;
         if (!known && !password_.empty())
-            return {{}, check_result{false, "wants another plugin than mysql_native_password and "
-                                            "caching_sha2_password"}};
+            return {{},
+                    check_result{false, "wants another plugin than mysql_native_password and "
+                                        "caching_sha2_password"}};
         return {packet_of(sequence, known ? answer_by(wanted->plugin) : byte_string{}), {}};
     }
     return asks_ ? ask(expects::read_only, "SELECT @@GLOBAL.read_only AS r") : leave();
@@ -271,8 +271,8 @@ check_talk::step mysql_check::on_answer(byte_view payload) {
         return {};
     bool const is_role = next_ == expects::replica;
     if (now == named_row::progress::failed) {
-        seen_.why = fmt::format("{}: {}", is_role ? "how it replicates" : "read_only",
-                                row_.trouble());
+        seen_.why =
+            fmt::format("{}: {}", is_role ? "how it replicates" : "read_only", row_.trouble());
         return leave();
     }
     if (is_role) {

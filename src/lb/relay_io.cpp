@@ -60,7 +60,7 @@ relay_estate relay::estate() const {
             it.passed,
             it.told_end};
     };
-    return {of(up_),       of(down_),     client_.ended, server_.ended,
+    return {of(up_),       of(down_),      client_.ended, server_.ended,
             client_first_, passed_before_, last_byte_};
 }
 

@@ -116,8 +116,8 @@ bool roster::place_all(instant now) {
     }
     auto after = by_word ? places_by_word(check.role, check.lag_max, names, seen, before, now)
                          : places(settings_.follows, standing_, names, before, now);
-    bool const writes = by_word ? check.role == server_role::master
-                                : settings_.follows.role == group_role::master;
+    bool const writes =
+        by_word ? check.role == server_role::master : settings_.follows.role == group_role::master;
     bool changed = false;
     for (std::size_t index = 0; index < states_.size(); ++index)
         changed = put_in_place(states_[index], std::move(after[index]), writes,

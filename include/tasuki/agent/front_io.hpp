@@ -6,8 +6,8 @@
 // One io_context, one thread. It decides nothing: it asks the lease thread and tells what it heard.
 
 #include "tasuki/agent/config.hpp"
-#include "tasuki/agent/lease_loop_io.hpp"
 #include "tasuki/agent/estate_io.hpp"
+#include "tasuki/agent/lease_loop_io.hpp"
 #include "tasuki/core/result.hpp"
 #include "tasuki/heartbeat/keys.hpp"
 

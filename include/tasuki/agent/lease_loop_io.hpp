@@ -7,10 +7,10 @@
 
 #include "tasuki/agent/config.hpp"
 #include "tasuki/agent/effect.hpp"
+#include "tasuki/agent/estate_io.hpp"
 #include "tasuki/agent/happening.hpp"
 #include "tasuki/agent/hook_events.hpp"
 #include "tasuki/agent/node.hpp"
-#include "tasuki/agent/estate_io.hpp"
 #include "tasuki/agent/standing.hpp"
 #include "tasuki/agent/view.hpp"
 #include "tasuki/core/net.hpp"

@@ -6,8 +6,8 @@
 // decides nothing itself. `handle` never fails and never blocks; effects are to be carried out in
 // order.
 
-#include "tasuki/agent/group.hpp"
 #include "tasuki/agent/effect.hpp"
+#include "tasuki/agent/group.hpp"
 #include "tasuki/agent/happening.hpp"
 #include "tasuki/agent/peer_fence.hpp"
 #include "tasuki/agent/settings.hpp"

@@ -44,7 +44,7 @@ struct pools_report {
     std::vector<pool_view> pools;
     std::vector<pool_deed> deeds; ///< since the last report
     std::vector<held_master> held;
-    std::string wishes;           ///< empty: too many to be shared, or none
+    std::string wishes; ///< empty: too many to be shared, or none
     friend bool operator==(pools_report const&, pools_report const&) = default;
 };
 

@@ -43,8 +43,7 @@ TEST_CASE("a report of pools that is no such thing is refused as a whole", "[htt
           R"({"pools":[{"sessions":-1}]})", R"({"pools":[{"listen":[7]}]})",
           R"({"pools":[{"backends":[{"weight":7}]}]})",
           R"({"pools":[{"backends":[{"backup":1}]}]})", R"({"deeds":[{"by":[]}]})",
-          R"({"held":{}})", R"({"held":[{"sessions":-1}]})",
-          R"({"wishes":{}})"}) {
+          R"({"held":{}})", R"({"held":[{"sessions":-1}]})", R"({"wishes":{}})"}) {
         INFO(text);
         CHECK_FALSE(parse_pools_report(text).has_value());
     }

@@ -323,8 +323,7 @@ TEST_CASE("what an agent tells is read back, and nonsense is not", "[lb][follow]
     CHECK(parse_standings(R"({"groups": [], "more": 7})").has_value());
 }
 
-TEST_CASE("a pool that follows nobody goes by what its servers say of themselves",
-          "[lb][check]") {
+TEST_CASE("a pool that follows nobody goes by what its servers say of themselves", "[lb][check]") {
     auto settings = pool(group_role::replica);
     settings.follows = {};
     settings.check.role = server_role::replica;

@@ -126,14 +126,10 @@ findings find_impure_includes(source const& in) {
 /// The other program that translates between rooms; of the agent it takes what every program of the
 /// cluster needs.
 bool may_balancer_know(std::string const& room, std::string const& name) {
-    constexpr std::array known{"tasuki/lb/",
-                               "tasuki/http/",
-                               "tasuki/agent/config",
-                               "tasuki/agent/folder_io",
-                               "tasuki/agent/hook",
-                               "tasuki/agent/local_names_io",
-                               "tasuki/agent/log_io",
-                               "tasuki/agent/secret_io"};
+    constexpr std::array known{"tasuki/lb/",          "tasuki/http/",
+                               "tasuki/agent/config", "tasuki/agent/folder_io",
+                               "tasuki/agent/hook",   "tasuki/agent/local_names_io",
+                               "tasuki/agent/log_io", "tasuki/agent/secret_io"};
     return room == "balancer" && std::any_of(known.begin(), known.end(), [&](auto const* each) {
                return name.starts_with(each);
            });
