@@ -118,15 +118,21 @@ void allow_many_descriptors() {
 }
 
 /// If the file cannot be read, or a door not be opened, everything is as it was.
-void reload(balancer::balancer& subject, std::string const& file, std::string const& node) {
+result<void> reload(balancer::balancer& subject, std::string const& file, std::string const& node) {
     auto const config = agent::load_configuration(file);
     if (!config)
-        return spdlog::error("not reloaded, all goes on as before: {}", to_string(config.error()));
+        return problem{failure::invalid, to_string(config.error())};
     auto const served = pools_of(*config, node);
     if (auto const done = subject.configure(served); !done)
-        return spdlog::error("not reloaded, all goes on as before: {}", done.error().text);
+        return done;
     subject.expect(nodes_of(*config, node));
     spdlog::info("reloaded: {} pools are served here", served.size());
+    return {};
+}
+
+void tell_if_not_reloaded(result<void> const& how) {
+    if (!how)
+        spdlog::error("not reloaded, all goes on as before: {}", how.error().text);
 }
 
 /// Of the agent, by the name of the event.
@@ -215,7 +221,8 @@ int run(arguments const& given, agent::configuration const& config, std::string 
     balancer::agent_link const link{
         io, agent_at,
         [&](std::string_view event, std::string_view text) { hear(**subject, event, text); }};
-    balancer::upgrade upgrade{io, **subject, given.self};
+    auto const take_file = [&] { return reload(**subject, given.config, node); };
+    balancer::upgrade upgrade{io, **subject, given.self, take_file};
     boost::asio::signal_set signals{io};
     for (int const each : {SIGTERM, SIGINT, SIGHUP, SIGUSR2})
         signals.add(each);
@@ -225,7 +232,7 @@ int run(arguments const& given, agent::configuration const& config, std::string 
         if (number == SIGUSR2)
             upgrade.begin();
         else if (number == SIGHUP)
-            reload(**subject, given.config, node);
+            tell_if_not_reloaded(take_file());
         else
             return io.stop();
         tell();

@@ -17,10 +17,11 @@ constexpr std::chrono::milliseconds pause{10};
 
 } // namespace
 
-upgrade::upgrade(asio::io_context& io, balancer& subject, program self)
+upgrade::upgrade(asio::io_context& io, balancer& subject, program self, reloader reload)
     : io_(io)
     , subject_(subject)
     , self_(std::move(self))
+    , reload_(std::move(reload))
     , timer_(io) {}
 
 void upgrade::begin() {
@@ -36,6 +37,9 @@ void upgrade::checked(result<std::string> const& found) {
     if (!found->starts_with(estate_form() + "\n"))
         return give_up(self_.path + " cannot take the sessions of this version over: they would "
                                     "end; when that may be, restart it");
+    // The next process finds each listener of its file open already.
+    if (auto const taken = reload_(); !taken)
+        return give_up(taken.error().text);
     try_to_replace(tries);
 }
 

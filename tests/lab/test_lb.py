@@ -181,19 +181,25 @@ class BalancerTest(unittest.TestCase):
     def test_a_program_that_cannot_take_over_does_not(self):
         good = self.lab.config.read_text()
         log = self.lab.log("lb1", "lb")
-        size = log.stat().st_size
+        script = places.SOURCE / "tests" / "lab" / "lab" / "web.py"
+        other = processes.spawn(self.lab, "lb1", "other", ["python3", "-B", script, "other", 8099])
+        door = f'listen = "{balancers.LISTEN}:{balancers.PORT}"'
         with Clients(self.lab) as clients:
             self.wait_for_sessions()
-            try:
-                self.lab.config.write_text(good.replace('name = "web"', 'name = "web"\nwieght = 3'))
-                for process in processes.running(self.lab, "lb1", "lb"):
-                    processes.send_signal(process, signal.SIGUSR2)
-                processes.wait_until(lambda: "all goes on as before" in log.read_text()[size:],
-                                     BOUND_S, "it is refused")
-            finally:
-                self.lab.config.write_text(good)
-            self.assertRegex(log.read_text()[size:], r'upgrade: .*unknown key "wieght"')
-            self.assertNotIn("takes over", log.read_text()[size:])
+            for bad, why in (("wieght = 3\n" + door, 'unknown key "wieght"'),
+                             (f'listen = "{balancers.LISTEN}:8099"', "another program listens")):
+                size = log.stat().st_size
+                try:
+                    self.lab.config.write_text(good.replace(door, bad))
+                    for process in processes.running(self.lab, "lb1", "lb"):
+                        processes.send_signal(process, signal.SIGUSR2)
+                    processes.wait_until(lambda: "all goes on as before" in log.read_text()[size:],
+                                         BOUND_S, "it is refused")
+                finally:
+                    self.lab.config.write_text(good)
+                self.assertRegex(log.read_text()[size:], f"upgrade: .*{why}")
+                self.assertNotIn("takes over", log.read_text()[size:])
+        processes.kill([other])
         self.assertEqual((clients.counted["errors"], clients.counted["reopened"]), (0, 0))
 
     def test_a_broken_file_changes_nothing_and_a_taken_port_is_named(self):

@@ -9,13 +9,16 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <functional>
 #include <thread>
 
 namespace tasuki::balancer {
 
 class upgrade {
   public:
-    upgrade(boost::asio::io_context&, balancer&, program self);
+    /// Makes the balancer serve what the file says now, which is what the next process will read.
+    using reloader = std::function<result<void>()>;
+    upgrade(boost::asio::io_context&, balancer&, program self, reloader);
 
     /// Ends in another program, or in a line of the log that says why it does not.
     void begin();
@@ -28,6 +31,7 @@ class upgrade {
     boost::asio::io_context& io_;
     balancer& subject_;
     program self_;
+    reloader reload_;
     boost::asio::steady_timer timer_;
     bool is_under_way_ = false;
     std::jthread checker_; ///< ends first

@@ -377,6 +377,9 @@ TEST_CASE("a pool that follows nobody goes by what its servers say of themselves
         on.it.configure(settings, on.now);
         CHECK(on.weights() == shares{100, 100, 100});
         CHECK_FALSE(drain_of(on.it.states()[1]).has_value());
+        settings.check.role = server_role::replica;
+        on.it.configure(settings, on.now);
+        CHECK(on.weights() == shares{100, 100, 100}); // it was another account's word
     }
 }
 

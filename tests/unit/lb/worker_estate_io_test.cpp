@@ -39,6 +39,17 @@ void configure_as(rig& next, rig const& before) {
     next.door = before.door;
 }
 
+/// So many bytes, in whatever pieces they come.
+std::string whole(client const& of, std::size_t size) {
+    std::string out;
+    for (std::string some; out.size() < size; out += some) {
+        some = of.hear();
+        if (some.empty() || some == "over")
+            break;
+    }
+    return out;
+}
+
 } // namespace
 
 TEST_CASE("a session of plain TCP goes on in another process", "[lb][estate]") {
@@ -154,6 +165,68 @@ TEST_CASE("who waits for a place waits in another process", "[lb][estate]") {
     CHECK(after.counts->queued == 1);
     ::shutdown(first.socket.get(), SHUT_RDWR);
     CHECK(second.hear() == "one");
+}
+
+TEST_CASE("who has told its PROXY header tells it once, whatever process hears it",
+          "[lb][estate]") {
+    named_server server{"one"};
+    auto full = server.settings();
+    full.sessions_max = 1;
+    rig before;
+    before.settings.accepts_header = true;
+    before.settings.limits.queue = 60s;
+    before.add(full);
+    before.show();
+    std::string const header = "PROXY TCP4 192.0.2.7 192.0.2.60 4000 80\r\n";
+    client const first{before.at()};
+    first.say(header);
+    CHECK(first.hear() == "one");
+    client const second{before.at()};
+    second.say(header + "hello");
+    while (before.counts->queued == 0)
+        std::this_thread::yield();
+    rig after;
+    configure_as(after, before);
+    after.show();
+    adopt(after, leave(before));
+    CHECK(after.has_sessions(2));
+    CHECK(after.list().front().client.to_string() == "192.0.2.7:4000");
+    ::shutdown(first.socket.get(), SHUT_RDWR);
+    CHECK(whole(second, 8) == "onehello");
+}
+
+TEST_CASE("what is for a server that is not reached yet is for the next one in another process",
+          "[lb][estate]") {
+    unique_fd const deaf{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    auto const address = to_system(any_port("127.0.0.1"));
+    REQUIRE(::bind(deaf.get(), address.get(), address.length) == 0);
+    REQUIRE(::listen(deaf.get(), 0) == 0);
+    auto const at = bound(deaf);
+    auto const to = to_system(at);
+    std::vector<unique_fd> fillers; // of its backlog: it answers nobody any more
+    for (int each = 0; each < 3; ++each) {
+        fillers.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+        (void)::connect(fillers.back().get(), to.get(), to.length);
+    }
+    rig before;
+    before.settings.limits.connect = 60s;
+    before.add({"deaf", at, 100, false, 0});
+    before.show();
+    client const of{before.at()};
+    CHECK(before.has_sessions(1));
+    of.say("early");
+    named_server server{"one"};
+    rig after;
+    after.add(server.settings());
+    after.show();
+    sessions_left left;
+    while (left.all.empty() || left.all[0].unsent.empty()) {
+        left = before.subject->freeze();
+        before.subject->thaw();
+    }
+    CHECK(left.all[0].server == -1);
+    adopt(after, leave(before));
+    CHECK(whole(of, 8) == "oneearly");
 }
 
 TEST_CASE("a backend that the next process does not know any more is left as in a drain",
