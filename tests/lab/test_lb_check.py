@@ -5,7 +5,7 @@ import time
 import unittest
 
 import rig
-from lab import balancers, mariadb, network, places, processes, stage
+from lab import balancers, mariadb, places, processes, stage
 
 SERVERS = ("db1", "db2")
 BOUND_S = 20
@@ -48,16 +48,8 @@ class CheckTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.lab = places.open_lab("t-lbk", (*SERVERS, "lb1"))
-        stage.clean(cls.lab)
-        cls.lab.folder.mkdir(parents=True)
-        cls.lab.write_description(ready=False, mysql=True, agents=False)
-        network.build(cls.lab)
-        source = mariadb.template()
+        stage.build_servers(cls.lab, SERVERS)
         for node in SERVERS:
-            mariadb.prepare(cls.lab, node, source)
-            mariadb.start(cls.lab, node)
-        for node in SERVERS:
-            mariadb.wait_ready(cls.lab, node)
             cls.make_account(node)
         mariadb.sql(cls.lab, "db1", "SET GLOBAL read_only=0")
         cls.replicate()

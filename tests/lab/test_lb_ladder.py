@@ -7,7 +7,7 @@ import time
 import unittest
 
 import rig
-from lab import balancers, haproxy, kept, mariadb, network, places, processes, stage
+from lab import balancers, haproxy, kept, mariadb, places, processes, stage
 
 PORT = 3307
 SERVERS = ("db1", "db2")
@@ -49,16 +49,8 @@ class LadderTest(unittest.TestCase):
     def setUpClass(cls):
         cls.lab = places.open_lab("t-lbl", (*SERVERS, "lb1", "client"))
         cls.found = []
-        stage.clean(cls.lab)
-        cls.lab.folder.mkdir(parents=True)
-        cls.lab.write_description(ready=False, mysql=True, agents=False)
-        network.build(cls.lab)
-        source = mariadb.template()
+        stage.build_servers(cls.lab, SERVERS)
         for node in SERVERS:
-            mariadb.prepare(cls.lab, node, source)
-            mariadb.start(cls.lab, node)
-        for node in SERVERS:
-            mariadb.wait_ready(cls.lab, node)
             kept.make_room(cls.lab, node)
         text = balancers.CONFIG.format(folder=cls.lab.folder, listen=balancers.LISTEN)
         backends = ", ".join(f'{{ name = "{node}", address = "{places.address(node)}:3306" }}'

@@ -7,7 +7,7 @@ import time
 import unittest
 
 import rig
-from lab import balancers, mariadb, network, places, processes, stage
+from lab import balancers, mariadb, places, processes, stage
 from lab.moved_client import Moved
 
 PORT = 3307
@@ -70,16 +70,8 @@ class MoveTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.lab = places.open_lab("t-lbv", (*SERVERS, "lb1", "client"))
-        stage.clean(cls.lab)
-        cls.lab.folder.mkdir(parents=True)
-        cls.lab.write_description(ready=False, mysql=True, agents=False)
-        network.build(cls.lab)
-        source = mariadb.template()
+        stage.build_servers(cls.lab, SERVERS)
         for node in SERVERS:
-            mariadb.prepare(cls.lab, node, source)
-            mariadb.start(cls.lab, node)
-        for node in SERVERS:
-            mariadb.wait_ready(cls.lab, node)
             for text in ("SET GLOBAL read_only=0, log_bin_trust_function_creators=1",
                          *(f"DELIMITER //\n{each}//" for each in ROUTINES)):
                 mariadb.sql(cls.lab, node, text)

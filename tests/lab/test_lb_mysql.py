@@ -7,7 +7,7 @@ import time
 import unittest
 
 import rig
-from lab import balancers, mariadb, network, places, processes, stage
+from lab import balancers, mariadb, places, processes, stage
 
 SESSIONS = 45  # below what a server grants the account
 PORT = 3307
@@ -36,16 +36,8 @@ class MysqlBalancerTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.lab = places.open_lab("t-lbm", (*SERVERS, "lb1", "client"))
-        stage.clean(cls.lab)
-        cls.lab.folder.mkdir(parents=True)
-        cls.lab.write_description(ready=False, mysql=True, agents=False)
-        network.build(cls.lab)
-        source = mariadb.template()
+        stage.build_servers(cls.lab, SERVERS)
         for node in SERVERS:
-            mariadb.prepare(cls.lab, node, source)
-            mariadb.start(cls.lab, node)
-        for node in SERVERS:
-            mariadb.wait_ready(cls.lab, node)
             mariadb.sql(cls.lab, node, "SET GLOBAL read_only=0")
         cls.write_config(patience=0.5)
         balancers.start(cls.lab, "lb1")
