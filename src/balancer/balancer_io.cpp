@@ -106,6 +106,9 @@ result<void> balancer::configure(std::vector<lb::pool_settings> const& wanted) {
         auto known = before.extract(one.name);
         if (known.empty()) {
             lb::roster made{one, wishes_in(wishes_[one.name]), now};
+            for (auto const& left : rosters_left_)
+                if (left.pool == one.name)
+                    made.adopt(left, now);
             pools_.emplace(one.name, std::make_unique<pool>(pool{std::move(made), {}}));
         } else {
             known.mapped()->roster.configure(one, now);
@@ -140,7 +143,6 @@ void balancer::show(pool& it) {
 }
 
 void balancer::follow(std::vector<lb::group_standing> const& all) {
-    standings_ = all;
     for (auto const& [name, it] : pools_) {
         auto const& group = it->roster.settings().follows.group;
         auto const found = std::find_if(all.begin(), all.end(),
@@ -151,7 +153,8 @@ void balancer::follow(std::vector<lb::group_standing> const& all) {
         if (note_places(name, *it)) // a lease that lasts longer is no news for who looks
             on_change_();
     }
-    held_ = held();
+    if (auto now_held = held(); std::exchange(held_, now_held).empty() && !now_held.empty())
+        wait_for_workers(); // what is told of it must not be told too early
     arm();
 }
 
@@ -202,8 +205,9 @@ void balancer::tick() {
             changed(*it);
         }
         auto const& settings = it->roster.settings();
-        for (auto const& one : it->roster.take_due(now))
-            ask(name, settings, one);
+        if (!checks_rest_)
+            for (auto const& one : it->roster.take_due(now))
+                ask(name, settings, one);
         if (settings.slow_start > duration::zero())
             show(*it);
     }
@@ -215,6 +219,8 @@ void balancer::arm() {
     auto next = never;
     for (auto const& [name, it] : pools_)
         next = std::min(next, it->roster.next(now));
+    if (checks_rest_)
+        next = std::max(next, now + held_looked_at_each);
     if (!held_.empty())
         next = std::min(next, now + held_looked_at_each);
     if (next == never) {
@@ -254,7 +260,9 @@ void balancer::on_check(std::string const& name, lb::backend_settings const& of,
     bool const was_own_fault = it.roster.is_own_fault();
     auto const why = what.why;
     bool const changes = it.roster.checked(of.name, std::move(what), clock_now());
-    bool const placed = note_places(name, it);
+    auto const& settings = it.roster.settings();
+    bool const has_places = settings.follows.any() || settings.check.asks_for_state();
+    bool const placed = has_places && note_places(name, it);
     if (changes) {
         if (why.empty())
             spdlog::info("pool {}: backend {} is up", name, of.name);

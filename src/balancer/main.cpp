@@ -164,17 +164,14 @@ std::string agent_socket(arguments const& given, agent::configuration const& con
 }
 
 /// Of the process before this one, if that has left anything.
-balancer::estate inherited(int descriptor) {
+result<balancer::estate> inherited(int descriptor) {
     if (descriptor < 0)
-        return {};
+        return balancer::estate{};
     auto const bytes = read_estate_bytes(descriptor);
     auto left = bytes ? balancer::decode_estate(*bytes) : result<balancer::estate>{bytes.error()};
-    if (!left) {
-        spdlog::error("all sessions are lost: {}", left.error().text);
-        return {};
-    }
-    keep_private(left->descriptors());
-    return std::move(*left);
+    if (left)
+        keep_private(left->descriptors());
+    return left;
 }
 
 result<std::unique_ptr<http::http_server>>
@@ -188,7 +185,8 @@ open_server(boost::asio::io_context& io, std::string const& runtime_dir, balance
         });
 }
 
-int run(arguments const& given, agent::configuration const& config, std::string const& node) {
+int run(arguments const& given, agent::configuration const& config, std::string const& node,
+        balancer::estate left) {
     auto const pick = [&](std::string const& option, std::string const& configured) {
         return agent::for_node(option.empty() ? configured + "-lb" : option, node);
     };
@@ -206,7 +204,7 @@ int run(arguments const& given, agent::configuration const& config, std::string 
             reports->tell(std::move(what)...);
     };
     auto subject = balancer::balancer::open(
-        io, {state_dir, node, threads, [&] { tell(); }, inherited(given.inherit)}, pools);
+        io, {state_dir, node, threads, [&] { tell(); }, std::move(left)}, pools);
     if (!subject)
         return failed(subject.error().text);
     (*subject)->expect(nodes_of(config, node));
@@ -264,7 +262,10 @@ int start(arguments const& given) {
         return 0;
     }
     agent::open_log(config->log);
-    return run(given, *config, *node);
+    auto left = inherited(given.inherit);
+    if (!left) // nobody would know of the descriptors: they are closed with this process
+        return failed("all sessions are lost: " + left.error().text);
+    return run(given, *config, *node, std::move(*left));
 }
 
 } // namespace

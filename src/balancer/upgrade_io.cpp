@@ -1,6 +1,7 @@
 #include "tasuki/balancer/upgrade_io.hpp"
 
 #include <boost/asio/post.hpp>
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include <utility>
@@ -11,8 +12,8 @@ namespace asio = boost::asio;
 
 namespace {
 
-// Sessions that change their server, or take their last answer, are waited for so long.
-constexpr unsigned tries = 100;
+// What cannot be handed on is waited for, two seconds in all.
+constexpr unsigned tries = 200;
 constexpr std::chrono::milliseconds pause{10};
 
 } // namespace
@@ -44,20 +45,18 @@ void upgrade::checked(result<std::string> const& found) {
 }
 
 void upgrade::try_to_replace(unsigned tries_left) {
-    auto left = subject_.freeze();
-    if (left.on_their_way > 0 && tries_left > 0) {
-        subject_.thaw();
-        timer_.expires_after(pause);
-        timer_.async_wait([this, tries_left](boost::system::error_code const& error) {
-            if (!error)
-                try_to_replace(tries_left - 1);
-        });
-        return;
+    if (auto const count = subject_.on_their_way(); count > 0) {
+        if (tries_left == 0)
+            return give_up(fmt::format("{} sessions are moving to another server, or leaving one, "
+                                       "or checks do not end: try again later",
+                                       count));
+        return try_again(tries_left - 1);
     }
-    if (left.on_their_way > 0)
-        spdlog::warn("upgrade: {} sessions in the midst of a move, or of a removed pool, and "
-                     "programs of checks, end with this process",
-                     left.on_their_way);
+    auto left = subject_.freeze();
+    if (left.on_their_way > 0) { // since they were counted
+        subject_.thaw();
+        return try_again(tries_left > 0 ? tries_left - 1 : 0);
+    }
     spdlog::info("upgrade: {} takes over {} sessions", self_.path, left.sessions.size());
     spdlog::default_logger()->flush();
     auto const why = replace_program(self_, encode(left), left.descriptors());
@@ -65,9 +64,18 @@ void upgrade::try_to_replace(unsigned tries_left) {
     give_up(why.text);
 }
 
+void upgrade::try_again(unsigned tries_left) {
+    timer_.expires_after(pause);
+    timer_.async_wait([this, tries_left](boost::system::error_code const& error) {
+        if (!error)
+            try_to_replace(tries_left);
+    });
+}
+
 void upgrade::give_up(std::string const& why) {
     is_under_way_ = false;
-    spdlog::error("upgrade: nothing has changed, all goes on as before: {}", why);
+    subject_.resume_checks();
+    spdlog::error("upgrade: the program is not replaced, all goes on as before: {}", why);
 }
 
 } // namespace tasuki::balancer

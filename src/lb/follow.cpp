@@ -65,21 +65,25 @@ placement as_replica(follow_settings const& rules, group_standing const& it, std
 
 /// Stale answers are better than none: the one that lags least, or all that at least apply.
 void keep_the_last(group_standing const& it, std::span<std::string const> backends,
-                   std::vector<placement>& out) {
-    auto const serves = [](placement const& one) { return one.is == place::serves; };
-    if (std::any_of(out.begin(), out.end(), serves))
-        return;
+                   std::vector<bool> const& able, std::vector<placement>& out) {
+    std::vector<replica_standing const*> candidates(out.size(), nullptr);
     std::optional<milliseconds> least;
-    for (auto const& one : it.replicas)
-        if (one.applies && one.lag && one.node != it.master)
-            least = std::min(least.value_or(*one.lag), *one.lag);
-    for (std::size_t index = 0; index < out.size(); ++index)
+    for (std::size_t index = 0; index < out.size(); ++index) {
+        if (!able.empty() && !able[index])
+            continue;
+        if (out[index].is == place::serves)
+            return;
         for (auto const& one : it.replicas)
-            if (one.node == backends[index] && one.node != it.master && one.applies &&
-                one.lag == least) {
-                out[index].is = place::serves;
-                out[index].why += ", and no other is better";
-            }
+            if (one.node == backends[index] && one.node != it.master && one.applies)
+                candidates[index] = &one;
+        if (candidates[index] != nullptr && candidates[index]->lag)
+            least = std::min(least.value_or(*candidates[index]->lag), *candidates[index]->lag);
+    }
+    for (std::size_t index = 0; index < out.size(); ++index)
+        if (candidates[index] != nullptr && candidates[index]->lag == least) {
+            out[index].is = place::serves;
+            out[index].why += ", and no other is better";
+        }
 }
 
 void put_reserved_aside(follow_settings const& rules, std::span<std::string const> backends,
@@ -110,7 +114,8 @@ std::string_view to_string(place it) {
 
 std::vector<placement> places(follow_settings const& rules, group_standing const& it,
                               std::span<std::string const> backends,
-                              std::span<placement const> before, instant now) {
+                              std::span<placement const> before, instant now,
+                              std::vector<bool> const& able) {
     std::vector<placement> out;
     out.reserve(backends.size());
     for (std::size_t index = 0; index < backends.size(); ++index) {
@@ -121,7 +126,7 @@ std::vector<placement> places(follow_settings const& rules, group_standing const
     }
     if (rules.role == group_role::master)
         return out;
-    keep_the_last(it, backends, out);
+    keep_the_last(it, backends, able, out);
     put_reserved_aside(rules, backends, out);
     return out;
 }
@@ -129,7 +134,8 @@ std::vector<placement> places(follow_settings const& rules, group_standing const
 std::vector<placement> places_by_word(server_role role, duration lag_max,
                                       std::span<std::string const> backends,
                                       std::span<std::optional<server_seen> const> seen,
-                                      std::span<placement const> before, instant now) {
+                                      std::span<placement const> before, instant now,
+                                      std::vector<bool> const& able) {
     group_standing said;
     said.epoch = 1;
     for (std::size_t index = 0; index < backends.size(); ++index)
@@ -140,8 +146,10 @@ std::vector<placement> places_by_word(server_role role, duration lag_max,
     for (std::size_t index = 0; index < backends.size(); ++index) {
         auto const* const last = index < before.size() ? &before[index] : nullptr;
         auto const& it = seen[index];
-        if (role == server_role::any || !it)
+        if (role == server_role::any)
             out.emplace_back();
+        else if (!it)
+            out.push_back({place::last, "it was not asked yet what it is"});
         else if (!it->why.empty())
             out.push_back(doubted(it->why, last, now));
         else if (role == server_role::master)
@@ -153,7 +161,7 @@ std::vector<placement> places_by_word(server_role role, duration lag_max,
             out.push_back(as_replica(rules, said, backends[index], last, now));
     }
     if (role == server_role::replica)
-        keep_the_last(said, backends, out);
+        keep_the_last(said, backends, able, out);
     return out;
 }
 

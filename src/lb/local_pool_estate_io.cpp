@@ -9,13 +9,14 @@
 namespace tasuki::lb {
 
 void local_pool::leave(sessions_left& to) const {
-    for (auto const& one : sessions_) {
-        auto estate = one->estate();
-        if (estate)
-            to.all.push_back(std::move(*estate));
-        else
-            ++to.on_their_way;
-    }
+    for (auto const& one : sessions_)
+        if (!one->is_on_its_way())
+            to.all.push_back(one->estate());
+}
+
+std::size_t local_pool::on_their_way() const {
+    return static_cast<std::size_t>(std::count_if(
+        sessions_.begin(), sessions_.end(), [](auto const& one) { return one->is_on_its_way(); }));
 }
 
 void local_pool::adopt(session_estate from) {

@@ -37,6 +37,8 @@ class local_pool {
 
     /// What another process is to go on with.
     void leave(sessions_left&) const;
+    [[nodiscard]] std::size_t on_their_way() const;
+    [[nodiscard]] std::size_t sessions() const { return sessions_.size(); }
     void adopt(session_estate);
 
     // For its sessions:

@@ -162,7 +162,7 @@ named_row::progress named_row::first_row(byte_view payload) {
 mysql_check::mysql_check(check_settings const& wanted)
     : user_(wanted.user)
     , password_(wanted.password)
-    , asks_(wanted.asks_for_state()) {}
+    , role_(wanted.role) {}
 
 check_talk::step mysql_check::hear(byte_view bytes) {
     step out;
@@ -173,9 +173,12 @@ check_talk::step mysql_check::hear(byte_view bytes) {
         out.say.insert(out.say.end(), next.say.begin(), next.say.end());
         out.verdict = std::move(next.verdict);
     });
-    if (!whole && !out.verdict)
-        out.verdict = check_result{false, no_server};
-    return out;
+    if (whole || out.verdict)
+        return out;
+    if (next_ == expects::greeting || next_ == expects::login)
+        return {std::move(out.say), check_result{false, no_server}};
+    seen_.why = "what it says of itself is too long";
+    return leave();
 }
 
 check_talk::step mysql_check::on_packet(std::uint8_t sequence, byte_view payload) {
@@ -202,6 +205,7 @@ check_talk::step mysql_check::greet(std::uint8_t sequence, byte_view payload) {
                                                                          : native_plugin};
     if (greeting)
         challenge_ = greeting->challenge;
+    speaks_sha2_ = plugin == sha2_plugin;
     return {packet_of(sequence, login_of(user_, answer_by(plugin), plugin)), {}};
 }
 
@@ -223,23 +227,28 @@ check_talk::step mysql_check::go_on_with_login(std::uint8_t sequence, byte_view 
             wanted && (wanted->plugin == sha2_plugin || wanted->plugin == native_plugin);
         if (wanted)
             challenge_ = wanted->challenge;
+        speaks_sha2_ = wanted && wanted->plugin == sha2_plugin;
         if (!known && !password_.empty())
             return {{},
                     check_result{false, "wants another plugin than mysql_native_password and "
                                         "caching_sha2_password"}};
         return {packet_of(sequence, known ? answer_by(wanted->plugin) : byte_string{}), {}};
     }
-    return asks_ ? ask(expects::read_only, "SELECT @@GLOBAL.read_only AS r") : leave();
+    return role_ != server_role::any ? ask(expects::read_only, "SELECT @@GLOBAL.read_only AS r")
+                                     : leave();
 }
 
-/// Of caching_sha2_password.
+/// Of caching_sha2_password alone, and a key only if it was asked for.
 check_talk::step mysql_check::more_data(std::uint8_t sequence, byte_view payload) {
     auto const rest = payload.subspan(1);
     if (rest.size() == 1 && rest[0] == let_in_fast)
         return {};
-    if (rest.size() == 1 && rest[0] == wants_password)
+    bool const wants = rest.size() == 1 && rest[0] == wants_password;
+    if (wants && speaks_sha2_ && !std::exchange(asked_for_key_, true))
         return {packet_of(sequence, byte_string{wants_key}), {}};
-    auto const sealed = sealed_password(text_of(rest), challenge_, password_);
+    auto const sealed = std::exchange(asked_for_key_, false)
+                            ? sealed_password(text_of(rest), challenge_, password_)
+                            : byte_string{};
     if (sealed.empty())
         return {{}, check_result{false, "sends what is no public key"}};
     return {packet_of(sequence, sealed), {}};
@@ -252,7 +261,7 @@ check_talk::step mysql_check::refused(byte_view payload) const {
     bool const denied = number == access_denied || number == access_denied_no_password;
     if (!denied || !password_.empty())
         return {{}, check_result{false, "refuses: " + error_text(payload)}};
-    if (!asks_)
+    if (role_ == server_role::any)
         return {{}, check_result{true, {}}};
     server_seen nothing;
     nothing.why = fmt::format("it lets no {} see what it is", user_);
@@ -269,25 +278,28 @@ check_talk::step mysql_check::on_answer(byte_view payload) {
     auto const now = row_.read(payload);
     if (now == named_row::progress::more)
         return {};
-    bool const is_role = next_ == expects::replica;
+    bool const is_replica = next_ == expects::replica;
     if (now == named_row::progress::failed) {
         seen_.why =
-            fmt::format("{}: {}", is_role ? "how it replicates" : "read_only", row_.trouble());
+            fmt::format("{}: {}", is_replica ? "how it replicates" : "read_only", row_.trouble());
         return leave();
     }
-    if (is_role) {
+    if (is_replica) {
         seen_ = seen_in(row_.values(), seen_.read_only);
         return leave();
     }
     auto const value = value_of(row_.values(), "r", "r");
     seen_.read_only = value != "0" && value != "OFF";
+    if (role_ == server_role::master)
+        return leave();
     return ask(expects::replica, "SHOW REPLICA STATUS");
 }
 
 check_talk::step mysql_check::leave() const {
     byte_string const quit{std::byte{wire::com_quit}};
-    return {packet_of(0, quit),
-            check_result{true, {}, asks_ ? std::optional{seen_} : std::nullopt}};
+    return {
+        packet_of(0, quit),
+        check_result{true, {}, role_ != server_role::any ? std::optional{seen_} : std::nullopt}};
 }
 
 } // namespace tasuki::lb

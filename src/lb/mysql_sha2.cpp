@@ -34,6 +34,12 @@ digest sha256(std::initializer_list<byte_view> parts) {
     return out;
 }
 
+/// A public key needs none; who sends one that does gets nothing, rather than a question to whoever
+/// sits before our terminal.
+int no_pass_phrase(char*, int, int, void*) {
+    return 0;
+}
+
 byte_string sealed(EVP_PKEY* key, byte_view plain) {
     std::unique_ptr<EVP_PKEY_CTX, decltype(&EVP_PKEY_CTX_free)> const context{
         EVP_PKEY_CTX_new(key, nullptr), &EVP_PKEY_CTX_free};
@@ -67,7 +73,7 @@ byte_string sealed_password(std::string_view key_pem, byte_view challenge,
     std::unique_ptr<BIO, decltype(&BIO_free)> const memory{
         BIO_new_mem_buf(key_pem.data(), static_cast<int>(key_pem.size())), &BIO_free};
     std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> const key{
-        PEM_read_bio_PUBKEY(memory.get(), nullptr, nullptr, nullptr), &EVP_PKEY_free};
+        PEM_read_bio_PUBKEY(memory.get(), nullptr, no_pass_phrase, nullptr), &EVP_PKEY_free};
     if (!key || challenge.empty())
         return {};
     auto const bytes = std::as_bytes(std::span{password});

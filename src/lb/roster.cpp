@@ -1,6 +1,7 @@
 #include "tasuki/lb/roster.hpp"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 namespace tasuki::lb {
@@ -44,7 +45,6 @@ void roster::configure(pool_settings const& configured, instant now) {
         if (!same_places) {
             each.where = {};
             each.displaced.reset();
-            each.seen.reset();
         }
     if (configured.follows.group != configured_.follows.group)
         standing_ = {};
@@ -55,6 +55,8 @@ void roster::configure(pool_settings const& configured, instant now) {
 backend_state roster::new_state(backend_settings const& settings, instant now) const {
     backend_state out;
     out.health = begin_checks(configured_.health, settings.name, now);
+    if (configured_.check.asks_for_state())
+        out.health.check_at = now; // until then it is the last resort
     out.served_since = now;
     return out;
 }
@@ -109,13 +111,15 @@ bool roster::place_all(instant now) {
     std::vector<std::string> names;
     std::vector<placement> before;
     std::vector<std::optional<server_seen>> seen;
+    std::vector<bool> able;
     for (std::size_t index = 0; index < states_.size(); ++index) {
         names.push_back(settings_.backends[index].name);
         before.push_back(states_[index].where);
         seen.push_back(states_[index].seen);
+        able.push_back(!is_leaving(states_[index]) && states_[index].health.now != health::down);
     }
-    auto after = by_word ? places_by_word(check.role, check.lag_max, names, seen, before, now)
-                         : places(settings_.follows, standing_, names, before, now);
+    auto after = by_word ? places_by_word(check.role, check.lag_max, names, seen, before, now, able)
+                         : places(settings_.follows, standing_, names, before, now, able);
     bool const writes =
         by_word ? check.role == server_role::master : settings_.follows.role == group_role::master;
     bool changed = false;
@@ -143,6 +147,7 @@ result<void> roster::change(std::string_view backend, backend_change const& what
         it.weight = what.weight;
     if (what.wanted)
         want(it, *what.wanted, now + what.deadline.value_or(settings_.drain_deadline), now);
+    place_all(now); // another one may be the last now
     return {};
 }
 
@@ -247,6 +252,34 @@ instant roster::next(instant now) const {
 
 std::vector<unsigned> roster::weights(instant now) const {
     return effective_weights(settings_, states_, own_fault_, now);
+}
+
+roster_estate roster::estate() const {
+    roster_estate out{settings_.name, standing_, {}, all_up_at_, own_fault_};
+    for (std::size_t index = 0; index < states_.size(); ++index)
+        out.backends.push_back(
+            {settings_.backends[index].name, settings_.backends[index].address, states_[index]});
+    return out;
+}
+
+void roster::adopt(roster_estate from, instant now) {
+    if (from.standing.group == settings_.follows.group)
+        standing_ = std::move(from.standing);
+    all_up_at_ = from.all_up_at;
+    own_fault_ = from.own_fault;
+    for (auto& one : from.backends) {
+        auto const index = find(one.name);
+        if (!index || settings_.backends[*index].address != one.address)
+            continue;
+        auto& it = states_[*index];
+        auto const wish = std::pair{it.wanted, it.weight}; // on disk, so that counts
+        auto const drain = it.leaving;
+        it = std::move(one.state);
+        if (it.wanted != wish.first)
+            it.leaving = drain;
+        std::tie(it.wanted, it.weight) = wish;
+    }
+    place_all(now);
 }
 
 pool_wishes roster::wishes() const {

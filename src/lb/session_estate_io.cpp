@@ -10,9 +10,11 @@
 
 namespace tasuki::lb {
 
-std::optional<session_estate> session::estate() const {
-    if (is_moving() || (relay_ && relay_->is_finishing()))
-        return std::nullopt;
+bool session::is_on_its_way() const {
+    return is_moving() || (relay_ && relay_->is_finishing());
+}
+
+session_estate session::estate() const {
     session_estate out;
     out.pool = pool_.settings().name;
     out.client = relay_ ? relay_->client() : client_.get();
@@ -49,12 +51,12 @@ void session::resume(session_estate from) {
 void session::resume_with_server(session_estate from) {
     backend_ = pool_.take_back(from.backend, from.backend_address);
     make_relay(unique_fd{from.server});
-    up_counted_ = from.to_server_counted;
-    down_counted_ = from.to_client_counted;
     phase_ = phase::passing;
     bool const speaks_as_before = (mysql_ != nullptr) == !from.watch.empty();
     if (!speaks_as_before || (mysql_ && !unarchive(from.watch, *mysql_)))
         return end(session_end::pool_closed, "its pool speaks another protocol now");
+    up_counted_ = from.to_server_counted;
+    down_counted_ = from.to_client_counted;
     if (auto const resumed = relay_->resume(std::move(from.relay)); !resumed)
         return end(session_end::server_failed, resumed.error().text);
     arm(next_limit());

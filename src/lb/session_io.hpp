@@ -26,8 +26,10 @@ class session final : public event_handler {
     void start();
     /// In the place of that: it goes on where another process has left it.
     void resume(session_estate);
-    /// Nothing while it is in the midst of something.
-    [[nodiscard]] std::optional<session_estate> estate() const;
+    /// In the midst of something that cannot be handed on.
+    [[nodiscard]] bool is_on_its_way() const;
+    /// Of one that is not.
+    [[nodiscard]] session_estate estate() const;
     /// It was waiting, and this place is its own.
     void take_place(std::shared_ptr<local_backend>);
     /// The wishes for its backend have changed.

@@ -63,15 +63,20 @@ class worker::body {
     std::thread thread;
     std::promise<void> thaws;
 
+    /// Nobody is there to go on with those of a pool that closes.
+    [[nodiscard]] std::size_t on_their_way() const {
+        std::size_t out = 0;
+        for (auto const& [name, pool] : pools)
+            out += pool->on_their_way();
+        for (auto const& pool : closing)
+            out += pool->sessions();
+        return out;
+    }
     [[nodiscard]] sessions_left leave() const {
         sessions_left out;
         for (auto const& [name, pool] : pools)
             pool->leave(out);
-        for (auto const& pool : closing) { // nobody is there to go on with them
-            sessions_left lost;
-            pool->leave(lost);
-            out.on_their_way += lost.all.size() + lost.on_their_way;
-        }
+        out.on_their_way = on_their_way();
         return out;
     }
     void forget_closed() {
@@ -132,6 +137,13 @@ void worker::list_sessions(std::string pool, std::string backend,
         auto const known = it.pools.find(pool);
         use(known == it.pools.end() ? std::vector<listed_session>{} : known->second->list(backend));
     });
+}
+
+std::size_t worker::on_their_way() {
+    std::promise<std::size_t> told;
+    auto count = told.get_future();
+    body_->loop->post([&it = *body_, &told] { told.set_value(it.on_their_way()); });
+    return count.get();
 }
 
 sessions_left worker::freeze() {

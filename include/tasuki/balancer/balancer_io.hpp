@@ -48,6 +48,10 @@ class balancer {
     [[nodiscard]] result<void> add(std::string const& pool, lb::backend_settings const&);
     [[nodiscard]] result<void> remove(std::string const& pool, std::string const& backend);
 
+    /// What cannot be handed on now: sessions that change their server, take their last answer, or
+    /// are of a pool that was removed; and programs of checks. No other check is begun meanwhile.
+    [[nodiscard]] std::size_t on_their_way();
+    void resume_checks();
     /// The data path stands still from here to `thaw`, or to the end of the process.
     [[nodiscard]] estate freeze();
     void thaw();
@@ -89,6 +93,8 @@ class balancer {
     bool note_places(std::string const& name, pool&);
     [[nodiscard]] static http::backend_view view_of(pool&, std::size_t index, unsigned weight);
     void tick();
+    /// All threads have done what they were told.
+    void wait_for_workers();
     void arm();
     void heard(lb::worker_report);
     void on(lb::session_report const&);
@@ -106,9 +112,10 @@ class balancer {
     bool unclear_said_ = false;
     std::vector<http::held_master> held_; ///< as it was last looked at
     std::map<std::string, std::unique_ptr<pool>> pools_;
-    std::vector<std::string> order_; ///< of the file
-    doors inherited_;                ///< of the process before this one, at its start
-    std::vector<lb::group_standing> standings_;
+    std::vector<std::string> order_;              ///< of the file
+    doors inherited_;                             ///< of the process before this one, at its start
+    std::vector<lb::roster_estate> rosters_left_; ///< by it, as well
+    bool checks_rest_ = false;
     boost::asio::steady_timer timer_;
     std::atomic<unsigned> reports_waiting_{0};
     std::atomic<std::uint64_t> reports_dropped_{0};

@@ -4,6 +4,7 @@
 
 #include "tasuki/core/net.hpp"
 #include "tasuki/core/result.hpp"
+#include "tasuki/lb/roster.hpp"
 #include "tasuki/lb/session_estate_io.hpp"
 
 #include <cstddef>
@@ -22,13 +23,13 @@ struct estate {
         }
     };
     std::vector<door> doors;
+    std::vector<lb::roster_estate> rosters;
     std::vector<lb::session_estate> sessions;
-    std::string standings;        ///< as `lb::to_text` makes them
     std::size_t on_their_way = 0; ///< sessions that would end with the process; not told
 
     template<class Archive>
     void members(Archive& it) {
-        it(doors, sessions, standings);
+        it(doors, rosters, sessions);
     }
     [[nodiscard]] std::vector<int> descriptors() const;
 };

@@ -26,6 +26,7 @@ class upgrade {
   private:
     void checked(result<std::string> const&);
     void try_to_replace(unsigned tries_left);
+    void try_again(unsigned tries_left);
     void give_up(std::string const& why);
 
     boost::asio::io_context& io_;

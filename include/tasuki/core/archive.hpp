@@ -37,7 +37,10 @@ class archive_writer {
         else
             value.members(*this);
     }
-    void one(duration& value) { out_.u64(static_cast<std::uint64_t>(value.count())); }
+    template<class Period>
+    void one(std::chrono::duration<duration::rep, Period>& value) {
+        out_.u64(static_cast<std::uint64_t>(value.count()));
+    }
     void one(instant& value) {
         out_.u64(static_cast<std::uint64_t>(value.time_since_epoch().count()));
     }
@@ -97,7 +100,10 @@ class archive_reader {
         else
             value.members(*this);
     }
-    void one(duration& value) { value = duration{static_cast<duration::rep>(in_.u64())}; }
+    template<class Period>
+    void one(std::chrono::duration<duration::rep, Period>& value) {
+        value = std::chrono::duration<duration::rep, Period>{static_cast<duration::rep>(in_.u64())};
+    }
     void one(instant& value) { value = instant{duration{static_cast<duration::rep>(in_.u64())}}; }
     void one(std::string& value) {
         auto const bytes = in_.take(in_.u64());

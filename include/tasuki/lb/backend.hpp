@@ -35,6 +35,10 @@ struct backend_state {
     placement where;                   ///< in the group that its pool follows, or by its own word
     std::optional<draining> displaced; ///< by its place there
     instant served_since = long_ago;   ///< it became usable: slow start counts from here
+    template<class Archive>
+    void members(Archive& it) {
+        it(wanted, weight, health, leaving, seen, where, displaced, served_since);
+    }
 };
 
 /// Not in service by the operator's wish.

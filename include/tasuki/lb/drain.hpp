@@ -38,6 +38,10 @@ struct draining {
     instant deadline = never;
     bool is_urgent = false; ///< closed at the first safe point: no patience with who is busy
     friend bool operator==(draining const&, draining const&) = default;
+    template<class Archive>
+    void members(Archive& it) {
+        it(began, deadline, is_urgent);
+    }
 };
 
 /// What is seen of one session.

@@ -42,6 +42,10 @@ struct replica_standing {
     bool applies = false; ///< receives and applies what the master writes
     std::optional<milliseconds> lag;
     friend bool operator==(replica_standing const&, replica_standing const&) = default;
+    template<class Archive>
+    void members(Archive& it) {
+        it(node, applies, lag);
+    }
 };
 /// A group at one moment.
 struct group_standing {
@@ -53,6 +57,10 @@ struct group_standing {
     instant until = long_ago; ///< the end of its lease, counted from before it was asked
     std::vector<replica_standing> replicas;
     friend bool operator==(group_standing const&, group_standing const&) = default;
+    template<class Archive>
+    void members(Archive& it) {
+        it(group, epoch, master, is_open, is_leaving, until, replicas);
+    }
 };
 
 enum class place : std::uint8_t {
@@ -68,18 +76,26 @@ struct placement {
     std::string why;               ///< empty if it serves without doubt
     instant doubted_since = never; ///< a replica that does not seem to apply
     friend bool operator==(placement const&, placement const&) = default;
+    template<class Archive>
+    void members(Archive& it) {
+        it(is, why, doubted_since);
+    }
 };
 
-/// One for each of `backends`, by name; `before` are those of the last time, or none.
+/// One for each of `backends`, by name; `before` are those of the last time, or none. Who is not
+/// `able` (down, or drained by an operator) does not keep the last of the others from being that;
+/// empty: all are.
 [[nodiscard]] std::vector<placement> places(follow_settings const&, group_standing const&,
                                             std::span<std::string const> backends,
-                                            std::span<placement const> before, instant now);
+                                            std::span<placement const> before, instant now,
+                                            std::vector<bool> const& able = {});
 /// The same for a pool that follows no group, by what its servers say of themselves (mysql checks);
-/// nothing is known of one that was not asked yet, and it serves.
+/// one that was not asked yet is the last resort.
 [[nodiscard]] std::vector<placement> places_by_word(server_role, duration lag_max,
                                                     std::span<std::string const> backends,
                                                     std::span<std::optional<server_seen> const>,
-                                                    std::span<placement const> before, instant now);
+                                                    std::span<placement const> before, instant now,
+                                                    std::vector<bool> const& able = {});
 /// When these places change by time alone.
 [[nodiscard]] instant places_change_at(follow_settings const&, group_standing const&,
                                        std::span<placement const>, instant now);

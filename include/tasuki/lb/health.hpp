@@ -35,6 +35,10 @@ struct health_state {
     instant check_at = long_ago;
     instant changed_at = long_ago;
     std::string why; ///< of the last check that failed
+    template<class Archive>
+    void members(Archive& it) {
+        it(now, in_a_row, failed_connects, check_at, changed_at, why);
+    }
 };
 
 /// The first check of `name` comes within one interval, always at the same place in it.
@@ -47,6 +51,10 @@ struct server_seen {
     std::optional<milliseconds> lag;
     std::string why; ///< it cannot be seen
     friend bool operator==(server_seen const&, server_seen const&) = default;
+    template<class Archive>
+    void members(Archive& it) {
+        it(read_only, applies, lag, why);
+    }
 };
 struct check_result {
     bool good = false;

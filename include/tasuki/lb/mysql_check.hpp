@@ -56,7 +56,9 @@ class mysql_check : public check_talk {
 
     std::string user_;
     std::string password_;
-    bool asks_ = false; ///< what it is, beside whether it lets us in
+    server_role role_;           ///< what it is asked for, beside whether it lets us in
+    bool speaks_sha2_ = false;   ///< by the plugin
+    bool asked_for_key_ = false; ///< of the server
     short_packets packets_;
     expects next_ = expects::greeting;
     byte_string challenge_;

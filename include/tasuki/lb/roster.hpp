@@ -37,6 +37,28 @@ struct backend_change {
     std::optional<duration> deadline; ///< of a drain, from now; else that of the pool
 };
 
+/// What one process knows of a pool and leaves to the next, beside what was wanted by command.
+struct roster_estate {
+    struct known {
+        std::string name;
+        endpoint address;
+        backend_state state;
+        template<class Archive>
+        void members(Archive& it) {
+            it(name, address, state);
+        }
+    };
+    std::string pool;
+    group_standing standing;
+    std::vector<known> backends;
+    instant all_up_at = long_ago;
+    bool own_fault = false;
+    template<class Archive>
+    void members(Archive& it) {
+        it(pool, standing, backends, all_up_at, own_fault);
+    }
+};
+
 class roster {
   public:
     roster(pool_settings const& configured, pool_wishes const&, instant now);
@@ -73,6 +95,9 @@ class roster {
     /// The end of the lease that lets it be used, of the master of a group that is followed.
     [[nodiscard]] instant usable_until(std::size_t index) const;
     [[nodiscard]] pool_wishes wishes() const;
+    [[nodiscard]] roster_estate estate() const;
+    /// What another process knew, of the backends that are still there.
+    void adopt(roster_estate, instant now);
     [[nodiscard]] bool has(std::string_view backend) const { return find(backend).has_value(); }
 
   private:

@@ -127,6 +127,9 @@ class worker {
     void list_sessions(std::string pool, std::string backend,
                        std::function<void(std::vector<listed_session>)> use);
 
+    /// Sessions in the midst of something that cannot be handed on. Waits for the thread, which has
+    /// done by then what it was told before.
+    [[nodiscard]] std::size_t on_their_way();
     /// The thread stands still with all it has, until `thaw` or the end of the process. Waits for
     /// it.
     [[nodiscard]] sessions_left freeze();
