@@ -39,11 +39,15 @@ async def client(address: str, port: int, rest_s: float, over: asyncio.Event) ->
                 longest = max(longest, time.monotonic() - began)
                 TALLY["requests"] += 1
                 break
-            except (OSError, asyncio.IncompleteReadError, asyncio.TimeoutError):
+            except (OSError, asyncio.IncompleteReadError, asyncio.TimeoutError) as error:
                 if link is not None:
                     link[1].close()
                 fresh, link = link is None, None
-                TALLY["reopened" if attempt == 0 and not fresh else "errors"] += 1
+                expected = attempt == 0 and not fresh
+                TALLY["reopened" if expected else "errors"] += 1
+                if not expected:
+                    print(f"lost after {time.monotonic() - began:.3f} s, try {attempt}: {error!r}",
+                          file=sys.stderr, flush=True)
                 if fresh:
                     break
         await asyncio.sleep(rest_s)
