@@ -271,8 +271,10 @@ relay::progress relay::send(direction& it, byte_view bytes) {
     }
     auto const sent =
         ::send(it.to.socket.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (sent < 0 && !would_block(errno) && errno != EINTR)
+    if (sent < 0 && !would_block(errno) && errno != EINTR) {
+        it.kept.assign(bytes.begin(), bytes.end()); // another server may get it
         return progress::failed_writing;
+    }
     auto const taken = sent < 0 ? 0U : static_cast<std::size_t>(sent);
     it.passed += taken;
     if (taken == bytes.size())

@@ -259,6 +259,29 @@ TEST_CASE("a relay goes on with another server, which gets what the first has no
     CHECK(hear(on.client) == "it does");
 }
 
+TEST_CASE("what was on its way to a server that fails at once is for the next one", "[lb]") {
+    auto const loop = *event_loop::make();
+    auto client = connected();
+    auto first = connected();
+    auto next = connected();
+    std::optional<relay_end> end;
+    std::unique_ptr<relay> between;
+    auto const another = [&](relay_end how) {
+        if (std::exchange(end, how))
+            return;
+        REQUIRE(between->replace_server(std::move(next.theirs)).has_value());
+    };
+    between = std::make_unique<relay>(*loop, std::move(client.theirs), std::move(first.theirs),
+                                      nullptr, another);
+    say(client.ours, "GET /");
+    first.ours.reset(); // before the relay has heard of either
+    REQUIRE(between->start().has_value());
+    (void)loop->at(event_loop::now() + milliseconds{50}, [&] { loop->stop(); });
+    loop->run();
+    CHECK(end == relay_end::server_failed);
+    CHECK(hear(next.ours) == "GET /");
+}
+
 TEST_CASE("no event reaches a handler that was removed in the same round", "[lb]") {
     auto loop = *event_loop::make();
     struct once final : event_handler {
