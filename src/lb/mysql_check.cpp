@@ -178,7 +178,10 @@ check_talk::step mysql_check::hear(byte_view bytes) {
     if (next_ == expects::greeting || next_ == expects::login)
         return {std::move(out.say), check_result{false, no_server}};
     seen_.why = "what it says of itself is too long";
-    return leave();
+    auto end = leave();
+    out.say.insert(out.say.end(), end.say.begin(), end.say.end());
+    out.verdict = std::move(end.verdict);
+    return out;
 }
 
 check_talk::step mysql_check::on_packet(std::uint8_t sequence, byte_view payload) {
