@@ -67,7 +67,7 @@ result<std::unique_ptr<balancer>> balancer::open(asio::io_context& io, balancer_
 }
 
 /// Those that are open already are not opened again.
-result<balancer::doors> balancer::open_doors(lb::pool_settings const& wanted) {
+result<balancer::doors> balancer::open_doors(lb::pool_settings const& wanted) const {
     doors out;
     for (auto const& at : wanted.listen) {
         std::shared_ptr<lb::listener const> door;

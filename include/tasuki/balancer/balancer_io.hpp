@@ -80,7 +80,7 @@ class balancer {
     using doors = std::vector<std::shared_ptr<lb::listener const>>;
 
     balancer(boost::asio::io_context&, balancer_options const&, wishes_store);
-    [[nodiscard]] result<doors> open_doors(lb::pool_settings const&);
+    [[nodiscard]] result<doors> open_doors(lb::pool_settings const&) const;
     [[nodiscard]] result<void> inherit(estate, std::vector<lb::pool_settings> const&);
     [[nodiscard]] result<pool*> find(std::string const& name);
     /// Makes a command of `it` durable and shows it; `before` comes back if it cannot be.

@@ -1,7 +1,7 @@
 #pragma once
 // Puts another program, or another version of it, in the place of this process, with all listeners
-// and sessions. What would not start, or could not read what is left to it, is refused before
-// anything changes.
+// and sessions. What would not start, or could not read what is left to it, is refused, and the
+// program that runs goes on; it may have taken the new file by then.
 
 #include "tasuki/balancer/balancer_io.hpp"
 #include "tasuki/core/program_io.hpp"
